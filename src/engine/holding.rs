@@ -1,0 +1,158 @@
+//! What one strategy holds in one market: its orders and the position they make.
+
+use crate::market::{
+    Money, Order, OrderChange, OrderId, OrderKind, OrderState, RunnerId, Side, TimeMs,
+};
+
+/// Matched bets on one runner, as money won or lost by outcome.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Position {
+    /// Result if the runner wins.
+    pub if_win: Money,
+    /// Result if it does not.
+    pub if_lose: Money,
+    /// Size backed.
+    pub backed: Money,
+    /// Size laid.
+    pub laid: Money,
+}
+
+/// The orders of one strategy in one market. Shared with scripts as an `Arc`.
+#[derive(Clone, Debug, Default)]
+pub struct Holding {
+    orders: Vec<Order>,
+    live: Vec<usize>,
+}
+
+impl Holding {
+    /// All orders, oldest first.
+    #[must_use]
+    pub fn orders(&self) -> &[Order] {
+        &self.orders
+    }
+
+    /// Orders that can still change, oldest first.
+    pub fn live(&self) -> impl Iterator<Item = &Order> + Clone {
+        self.live.iter().map(|&at| &self.orders[at])
+    }
+
+    /// Number of orders that can still change.
+    #[must_use]
+    pub fn live_count(&self) -> usize {
+        self.live.len()
+    }
+
+    /// An order by id.
+    #[must_use]
+    pub fn order(&self, id: OrderId) -> Option<&Order> {
+        self.live()
+            .find(|order| order.id == id)
+            .or_else(|| self.orders.iter().find(|order| order.id == id))
+    }
+
+    /// The matched position on a runner.
+    #[must_use]
+    pub fn position(&self, runner: RunnerId) -> Position {
+        let mut position = Position::default();
+        for order in self.orders.iter().filter(|order| order.runner == runner) {
+            let Some(price) = order.average_price() else {
+                continue;
+            };
+            let size = order.matched;
+            match order.side {
+                Side::Back => {
+                    position.if_win += size.profit_at(price);
+                    position.if_lose -= size;
+                    position.backed += size;
+                }
+                Side::Lay => {
+                    position.if_win -= size.liability_at(price);
+                    position.if_lose += size;
+                    position.laid += size;
+                }
+            }
+        }
+        position
+    }
+
+    pub(super) fn add(&mut self, order: Order) {
+        self.live.push(self.orders.len());
+        self.orders.push(order);
+    }
+
+    pub(super) fn order_mut(&mut self, id: OrderId) -> Option<&mut Order> {
+        self.orders.iter_mut().rev().find(|order| order.id == id)
+    }
+
+    /// Applies what the venue said. `None` if the order is not ours or is past changing that way:
+    /// states only move forward, and a late word on a finished order is dropped by the caller with a record.
+    pub(super) fn apply(&mut self, id: OrderId, at: TimeMs, change: OrderChange) -> Option<&Order> {
+        let place = self.orders.iter().rposition(|order| order.id == id)?;
+        let order = &mut self.orders[place];
+        if !advance(order, at, change) {
+            return None;
+        }
+        if !order.state.is_live() {
+            self.live.retain(|&live| live != place);
+        }
+        Some(&self.orders[place])
+    }
+}
+
+/// Moves an order by what the venue said; false if it cannot be moved so.
+fn advance(order: &mut Order, at: TimeMs, change: OrderChange) -> bool {
+    let live = order.state.is_live();
+    match change {
+        OrderChange::Accepted if order.state == OrderState::Sending => {
+            order.state = OrderState::Working;
+            order.placed_at = Some(at);
+        }
+        OrderChange::Rejected { .. } if order.state == OrderState::Sending => {
+            order.state = OrderState::Rejected;
+            order.placed_at = Some(at);
+        }
+        OrderChange::NotSent if order.state == OrderState::Sending => {
+            order.state = OrderState::NotSent
+        }
+        OrderChange::Matched { price, size } if live => {
+            order.matched += size;
+            order.matched_value += i128::from(price.nanos()) * i128::from(size.minor());
+        }
+        OrderChange::Cancelled { size } if live => {
+            order.cancelled += size;
+            order.cancel_pending = false;
+        }
+        OrderChange::Lapsed { size, .. } if live => {
+            order.lapsed += size;
+            order.cancel_pending = false;
+        }
+        OrderChange::CancelFailed { .. } => order.cancel_pending = false,
+        OrderChange::Voided { .. }
+            if order.state != OrderState::Rejected && order.profit.is_none() =>
+        {
+            order.voided += order.remaining() + order.matched;
+            order.matched = Money::ZERO;
+            order.matched_value = 0;
+            order.state = OrderState::Complete;
+        }
+        OrderChange::Repriced { matched_value } if order.matched.is_positive() => {
+            order.matched_value = matched_value;
+        }
+        _ => return false,
+    }
+    if order.state == OrderState::Working && is_spent(order) {
+        order.state = OrderState::Complete;
+    }
+    true
+}
+
+/// Whether nothing of a working order remains. An order at the starting price is spent once it was matched,
+/// cancelled or lapsed at all.
+fn is_spent(order: &Order) -> bool {
+    match order.kind {
+        OrderKind::Limit { .. } => !order.remaining().is_positive(),
+        OrderKind::LimitOnClose { .. } | OrderKind::MarketOnClose { .. } => {
+            (order.matched + order.cancelled + order.lapsed).is_positive()
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! The deterministic core: events in, effects out. No I/O, no clock, no randomness, no unordered map, no await.
+//!
+//! It reaches strategies, the risk gate, venues and the journal only through the traits below.
+
+mod account;
+//mod core;
+//mod desk;
+mod effect;
+//mod exposure;
+mod gate;
+mod holding;
+mod journal;
+mod record;
+mod strategy;
+mod trace;
+mod venue;
+
+pub use account::{Account, Totals};
+//pub use core::{Command, Engine, Event, Slot, Standing};
+//pub use desk::{Desk, DeskError};
+pub use effect::{Effects, Held, Notice, Receipt, Request, Token};
+//pub use exposure::{Exposure, Proposed, worst_case};
+pub use gate::{Ask, Figure, Gate, ReasonCode, Refusal};
+pub use holding::{Holding, Position};
+pub use journal::{Journal, JournalError, NoJournal};
+pub use record::{Action, IntentRecord, Record, StrategyChange, Verdict};
+pub use strategy::{Answer, Fault, Moment, Strategy};
+pub use trace::Trace;
+pub use venue::Venue;

@@ -1,0 +1,173 @@
+//! What is written down: every intent with its verdict, every change of an order, every settlement.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::Refusal;
+use crate::market::{
+    MarketId, Money, OrderChange, OrderId, OrderState, Place, Price, Seen, TimeMs,
+};
+
+/// The gate's word on an intent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Verdict {
+    /// It became an order with the intent's id.
+    Approved,
+    /// It did not.
+    Refused(Refusal),
+}
+
+/// An intent: what was asked, by which version of which script, upon what it saw, and what the gate said.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct IntentRecord {
+    /// Its id, and that of the order it became.
+    pub id: OrderId,
+    /// When.
+    pub at: TimeMs,
+    /// Which strategy.
+    pub strategy: Arc<str>,
+    /// Which version of it.
+    pub hash: Arc<str>,
+    /// In which market.
+    pub market: MarketId,
+    /// Number of the market change it answered, from 1 in this recording.
+    pub sequence: u64,
+    /// What was asked.
+    pub action: Action,
+    /// Prices it could see of the runner.
+    pub seen: Seen,
+    /// The gate's word.
+    pub verdict: Verdict,
+}
+
+/// What an intent asked for.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "action", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Action {
+    /// Place an order.
+    Place {
+        /// The proposal.
+        #[serde(flatten, serialize_with = "place_fields")]
+        place: Place,
+        /// The order it replaces, if it came from a replace.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        replaces: Option<OrderId>,
+    },
+    /// Cancel an order.
+    Cancel {
+        /// Which.
+        order: OrderId,
+        /// How much; all if `None`.
+        size: Option<Money>,
+    },
+    /// Replace an order that is not open (an open one is recorded as the placing it leads to).
+    Replace {
+        /// Which.
+        order: OrderId,
+        /// The price asked for.
+        price: Price,
+    },
+    /// Something that is no intent.
+    Malformed {
+        /// What is wrong.
+        what: String,
+        /// The value at fault.
+        value: String,
+    },
+}
+
+fn place_fields<S: serde::Serializer>(place: &Place, serializer: S) -> Result<S::Ok, S::Error> {
+    use serde::ser::SerializeStruct;
+    let mut fields = serializer.serialize_struct("Place", 6)?;
+    fields.serialize_field("runner", &place.runner)?;
+    fields.serialize_field("side", &place.side)?;
+    fields.serialize_field("terms", &place.kind)?;
+    fields.serialize_field("reason", &place.reason)?;
+    fields.serialize_field("probability", &place.probability)?;
+    fields.serialize_field("tag", &place.tag)?;
+    fields.end()
+}
+
+/// What happened to a strategy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "what", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum StrategyChange {
+    /// It started with this version.
+    Loaded,
+    /// It goes on with this version, its state kept.
+    Reloaded {
+        /// The version before.
+        from: Arc<str>,
+    },
+    /// A call failed.
+    Failed {
+        /// One line of what happened.
+        summary: String,
+    },
+    /// It failed too often in a row and is stopped until its next version.
+    Quarantined,
+}
+
+/// One fact to keep. Facts are only added, never changed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "record", rename_all = "snake_case")]
+pub enum Record {
+    /// A strategy started, changed, or failed.
+    Strategy {
+        /// When.
+        at: TimeMs,
+        /// Which strategy.
+        strategy: Arc<str>,
+        /// Which version of it.
+        hash: Arc<str>,
+        /// What happened.
+        #[serde(flatten)]
+        change: StrategyChange,
+    },
+    /// A strategy proposed, the gate decided.
+    Intent(Box<IntentRecord>),
+    /// An order changed.
+    Order {
+        /// When it happened at the venue.
+        at: TimeMs,
+        /// Which strategy.
+        strategy: Arc<str>,
+        /// Which market.
+        market: MarketId,
+        /// Which order.
+        order: OrderId,
+        /// What happened.
+        #[serde(flatten)]
+        change: OrderChange,
+        /// Where it stands now.
+        state: OrderState,
+        /// Size matched in all.
+        matched: Money,
+    },
+    /// A market was settled for one strategy.
+    Settled {
+        /// When.
+        at: TimeMs,
+        /// Which strategy.
+        strategy: Arc<str>,
+        /// Which market.
+        market: MarketId,
+        /// Profit before commission.
+        gross: Money,
+        /// Commission on the market's net winnings.
+        commission: Money,
+        /// Profit of each order, before commission.
+        orders: Vec<(OrderId, Money)>,
+    },
+    /// The operator halted or resumed betting.
+    Halted {
+        /// When.
+        at: TimeMs,
+        /// Whether betting is halted now.
+        halted: bool,
+        /// Why.
+        reason: String,
+    },
+}

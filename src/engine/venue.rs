@@ -1,0 +1,22 @@
+//! What the core asks of a venue: the simulated exchange, a faulty one in tests, a real one.
+
+use super::Request;
+use crate::market::{Books, MarketDelta, TimeMs, VenueEvent};
+
+/// Takes approved requests and reports what became of them.
+///
+/// `P` is the gate's pass: a venue is handed nothing that did not go through the gate.
+pub trait Venue<P> {
+    /// Hears of a market change before the books and the strategies do, so that fills come before decisions.
+    /// `before` are the books as they stood before the change.
+    fn observe(
+        &mut self,
+        now: TimeMs,
+        before: &Books,
+        delta: &MarketDelta,
+        out: &mut Vec<VenueEvent>,
+    );
+
+    /// Takes a request. Its answer may come at once, in `out`, or later.
+    fn submit(&mut self, now: TimeMs, request: Request<P>, out: &mut Vec<VenueEvent>);
+}

@@ -1,0 +1,42 @@
+//! Betting Expert Advisor: runs betting strategies written as Rhai scripts, from backtest to the market.
+//!
+//! ```text
+//! source ──► book ──► strategy ──► intent ──► risk gate ──► order ──► exchange ──► fill ──► settlement
+//!    │                  (Rhai)                   │                  (simulated         │
+//!    └─ recordings                               └──────► ledger ◄── or a venue) ◄─────┘
+//! ```
+//!
+//! Start with [`engine`]: the deterministic core that backtest, DRY_RUN and LIVE share. Around it:
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`market`] | the words of the field: prices, money, ladders, books, orders |
+//! | [`engine`] | events in, effects out; the one loop body of all modes |
+//! | [`risk`] | the gate: one control a function |
+//! | [`strategy`] | the Rhai host: sandbox, script API, parameters, reload, script tests |
+//! | [`exchange`] | the simulated exchange: matching, starting price, settlement |
+//! | [`venue`] | real venues; the wire codec apart from the client |
+//! | [`source`] | where odds come from: recordings, generated markets |
+//! | [`ledger`] | SQLite: one writer, queries, migrations |
+//! | [`backtest`] | runs the engine over recordings; reports |
+//! | [`live`] | the host: paces a feed, reloads scripts, obeys the operator |
+//! | [`http`] | health |
+//! | [`config`] | layered settings with their origin |
+//! | [`cli`] | one file a command |
+//!
+//! `market` knows nobody; `engine`, `risk`, `strategy` and `exchange` know `market` and the traits of `engine`;
+//! only `backtest` and `live` put parts together. `tests/architecture.rs` keeps it so.
+
+pub mod backtest;
+pub mod cli;
+pub mod config;
+pub mod engine;
+pub mod exchange;
+pub mod http;
+pub mod ledger;
+pub mod live;
+pub mod market;
+pub mod risk;
+pub mod source;
+pub mod strategy;
+pub mod venue;

@@ -1,0 +1,246 @@
+//! What a market is: its kind, its runners, its state; and the filter that picks markets for a strategy.
+
+use std::ops::RangeInclusive;
+
+use serde::Serialize;
+
+use super::{Price, PriceLadder, RunnerId, TimeMs};
+
+/// State of a market.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum MarketStatus {
+    /// Not yet opened.
+    #[default]
+    Inactive,
+    /// Bets are taken.
+    Open,
+    /// Bets are not taken for the moment.
+    Suspended,
+    /// Settled.
+    Closed,
+}
+
+impl MarketStatus {
+    /// The name as the venue writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Inactive => "INACTIVE",
+            Self::Open => "OPEN",
+            Self::Suspended => "SUSPENDED",
+            Self::Closed => "CLOSED",
+        }
+    }
+}
+
+/// State of a runner.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum RunnerStatus {
+    /// Running.
+    #[default]
+    Active,
+    /// Won, or placed in a place market.
+    Winner,
+    /// Lost.
+    Loser,
+    /// Placed but not first, in an each-way market.
+    Placed,
+    /// Withdrawn: its bets are void.
+    Removed,
+    /// Not shown; takes no bets.
+    Hidden,
+}
+
+impl RunnerStatus {
+    /// The name as the venue writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "ACTIVE",
+            Self::Winner => "WINNER",
+            Self::Loser => "LOSER",
+            Self::Placed => "PLACED",
+            Self::Removed => "REMOVED",
+            Self::Hidden => "HIDDEN",
+        }
+    }
+}
+
+/// How bets of a market are struck and settled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum BettingType {
+    /// Decimal odds on runners.
+    #[default]
+    Odds,
+    /// A line bought or sold at evens.
+    Line,
+    /// A range (no longer offered).
+    Range,
+    /// Two-way handicap lines of quarter goals.
+    AsianHandicapDoubleLine,
+    /// Handicap lines of halves and wholes.
+    AsianHandicapSingleLine,
+}
+
+/// One runner as the market definition describes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RunnerDefinition {
+    /// Which runner.
+    pub id: RunnerId,
+    /// Its state.
+    pub status: RunnerStatus,
+    /// Its place in the venue's order, from 1.
+    pub sort_priority: u32,
+    /// Its name, where the recording has it.
+    pub name: Option<String>,
+    /// Reduction factor in hundredths of a percent: 26.834 % is 2683 (racing).
+    pub adjustment_factor: Option<u32>,
+    /// Starting price after reconciliation; no ladder price.
+    pub bsp: Option<Price>,
+}
+
+/// What a market is. Always sent whole; only when changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MarketDefinition {
+    /// The venue that runs the market, such as `betfair`.
+    pub venue: &'static str,
+    /// State of the market.
+    pub status: MarketStatus,
+    /// Whether the event is under way.
+    pub in_play: bool,
+    /// Seconds the venue holds an order back before matching it (in play).
+    pub bet_delay_seconds: u32,
+    /// Whether the market has a starting price.
+    pub bsp_market: bool,
+    /// Whether the starting price has been set.
+    pub bsp_reconciled: bool,
+    /// Whether the market will turn in play.
+    pub turn_in_play: bool,
+    /// Whether all runners are listed.
+    pub complete: bool,
+    /// Whether unmatched bets are cross-matched with other runners.
+    pub cross_matching: bool,
+    /// Runners that win (1 in a WIN market, 2 to 4 in a PLACE market); 0 where it does not apply.
+    pub number_of_winners: u32,
+    /// Commission on net winnings, in hundredths of a percent: 5 % is 500.
+    pub base_rate: u32,
+    /// Changes with each material change of state.
+    pub version: u64,
+    /// When the event is due to start.
+    pub market_time: TimeMs,
+    /// The venue's event id.
+    pub event_id: String,
+    /// The event's name, where the recording has it.
+    pub event_name: Option<String>,
+    /// The market's name, where the recording has it.
+    pub name: Option<String>,
+    /// The venue's sport id: 1 football, 2 tennis, 4 cricket, 7 horse racing, 4339 greyhounds.
+    pub sport_id: String,
+    /// Kind of market, such as `WIN`, `PLACE`, `MATCH_ODDS`.
+    pub market_type: String,
+    /// How bets are struck.
+    pub betting_type: BettingType,
+    /// ISO 3166 country, if any.
+    pub country: Option<String>,
+    /// Race course, if any.
+    pub course: Option<String>,
+    /// Each-way divisor in hundredths, if any.
+    pub each_way_divisor: Option<u32>,
+    /// Prices an order may name.
+    pub ladder: PriceLadder,
+    /// The runners.
+    pub runners: Vec<RunnerDefinition>,
+}
+
+impl MarketDefinition {
+    /// Runner definition by id.
+    #[must_use]
+    pub fn runner(&self, id: RunnerId) -> Option<&RunnerDefinition> {
+        self.runners.iter().find(|runner| runner.id == id)
+    }
+
+    /// The sport's name, or its id if it has none here.
+    #[must_use]
+    pub fn sport(&self) -> &str {
+        SPORTS
+            .iter()
+            .find(|(id, _)| *id == self.sport_id)
+            .map_or(&self.sport_id, |(_, name)| name)
+    }
+}
+
+/// Venue sport ids that scripts may call by name.
+const SPORTS: [(&str, &str); 8] = [
+    ("1", "football"),
+    ("2", "tennis"),
+    ("3", "golf"),
+    ("4", "cricket"),
+    ("7", "horse_racing"),
+    ("4339", "greyhounds"),
+    ("7522", "basketball"),
+    ("6423", "american_football"),
+];
+
+/// Which markets, and which moments of them, a strategy wants to see. Evaluated natively, before any script call.
+///
+/// An empty list or `None` leaves that property free.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MarketFilter {
+    /// Venues, such as `betfair`.
+    pub venues: Vec<String>,
+    /// Sports by name (`horse_racing`) or venue id (`7`).
+    pub sports: Vec<String>,
+    /// Market types, such as `WIN`.
+    pub types: Vec<String>,
+    /// ISO 3166 countries.
+    pub countries: Vec<String>,
+    /// Race courses.
+    pub courses: Vec<String>,
+    /// Whether the market must (or must not) have a starting price.
+    pub bsp: Option<bool>,
+    /// Whether the event must (or must not) be under way.
+    pub in_play: Option<bool>,
+    /// Market states; empty means OPEN only.
+    pub status: Vec<MarketStatus>,
+    /// Seconds to the scheduled start (negative after it).
+    pub seconds_to_start: Option<RangeInclusive<i64>>,
+}
+
+impl MarketFilter {
+    /// Whether the market is of a wanted kind. Holds as long as its definition does.
+    #[must_use]
+    pub fn wants_market(&self, market: &MarketDefinition) -> bool {
+        let one_of = |list: &[String], value: &str| {
+            list.is_empty() || list.iter().any(|wanted| wanted.eq_ignore_ascii_case(value))
+        };
+        let sport = self.sports.is_empty()
+            || one_of(&self.sports, market.sport())
+            || one_of(&self.sports, &market.sport_id);
+        sport
+            && one_of(&self.venues, market.venue)
+            && one_of(&self.types, &market.market_type)
+            && one_of(&self.countries, market.country.as_deref().unwrap_or(""))
+            && one_of(&self.courses, market.course.as_deref().unwrap_or(""))
+            && self.bsp.is_none_or(|bsp| bsp == market.bsp_market)
+    }
+
+    /// Whether this moment of a wanted market is wanted.
+    #[must_use]
+    pub fn wants_moment(&self, market: &MarketDefinition, now: TimeMs) -> bool {
+        let status = if self.status.is_empty() {
+            market.status == MarketStatus::Open
+        } else {
+            self.status.contains(&market.status)
+        };
+        status
+            && self.in_play.is_none_or(|in_play| in_play == market.in_play)
+            && self.seconds_to_start.as_ref().is_none_or(|window| {
+                let ms = market.market_time - now;
+                (window.start().saturating_mul(1000)..=window.end().saturating_mul(1000))
+                    .contains(&ms)
+            })
+    }
+}

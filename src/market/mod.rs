@@ -1,0 +1,28 @@
+//! The words of the field: prices, money, ladders, markets, orders. Knows nobody else in the crate.
+
+mod book;
+mod definition;
+mod delta;
+mod depth;
+mod ids;
+mod ladder;
+mod money;
+mod order;
+mod price;
+mod time;
+
+pub use book::{Books, Market, MarketIndex, Runner, Seen};
+pub use definition::{
+    BettingType, MarketDefinition, MarketFilter, MarketStatus, RunnerDefinition, RunnerStatus,
+};
+pub use delta::{LadderKind, LevelChange, MarketDelta, RunnerDelta};
+pub use depth::{Depth, Level};
+pub use ids::{MarketId, OrderId, RunnerId};
+pub use ladder::PriceLadder;
+pub use money::{Currency, Money};
+pub use order::{
+    FillOrKill, Intent, Malformed, Order, OrderChange, OrderEvent, OrderKind, OrderState,
+    Persistence, Place, Settlement, Side, VenueEvent, VenueReason,
+};
+pub use price::Price;
+pub use time::TimeMs;

@@ -1,0 +1,427 @@
+//! Orders from intent to settlement: what a strategy asks for, what the venue says, what stands.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::{MarketId, Money, OrderId, Price, RunnerId, TimeMs};
+
+/// For or against a runner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Side {
+    /// The runner wins.
+    Back,
+    /// The runner does not win.
+    Lay,
+}
+
+impl Side {
+    /// The name as the venue writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Back => "BACK",
+            Self::Lay => "LAY",
+        }
+    }
+}
+
+/// What becomes of the unmatched rest of a limit order when the market turns in play.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Persistence {
+    /// It lapses.
+    #[default]
+    Lapse,
+    /// It stays.
+    Persist,
+    /// It goes to the starting price.
+    MarketOnClose,
+}
+
+/// Fill at once or not at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct FillOrKill {
+    /// The least size that must be matched; the whole size if `None`.
+    pub min_fill: Option<Money>,
+}
+
+/// The terms of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum OrderKind {
+    /// At a price or better.
+    Limit {
+        /// Worst price taken.
+        price: Price,
+        /// Backer's stake.
+        size: Money,
+        /// What becomes of the rest in play.
+        persistence: Persistence,
+        /// Fill at once or not at all.
+        fill_or_kill: Option<FillOrKill>,
+    },
+    /// At the starting price, if that is no worse than the limit.
+    LimitOnClose {
+        /// Worst starting price taken.
+        price: Price,
+        /// Backer's stake, or layer's liability.
+        liability: Money,
+    },
+    /// At the starting price, whatever it is.
+    MarketOnClose {
+        /// Backer's stake, or layer's liability.
+        liability: Money,
+    },
+}
+
+impl OrderKind {
+    /// The name as the venue writes it.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Limit { .. } => "LIMIT",
+            Self::LimitOnClose { .. } => "LIMIT_ON_CLOSE",
+            Self::MarketOnClose { .. } => "MARKET_ON_CLOSE",
+        }
+    }
+
+    /// The price named, if any.
+    #[must_use]
+    pub const fn price(&self) -> Option<Price> {
+        match self {
+            Self::Limit { price, .. } | Self::LimitOnClose { price, .. } => Some(*price),
+            Self::MarketOnClose { .. } => None,
+        }
+    }
+
+    /// The backer's stake of a limit order.
+    #[must_use]
+    pub const fn size(&self) -> Option<Money> {
+        match self {
+            Self::Limit { size, .. } => Some(*size),
+            Self::LimitOnClose { .. } | Self::MarketOnClose { .. } => None,
+        }
+    }
+
+    /// What the order can lose at most if matched whole at its own price.
+    #[must_use]
+    pub fn at_risk(&self, side: Side) -> Money {
+        match (self, side) {
+            (Self::Limit { size, .. }, Side::Back) => *size,
+            (Self::Limit { size, price, .. }, Side::Lay) => size.liability_at(*price),
+            (Self::LimitOnClose { liability, .. } | Self::MarketOnClose { liability }, _) => {
+                *liability
+            }
+        }
+    }
+}
+
+/// An order that a strategy would like to place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Place {
+    /// On which runner.
+    pub runner: RunnerId,
+    /// For or against.
+    pub side: Side,
+    /// The terms.
+    pub kind: OrderKind,
+    /// Why, in the strategy's words.
+    pub reason: Option<Arc<str>>,
+    /// The strategy's own probability of the runner winning.
+    pub probability: Option<f64>,
+    /// The strategy's own label.
+    pub tag: Option<Arc<str>>,
+}
+
+/// What a strategy returns: it proposes, the risk gate decides.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Intent {
+    /// Place an order.
+    Place(Place),
+    /// Cancel what remains of an order, or part of it.
+    Cancel {
+        /// Which order.
+        order: OrderId,
+        /// How much; all that remains if `None`.
+        size: Option<Money>,
+    },
+    /// Cancel what remains of an order and place it at another price.
+    Replace {
+        /// Which order.
+        order: OrderId,
+        /// The new price.
+        price: Price,
+        /// Why, in the strategy's words.
+        reason: Option<Arc<str>>,
+    },
+    /// Something that is no intent: refused and recorded with what was wrong.
+    Malformed(Malformed),
+}
+
+/// A value returned by a strategy that could not be read as an intent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Malformed {
+    /// The runner it named, if that could be read.
+    pub runner: Option<RunnerId>,
+    /// What is wrong, for a person.
+    pub what: String,
+    /// The value at fault.
+    pub value: String,
+}
+
+/// Where an order stands. It only moves forward; see `engine::orders`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum OrderState {
+    /// Approved, recorded and on its way; counts at its worst.
+    Sending,
+    /// The venue has it and something remains.
+    Working,
+    /// Nothing remains: matched, cancelled, lapsed or voided.
+    Complete,
+    /// The venue refused it.
+    Rejected,
+    /// Proven not to have left.
+    NotSent,
+}
+
+impl OrderState {
+    /// Whether the order can still change.
+    #[must_use]
+    pub const fn is_live(self) -> bool {
+        matches!(self, Self::Sending | Self::Working)
+    }
+
+    /// The name in records and reports.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sending => "SENDING",
+            Self::Working => "EXECUTABLE",
+            Self::Complete => "EXECUTION_COMPLETE",
+            Self::Rejected => "REJECTED",
+            Self::NotSent => "NOT_SENT",
+        }
+    }
+}
+
+/// An order and all that is known of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Order {
+    /// Its id, that of its intent.
+    pub id: OrderId,
+    /// On which runner.
+    pub runner: RunnerId,
+    /// For or against.
+    pub side: Side,
+    /// The terms.
+    pub kind: OrderKind,
+    /// Where it stands.
+    pub state: OrderState,
+    /// A cancel or replace is on its way.
+    pub cancel_pending: bool,
+    /// When the strategy asked for it.
+    pub requested_at: TimeMs,
+    /// When it took effect at the venue.
+    pub placed_at: Option<TimeMs>,
+    /// Size matched.
+    pub matched: Money,
+    /// Σ price × size of what was matched, in billionths × minor units.
+    pub matched_value: i128,
+    /// Size cancelled.
+    pub cancelled: Money,
+    /// Size lapsed.
+    pub lapsed: Money,
+    /// Size voided.
+    pub voided: Money,
+    /// Profit at settlement, before commission.
+    pub profit: Option<Money>,
+    /// The strategy's own label.
+    pub tag: Option<Arc<str>>,
+}
+
+impl Order {
+    /// An order on its way.
+    #[must_use]
+    pub fn new(id: OrderId, place: &Place, requested_at: TimeMs) -> Self {
+        Self {
+            id,
+            runner: place.runner,
+            side: place.side,
+            kind: place.kind,
+            state: OrderState::Sending,
+            cancel_pending: false,
+            requested_at,
+            placed_at: None,
+            matched: Money::ZERO,
+            matched_value: 0,
+            cancelled: Money::ZERO,
+            lapsed: Money::ZERO,
+            voided: Money::ZERO,
+            profit: None,
+            tag: place.tag.clone(),
+        }
+    }
+
+    /// Size of a limit order that is neither matched nor gone. Zero for orders at the starting price, whose
+    /// size is not known before it.
+    #[must_use]
+    pub fn remaining(&self) -> Money {
+        match self.kind.size() {
+            Some(size) if self.state.is_live() => {
+                size - self.matched - self.cancelled - self.lapsed - self.voided
+            }
+            _ => Money::ZERO,
+        }
+    }
+
+    /// Average price matched; `None` if nothing was.
+    #[must_use]
+    pub fn average_price(&self) -> Option<Price> {
+        Price::average(self.matched_value, self.matched.minor())
+    }
+}
+
+/// Why a venue refused a request, or an order left the market.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum VenueReason {
+    /// The market takes no orders now.
+    MarketNotOpen,
+    /// The venue does not know the market.
+    MarketUnknown,
+    /// The runner was withdrawn.
+    RunnerRemoved,
+    /// The market has no starting price, or it is past.
+    NoStartingPrice,
+    /// The price is not on the ladder.
+    InvalidPrice,
+    /// The size or liability is under the venue's minimum.
+    BelowMinimum,
+    /// There is nothing left to cancel or replace.
+    NothingRemains,
+    /// The market turned in play.
+    TurnedInPlay,
+    /// The market was suspended with a new version.
+    Suspended,
+    /// The starting price was worse than the limit.
+    StartingPriceBeyondLimit,
+    /// Fill-or-kill found too little.
+    NotFilled,
+    /// The market closed.
+    MarketClosed,
+}
+
+impl VenueReason {
+    /// The code in records.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::MarketNotOpen => "MARKET_NOT_OPEN",
+            Self::MarketUnknown => "MARKET_UNKNOWN",
+            Self::RunnerRemoved => "RUNNER_REMOVED",
+            Self::NoStartingPrice => "NO_STARTING_PRICE",
+            Self::InvalidPrice => "INVALID_PRICE",
+            Self::BelowMinimum => "BELOW_MINIMUM",
+            Self::NothingRemains => "NOTHING_REMAINS",
+            Self::TurnedInPlay => "TURNED_IN_PLAY",
+            Self::Suspended => "SUSPENDED",
+            Self::StartingPriceBeyondLimit => "STARTING_PRICE_BEYOND_LIMIT",
+            Self::NotFilled => "NOT_FILLED",
+            Self::MarketClosed => "MARKET_CLOSED",
+        }
+    }
+}
+
+impl fmt::Display for VenueReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What a venue says of an order. Sizes are increments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "change", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum OrderChange {
+    /// The venue has it.
+    Accepted,
+    /// The venue refused it; nothing of it stands.
+    Rejected {
+        /// Why.
+        reason: VenueReason,
+    },
+    /// It was proven not to have left.
+    NotSent,
+    /// Some of it was matched.
+    Matched {
+        /// At which price.
+        price: Price,
+        /// How much, as backer's stake.
+        size: Money,
+    },
+    /// Some of it was cancelled.
+    Cancelled {
+        /// How much.
+        size: Money,
+    },
+    /// Some of it lapsed.
+    Lapsed {
+        /// How much (for an order at the starting price: its liability).
+        size: Money,
+        /// Why.
+        reason: VenueReason,
+    },
+    /// It is void, matched or not.
+    Voided {
+        /// Why.
+        reason: VenueReason,
+    },
+    /// What was matched now stands at another price (a reduction factor).
+    Repriced {
+        /// New Σ price × size, in billionths × minor units.
+        matched_value: i128,
+    },
+    /// A cancel or replace did not take effect.
+    CancelFailed {
+        /// Why.
+        reason: VenueReason,
+    },
+}
+
+/// What a venue says of an order, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderEvent {
+    /// Which market.
+    pub market: MarketId,
+    /// Which order.
+    pub order: OrderId,
+    /// When it happened at the venue.
+    pub at: TimeMs,
+    /// What happened.
+    pub change: OrderChange,
+}
+
+/// A market's result for every order in it, before commission.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settlement {
+    /// Which market.
+    pub market: MarketId,
+    /// When.
+    pub at: TimeMs,
+    /// Commission on net winnings in hundredths of a percent.
+    pub base_rate: u32,
+    /// Profit (or loss) of each order.
+    pub profits: Vec<(OrderId, Money)>,
+}
+
+/// What a venue tells the core.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VenueEvent {
+    /// An order changed.
+    Order(OrderEvent),
+    /// A market was settled.
+    Settled(Settlement),
+}
