@@ -1,0 +1,188 @@
+//! The one loop body of backtest, DRY_RUN and LIVE.
+//!
+//! The venue sees an update first, so fills come before strategies; the core handles it; the journal commits; the
+//! venue is told. Time enters as an argument and nowhere else.
+
+use super::core::Command;
+use super::{Effects, Engine, Event, Gate, Journal, JournalError, Notice, Receipt, Request, Strategy, Trace, Venue};
+use crate::market::{
+    Books, Instruction, MarketDelta, MarketId, OrderChange, OrderEvent, TimeMs, VenueEvent, VenueReason,
+};
+
+/// What stops a desk: a record whose fate is unknown. Nothing is sent after it.
+pub type DeskError = JournalError;
+
+/// Puts a core between a venue and a journal and moves them in step.
+pub struct Desk<G: Gate, V, J> {
+    /// The books.
+    pub books: Books,
+    /// The core.
+    pub engine: Engine<G>,
+    /// The venue.
+    pub venue: V,
+    /// The journal.
+    pub journal: J,
+    trace: Trace,
+    effects: Effects<G::Pass>,
+    heard: Vec<VenueEvent>,
+    updates: u64,
+}
+
+impl<G, V, J> Desk<G, V, J>
+where
+    G: Gate,
+    V: Venue<G::Pass>,
+    J: Journal,
+{
+    /// A desk with empty books.
+    pub fn new(engine: Engine<G>, venue: V, journal: J) -> Self {
+        Self {
+            books: Books::default(),
+            engine,
+            venue,
+            journal,
+            trace: Trace::default(),
+            effects: Effects::default(),
+            heard: Vec::new(),
+            updates: 0,
+        }
+    }
+
+    /// Number of market changes handled.
+    #[must_use]
+    pub fn updates(&self) -> u64 {
+        self.updates
+    }
+
+    /// Hash over everything recorded so far.
+    #[must_use]
+    pub fn trace_hash(&self) -> String {
+        self.trace.hash()
+    }
+
+    /// Notices since the last call.
+    pub fn notices(&mut self) -> impl Iterator<Item = Notice> + '_ {
+        self.effects.notices.drain(..)
+    }
+
+    /// Loads a strategy, or the next version of one with the same name.
+    ///
+    /// # Errors
+    /// If the journal fails.
+    pub fn load(&mut self, now: TimeMs, strategy: Box<dyn Strategy>) -> Result<(), DeskError> {
+        self.handle(now, Event::Load(strategy));
+        self.carry_out(now, |_| Sending::Allowed)
+    }
+
+    /// Obeys the operator.
+    ///
+    /// # Errors
+    /// If the journal fails.
+    pub fn operate(&mut self, now: TimeMs, command: Command) -> Result<(), DeskError> {
+        self.handle(now, Event::Operator(command));
+        self.carry_out(now, |_| Sending::Allowed)
+    }
+
+    /// One market change, all the way. Changes of markets never defined are ignored.
+    ///
+    /// # Errors
+    /// If the journal fails; nothing of this step was sent then.
+    pub fn step(&mut self, now: TimeMs, delta: &MarketDelta) -> Result<(), DeskError> {
+        self.step_guarded(now, delta, |_| Sending::Allowed)
+    }
+
+    /// As [`Self::step`], asking `guard` (a kill switch, say) about each new order at the last moment before it leaves.
+    ///
+    /// # Errors
+    /// If the journal fails; nothing of this step was sent then.
+    pub fn step_guarded(
+        &mut self,
+        now: TimeMs,
+        delta: &MarketDelta,
+        guard: impl FnMut(&Instruction) -> Sending,
+    ) -> Result<(), DeskError> {
+        self.venue.observe(now, &self.books, delta, &mut self.heard);
+        let Some(at) = self.books.apply(now, delta) else { return Ok(()) };
+        self.updates += 1;
+        self.hear(now);
+        self.handle(now, Event::Market(at));
+        self.carry_out(now, guard)
+    }
+
+    /// Records what was heard since the last step, at the end of a run.
+    ///
+    /// # Errors
+    /// If the journal fails.
+    pub fn finish(&mut self, now: TimeMs) -> Result<(), DeskError> {
+        self.hear(now);
+        self.carry_out(now, |_| Sending::Stopped)
+    }
+
+    fn hear(&mut self, now: TimeMs) {
+        if !self.heard.is_empty() {
+            let heard = std::mem::take(&mut self.heard);
+            self.handle(now, Event::Venue(&heard));
+            self.heard = heard;
+            self.heard.clear();
+        }
+    }
+
+    fn handle(&mut self, now: TimeMs, event: Event<'_>) {
+        self.engine.handle(now, event, &self.books, &mut self.effects);
+    }
+
+    /// Commits what was recorded, then sends what was held for it.
+    fn carry_out(
+        &mut self,
+        now: TimeMs,
+        mut guard: impl FnMut(&Instruction) -> Sending,
+    ) -> Result<(), DeskError> {
+        if self.effects.records.is_empty() {
+            return Ok(());
+        }
+        self.trace.add(&self.effects.records);
+        let receipt: Receipt = self.journal.commit(self.effects.token(), &self.effects.records)?;
+        for held in self.effects.requests.drain(..) {
+            let request = held.release(&receipt);
+            let new_order = match &request {
+                Request::Place(pass) | Request::Replace { with: pass, .. } => Some(pass.as_ref()),
+                Request::Cancel { .. } => None,
+            };
+            match new_order {
+                Some(order) if guard(order) == Sending::Stopped => {
+                    self.heard.extend(withheld(now, &request));
+                }
+                _ => self.venue.submit(now, &self.books, request),
+            }
+        }
+        self.effects.next_batch();
+        Ok(())
+    }
+}
+
+/// What is reported of a request that was stopped: nothing of it left.
+fn withheld<P: AsRef<Instruction>>(at: TimeMs, request: &Request<P>) -> Vec<VenueEvent> {
+    let report = |market: &MarketId, order, change| {
+        VenueEvent::Order(OrderEvent { market: market.clone(), order, at, change })
+    };
+    match request {
+        Request::Place(pass) => {
+            let new = pass.as_ref();
+            vec![report(&new.market, new.id, OrderChange::NotSent)]
+        }
+        Request::Replace { market, order, with, .. } => vec![
+            report(market, with.as_ref().id, OrderChange::NotSent),
+            report(market, *order, OrderChange::CancelFailed { reason: VenueReason::Withheld }),
+        ],
+        Request::Cancel { .. } => Vec::new(),
+    }
+}
+
+/// The last word before a request leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sending {
+    /// It may.
+    Allowed,
+    /// It may not; it is reported as not sent.
+    Stopped,
+}

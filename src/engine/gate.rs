@@ -1,11 +1,12 @@
 //! What the core asks of a risk gate, and the closed set of reasons for a refusal.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::{Account, Holding};
-use crate::market::{Market, Money, OrderId, Place, Price, TimeMs};
+use crate::market::{Instruction, Market, Money, OrderId, Place, Price, TimeMs};
 
 /// One proposed order with all that is needed to judge it.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +15,8 @@ pub struct Ask<'a> {
     pub now: TimeMs,
     /// The id the order would have.
     pub id: OrderId,
+    /// Which strategy.
+    pub strategy: &'a Arc<str>,
     /// The proposal.
     pub place: &'a Place,
     /// The market it names.
@@ -31,7 +34,10 @@ pub struct Ask<'a> {
 /// Judges proposals. Only a gate can make a `Pass`, and only a `Pass` reaches a venue.
 pub trait Gate {
     /// Proof that the gate let an order through.
-    type Pass;
+    type Pass: AsRef<Instruction>;
+
+    /// The most intents one call may return; with more, all of that call are refused.
+    fn max_intents(&self) -> usize;
 
     /// Lets an order through, or says why not.
     ///

@@ -22,6 +22,7 @@ pub struct Position {
 pub struct Holding {
     orders: Vec<Order>,
     live: Vec<usize>,
+    positions: Vec<(RunnerId, Position)>,
 }
 
 impl Holding {
@@ -53,6 +54,16 @@ impl Holding {
     /// The matched position on a runner.
     #[must_use]
     pub fn position(&self, runner: RunnerId) -> Position {
+        self.positions.iter().find(|(id, _)| *id == runner).map_or_else(Position::default, |(_, p)| *p)
+    }
+
+    /// The matched positions of all runners bet on.
+    #[must_use]
+    pub fn positions(&self) -> &[(RunnerId, Position)] {
+        &self.positions
+    }
+
+    fn add_up(&self, runner: RunnerId) -> Position {
         let mut position = Position::default();
         for order in self.orders.iter().filter(|order| order.runner == runner) {
             let Some(price) = order.average_price() else {
@@ -75,8 +86,22 @@ impl Holding {
         position
     }
 
+    pub(super) fn settle(&mut self, id: OrderId, profit: Money) {
+        if let Some(order) = self.order_mut(id) {
+            order.profit = Some(profit);
+        }
+    }
+
     pub(super) fn add(&mut self, order: Order) {
-        self.live.push(self.orders.len());
+        if order.state.is_live() {
+            self.live.push(self.orders.len());
+        }
+        if order.matched.is_positive() {
+            let runner = order.runner;
+            self.orders.push(order);
+            self.reposition(runner);
+            return;
+        }
         self.orders.push(order);
     }
 
@@ -92,10 +117,27 @@ impl Holding {
         if !advance(order, at, change) {
             return None;
         }
+        let runner = order.runner;
         if !order.state.is_live() {
             self.live.retain(|&live| live != place);
         }
+        if matches!(
+            change,
+            OrderChange::Matched { .. } | OrderChange::Voided { .. } | OrderChange::Repriced { .. }
+        ) {
+            self.reposition(runner);
+        }
         Some(&self.orders[place])
+    }
+}
+
+impl Holding {
+    fn reposition(&mut self, runner: RunnerId) {
+        let position = self.add_up(runner);
+        match self.positions.iter_mut().find(|(id, _)| *id == runner) {
+            Some((_, known)) => *known = position,
+            None => self.positions.push((runner, position)),
+        }
     }
 }
 

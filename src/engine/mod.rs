@@ -3,23 +3,25 @@
 //! It reaches strategies, the risk gate, venues and the journal only through the traits below.
 
 mod account;
-//mod core;
-//mod desk;
+mod core;
+mod desk;
 mod effect;
-//mod exposure;
+mod exposure;
 mod gate;
 mod holding;
 mod journal;
 mod record;
 mod strategy;
+#[cfg(test)]
+pub(crate) mod testing;
 mod trace;
 mod venue;
 
 pub use account::{Account, Totals};
-//pub use core::{Command, Engine, Event, Slot, Standing};
-//pub use desk::{Desk, DeskError};
+pub use core::{Command, Engine, Event, Slot, Standing};
+pub use desk::{Desk, DeskError, Sending};
 pub use effect::{Effects, Held, Notice, Receipt, Request, Token};
-//pub use exposure::{Exposure, Proposed, worst_case};
+pub use exposure::{Exposure, Proposed, worst_case};
 pub use gate::{Ask, Figure, Gate, ReasonCode, Refusal};
 pub use holding::{Holding, Position};
 pub use journal::{Journal, JournalError, NoJournal};

@@ -17,6 +17,6 @@ pub trait Venue<P> {
         out: &mut Vec<VenueEvent>,
     );
 
-    /// Takes a request. Its answer may come at once, in `out`, or later.
-    fn submit(&mut self, now: TimeMs, request: Request<P>, out: &mut Vec<VenueEvent>);
+    /// Takes a request made upon `books`. What becomes of it is reported later.
+    fn submit(&mut self, now: TimeMs, books: &Books, request: Request<P>);
 }

@@ -1,1 +1,122 @@
-//! (to be written)
+//! The simulated exchange: takes approved orders, matches them against recorded or live market data, settles.
+//!
+//! It never looks ahead: all it knows is the books before a change, and the change. Its model is that of the field's
+//! reference simulator, each rule beside its code; `docs/simulated-exchange.md` tells it in words.
+
+mod market;
+mod matching;
+mod order;
+mod settings;
+mod settlement;
+mod starting_price;
+
+use std::collections::BTreeMap;
+
+pub use settings::ExchangeSettings;
+
+use crate::engine::{Request, Venue};
+use crate::market::{
+    Books, Instruction, Market, MarketDelta, MarketId, MarketStatus, Money, OrderChange, OrderEvent, OrderId,
+    Price, TimeMs, VenueEvent, VenueReason,
+};
+use market::SimMarket;
+
+/// The simulated exchange. One object serves backtest and DRY_RUN.
+#[derive(Debug)]
+pub struct Exchange {
+    settings: ExchangeSettings,
+    markets: BTreeMap<MarketId, SimMarket>,
+}
+
+/// A request on its way: it takes effect on the first update more than its latency later.
+#[derive(Debug)]
+struct Pending {
+    made_at: TimeMs,
+    latency_ms: i64,
+    task: Task,
+}
+
+#[derive(Debug)]
+enum Task {
+    Place(Instruction),
+    Cancel { order: OrderId, size: Option<Money> },
+    Replace { order: OrderId, price: Price, with: Instruction },
+}
+
+impl Exchange {
+    /// An exchange with nothing on it.
+    #[must_use]
+    pub fn new(settings: ExchangeSettings) -> Self {
+        Self { settings, markets: BTreeMap::new() }
+    }
+}
+
+impl<P: AsRef<Instruction>> Venue<P> for Exchange {
+    fn observe(&mut self, now: TimeMs, before: &Books, delta: &MarketDelta, out: &mut Vec<VenueEvent>) {
+        if self.markets.is_empty() {
+            return;
+        }
+        let Some(sim) = self.markets.get_mut(&delta.market) else { return };
+        let Some(book) = before.market(&delta.market) else { return };
+        let mut report = Report { market: &delta.market, at: now, out };
+        sim.take_due(now, book, &self.settings, &mut report);
+        let closed = delta.definition.as_ref().filter(|new| new.status == MarketStatus::Closed);
+        if let Some(definition) = closed {
+            let settlement = sim.settle(now, definition, &self.settings, &mut report);
+            report.out.push(VenueEvent::Settled(settlement));
+            self.markets.remove(&delta.market);
+        } else {
+            sim.change(book, delta, &mut report);
+        }
+    }
+
+    fn submit(&mut self, now: TimeMs, books: &Books, request: Request<P>) {
+        let settings = &self.settings;
+        let (market, latency_ms, in_play_delay, task) = match request {
+            Request::Place(pass) => {
+                let order = pass.as_ref().clone();
+                (order.market.clone(), settings.place_latency_ms, true, Task::Place(order))
+            }
+            Request::Cancel { market, order, size } => {
+                (market, settings.cancel_latency_ms, false, Task::Cancel { order, size })
+            }
+            Request::Replace { market, order, price, with } => {
+                let with = with.as_ref().clone();
+                (market, settings.replace_latency_ms, true, Task::Replace { order, price, with })
+            }
+        };
+        let bet_delay = books.market(&market).filter(|_| in_play_delay).map_or(0, bet_delay_ms);
+        let latency_ms = i64::from(latency_ms) + bet_delay;
+        let pending = Pending { made_at: now, latency_ms, task };
+        self.markets.entry(market).or_default().pending.push(pending);
+    }
+}
+
+fn bet_delay_ms(market: &std::sync::Arc<Market>) -> i64 {
+    i64::from(market.definition.bet_delay_seconds) * 1_000
+}
+
+/// Where the exchange says what happened to the orders of one market.
+struct Report<'a> {
+    market: &'a MarketId,
+    at: TimeMs,
+    out: &'a mut Vec<VenueEvent>,
+}
+
+impl Report<'_> {
+    fn say(&mut self, order: OrderId, change: OrderChange) {
+        self.out.push(VenueEvent::Order(OrderEvent {
+            market: self.market.clone(),
+            order,
+            at: self.at,
+            change,
+        }));
+    }
+
+    fn reject(&mut self, order: OrderId, reason: VenueReason) {
+        self.say(order, OrderChange::Rejected { reason });
+    }
+}
+
+#[cfg(test)]
+mod tests;

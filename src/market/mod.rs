@@ -21,7 +21,7 @@ pub use ids::{MarketId, OrderId, RunnerId};
 pub use ladder::PriceLadder;
 pub use money::{Currency, Money};
 pub use order::{
-    FillOrKill, Intent, Malformed, Order, OrderChange, OrderEvent, OrderKind, OrderState,
+    FillOrKill, Instruction, Intent, Malformed, Order, OrderChange, OrderEvent, OrderKind, OrderState,
     Persistence, Place, Settlement, Side, VenueEvent, VenueReason,
 };
 pub use price::Price;

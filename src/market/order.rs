@@ -136,6 +136,23 @@ pub struct Place {
     pub tag: Option<Arc<str>>,
 }
 
+/// An order as a venue is told of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instruction {
+    /// Its id, to be echoed by the venue.
+    pub id: OrderId,
+    /// Whose it is.
+    pub strategy: Arc<str>,
+    /// In which market.
+    pub market: MarketId,
+    /// On which runner.
+    pub runner: RunnerId,
+    /// For or against.
+    pub side: Side,
+    /// The terms.
+    pub kind: OrderKind,
+}
+
 /// What a strategy returns: it proposes, the risk gate decides.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Intent {
@@ -313,6 +330,8 @@ pub enum VenueReason {
     NotFilled,
     /// The market closed.
     MarketClosed,
+    /// The request was stopped before it left.
+    Withheld,
 }
 
 impl VenueReason {
@@ -332,6 +351,7 @@ impl VenueReason {
             Self::StartingPriceBeyondLimit => "STARTING_PRICE_BEYOND_LIMIT",
             Self::NotFilled => "NOT_FILLED",
             Self::MarketClosed => "MARKET_CLOSED",
+            Self::Withheld => "WITHHELD",
         }
     }
 }
