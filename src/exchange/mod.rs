@@ -1,1 +1,5 @@
-//! (to be written)
+//! The simulated exchange: matching, starting price, settlement.
+
+mod settings;
+
+pub use settings::ExchangeSettings;

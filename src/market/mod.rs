@@ -9,6 +9,7 @@ mod ladder;
 mod money;
 mod order;
 mod price;
+pub mod setting;
 mod time;
 
 pub use book::{Books, Market, MarketIndex, Runner, Seen};
@@ -25,4 +26,5 @@ pub use order::{
     Persistence, Place, Settlement, Side, VenueEvent, VenueReason,
 };
 pub use price::Price;
+pub use setting::{Bound, Ratio};
 pub use time::TimeMs;

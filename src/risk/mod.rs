@@ -1,1 +1,5 @@
-//! (to be written)
+//! The risk gate: one control a function.
+
+mod limits;
+
+pub use limits::RiskLimits;
