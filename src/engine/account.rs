@@ -14,6 +14,8 @@ pub struct Account {
     pub realised: Money,
     /// What all unsettled markets together could lose at worst; zero or more.
     pub at_risk: Money,
+    /// Orders that can still change, in all markets.
+    pub open_orders: usize,
     /// Net result of markets settled on the present day.
     pub realised_today: Money,
     day: i64,
@@ -27,6 +29,7 @@ impl Account {
             start,
             realised: Money::ZERO,
             at_risk: Money::ZERO,
+            open_orders: 0,
             realised_today: Money::ZERO,
             day: i64::MIN,
         }

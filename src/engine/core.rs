@@ -7,12 +7,12 @@ use super::exposure::worst_case;
 use super::holding::Holding;
 use super::record::Action;
 use super::{
-    Account, Answer, Ask, Effects, Fault, Figure, Gate, IntentRecord, Moment, Notice, ReasonCode, Record,
-    Refusal, Request, Strategy, StrategyChange, Totals, Verdict,
+    Account, Answer, Ask, Effects, Fault, Figure, Gate, IntentRecord, Moment, Notice, ReasonCode,
+    Record, Refusal, Request, Strategy, StrategyChange, Totals, Verdict,
 };
 use crate::market::{
-    Books, Intent, Malformed, Market, MarketDefinition, MarketId, MarketIndex, Money, Order, OrderEvent,
-    OrderId, OrderKind, Place, Price, Seen, Settlement, TimeMs, VenueEvent,
+    Books, Intent, Malformed, Market, MarketDefinition, MarketId, MarketIndex, Money, Order,
+    OrderEvent, OrderId, OrderKind, Place, Price, Seen, Settlement, TimeMs, VenueEvent,
 };
 
 /// Faults in a row after which a strategy is stopped until its next version.
@@ -70,6 +70,7 @@ struct MarketDesk {
     judged: Arc<MarketDefinition>,
     wanted: bool,
     at_risk: Money,
+    open_orders: usize,
     settled: bool,
 }
 
@@ -109,7 +110,10 @@ impl Slot {
     }
 
     fn orders(&self) -> impl Iterator<Item = &Order> {
-        self.desks.iter().flatten().flat_map(|desk| desk.holding.orders())
+        self.desks
+            .iter()
+            .flatten()
+            .flat_map(|desk| desk.holding.orders())
     }
 
     /// Its orders by market, in the order the markets were first seen.
@@ -136,6 +140,7 @@ impl Slot {
             judged: Arc::clone(&market.definition),
             wanted: filter.wants_market(&market.definition),
             at_risk: Money::ZERO,
+            open_orders: 0,
             settled: false,
         });
         if !Arc::ptr_eq(&desk.judged, &market.definition) {
@@ -145,12 +150,21 @@ impl Slot {
         desk
     }
 
-    /// Brings the money at risk in a market up to date.
+    /// Brings the money at risk and the open orders in a market up to date.
     fn weigh(&mut self, at: MarketIndex, market: &Market) {
-        let Some(desk) = self.desks.get_mut(at.0).and_then(Option::as_mut) else { return };
-        let now = if desk.settled { Money::ZERO } else { worst_case(market, &desk.holding, None).market };
+        let Some(desk) = self.desks.get_mut(at.0).and_then(Option::as_mut) else {
+            return;
+        };
+        let now = if desk.settled {
+            Money::ZERO
+        } else {
+            worst_case(market, &desk.holding, None).market
+        };
         self.account.at_risk += now - desk.at_risk;
         desk.at_risk = now;
+        let open = desk.holding.live_count();
+        self.account.open_orders = self.account.open_orders + open - desk.open_orders;
+        desk.open_orders = open;
     }
 }
 
@@ -266,10 +280,16 @@ impl<G: Gate> Engine<G> {
         changed: &mut Vec<(usize, MarketIndex, OrderId)>,
         effects: &mut Effects<G::Pass>,
     ) {
-        let Some(&(slot, at)) = self.owners.get(&event.order) else { return };
+        let Some(&(slot, at)) = self.owners.get(&event.order) else {
+            return;
+        };
         let this = &mut self.slots[slot];
-        let Some(desk) = this.desks.get_mut(at.0).and_then(Option::as_mut) else { return };
-        let Some(order) = Arc::make_mut(&mut desk.holding).apply(event.order, event.at, event.change) else {
+        let Some(desk) = this.desks.get_mut(at.0).and_then(Option::as_mut) else {
+            return;
+        };
+        let Some(order) =
+            Arc::make_mut(&mut desk.holding).apply(event.order, event.at, event.change)
+        else {
             return;
         };
         if matches!(event.change, crate::market::OrderChange::Rejected { .. }) {
@@ -297,7 +317,9 @@ impl<G: Gate> Engine<G> {
         books: &Books,
         effects: &mut Effects<G::Pass>,
     ) {
-        let Some(at) = books.find(&settlement.market) else { return };
+        let Some(at) = books.find(&settlement.market) else {
+            return;
+        };
         for slot in 0..self.slots.len() {
             let owners = &self.owners;
             let orders: Vec<(OrderId, Money)> = settlement
@@ -307,7 +329,9 @@ impl<G: Gate> Engine<G> {
                 .copied()
                 .collect();
             let this = &mut self.slots[slot];
-            let Some(desk) = this.desks.get_mut(at.0).and_then(Option::as_mut) else { continue };
+            let Some(desk) = this.desks.get_mut(at.0).and_then(Option::as_mut) else {
+                continue;
+            };
             if desk.settled || orders.is_empty() {
                 continue;
             }
@@ -322,7 +346,9 @@ impl<G: Gate> Engine<G> {
             this.account.settle(gross - commission);
             this.totals.gross += gross;
             this.totals.commission += commission;
-            this.totals.settled.push((settlement.at, gross - commission));
+            this.totals
+                .settled
+                .push((settlement.at, gross - commission));
             this.weigh(at, books.get(at));
             effects.records.push(Record::Settled {
                 at: settlement.at,
@@ -333,12 +359,24 @@ impl<G: Gate> Engine<G> {
                 orders,
             });
             if this.standing == Standing::Running {
-                self.call(slot, now, at, books.get(at), Calling::Settled(settlement), effects);
+                self.call(
+                    slot,
+                    now,
+                    at,
+                    books.get(at),
+                    Calling::Settled(settlement),
+                    effects,
+                );
             }
         }
     }
 
-    fn load(&mut self, now: TimeMs, mut strategy: Box<dyn Strategy>, effects: &mut Effects<G::Pass>) {
+    fn load(
+        &mut self,
+        now: TimeMs,
+        mut strategy: Box<dyn Strategy>,
+        effects: &mut Effects<G::Pass>,
+    ) {
         let (name, hash): (Arc<str>, Arc<str>) = (strategy.name().into(), strategy.hash().into());
         let known = self.slots.iter().position(|slot| slot.name == name);
         let change = match known {
@@ -372,10 +410,17 @@ impl<G: Gate> Engine<G> {
                 for desk in slot.desks.iter_mut().flatten() {
                     desk.wanted = slot.strategy.filter().wants_market(&desk.judged);
                 }
-                StrategyChange::Reloaded { from: std::mem::replace(&mut slot.hash, Arc::clone(&hash)) }
+                StrategyChange::Reloaded {
+                    from: std::mem::replace(&mut slot.hash, Arc::clone(&hash)),
+                }
             }
         };
-        effects.records.push(Record::Strategy { at: now, strategy: name, hash, change });
+        effects.records.push(Record::Strategy {
+            at: now,
+            strategy: name,
+            hash,
+            change,
+        });
     }
 
     fn obey(&mut self, now: TimeMs, command: Command, effects: &mut Effects<G::Pass>) {
@@ -385,7 +430,11 @@ impl<G: Gate> Engine<G> {
         };
         if halted != self.halted {
             self.halted = halted;
-            effects.records.push(Record::Halted { at: now, halted, reason });
+            effects.records.push(Record::Halted {
+                at: now,
+                halted,
+                reason,
+            });
         }
     }
 
@@ -403,19 +452,32 @@ impl<G: Gate> Engine<G> {
         answer.clear();
         let this = &mut self.slots[slot];
         this.desk(at, market);
-        let holding = this.desks[at.0].as_ref().map(|desk| Arc::clone(&desk.holding)).unwrap_or_default();
-        let moment = Moment { now, market, holding: &holding, account: &this.account };
+        let holding = this.desks[at.0]
+            .as_ref()
+            .map(|desk| Arc::clone(&desk.holding))
+            .unwrap_or_default();
+        let moment = Moment {
+            now,
+            market,
+            holding: &holding,
+            account: &this.account,
+        };
         let result = match calling {
             Calling::Odds => this.strategy.on_odds(&moment, &mut answer),
             Calling::Order(id) => match holding.order(id) {
                 Some(order) => this.strategy.on_order(order, &moment, &mut answer),
                 None => Ok(()),
             },
-            Calling::Settled(settlement) => this.strategy.on_settled(settlement, &moment, &mut answer),
+            Calling::Settled(settlement) => {
+                this.strategy.on_settled(settlement, &moment, &mut answer)
+            }
         };
         drop(holding);
         for line in answer.log.drain(..) {
-            effects.notices.push(Notice::Log { strategy: this.name.to_string(), line });
+            effects.notices.push(Notice::Log {
+                strategy: this.name.to_string(),
+                line,
+            });
         }
         match result {
             Ok(()) => {
@@ -439,7 +501,9 @@ impl<G: Gate> Engine<G> {
             hash: Arc::clone(&this.hash),
             change,
         };
-        effects.records.push(record(StrategyChange::Failed { summary: fault.summary.clone() }));
+        effects.records.push(record(StrategyChange::Failed {
+            summary: fault.summary.clone(),
+        }));
         let quarantined = this.faults_in_a_row >= FAULTS_BEFORE_QUARANTINE;
         if quarantined {
             effects.records.push(record(StrategyChange::Quarantined));
@@ -469,7 +533,8 @@ impl<G: Gate> Engine<G> {
         for intent in intents {
             let id = self.next_id(slot, &market.id);
             let (action, verdict) = self.decide(slot, now, at, market, id, intent, effects);
-            let seen = action_runner(&action).map_or_else(Seen::default, |runner| market.seen(runner));
+            let seen =
+                action_runner(&action).map_or_else(Seen::default, |runner| market.seen(runner));
             let this = &mut self.slots[slot];
             if let Verdict::Refused(refusal) = &verdict {
                 *this.totals.rejections.entry(refusal.code).or_default() += 1;
@@ -501,7 +566,11 @@ impl<G: Gate> Engine<G> {
         let limit = self.gate.max_intents();
         let id = self.next_id(slot, &market.id);
         let this = &mut self.slots[slot];
-        *this.totals.rejections.entry(ReasonCode::IntentTooMany).or_default() += 1;
+        *this
+            .totals
+            .rejections
+            .entry(ReasonCode::IntentTooMany)
+            .or_default() += 1;
         effects.records.push(Record::Intent(Box::new(IntentRecord {
             id,
             at: now,
@@ -536,7 +605,10 @@ impl<G: Gate> Engine<G> {
     ) -> (Action, Verdict) {
         match intent {
             Intent::Place(place) => {
-                let action = Action::Place { place: place.clone(), replaces: None };
+                let action = Action::Place {
+                    place: place.clone(),
+                    replaces: None,
+                };
                 let verdict = match self.check(slot, now, at, market, id, place, None) {
                     Ok(pass) => {
                         effects.send(Request::Place(pass));
@@ -547,22 +619,34 @@ impl<G: Gate> Engine<G> {
                 (action, verdict)
             }
             Intent::Cancel { order, size } => {
-                let action = Action::Cancel { order: *order, size: *size };
+                let action = Action::Cancel {
+                    order: *order,
+                    size: *size,
+                };
                 let verdict = match self.claim(slot, at, *order) {
                     Ok(_) => {
                         let (market, order, size) = (market.id.clone(), *order, *size);
-                        effects.send(Request::Cancel { market, order, size });
+                        effects.send(Request::Cancel {
+                            market,
+                            order,
+                            size,
+                        });
                         Verdict::Approved
                     }
                     Err(refusal) => Verdict::Refused(refusal),
                 };
                 (action, verdict)
             }
-            Intent::Replace { order, price, reason } => {
-                self.decide_replace(slot, now, at, market, id, (*order, *price, reason), effects)
-            }
+            Intent::Replace {
+                order,
+                price,
+                reason,
+            } => self.decide_replace(slot, now, at, market, id, (*order, *price, reason), effects),
             Intent::Malformed(Malformed { what, value, .. }) => (
-                Action::Malformed { what: what.clone(), value: value.clone() },
+                Action::Malformed {
+                    what: what.clone(),
+                    value: value.clone(),
+                },
                 Verdict::Refused(Refusal::of(
                     ReasonCode::IntentMalformed,
                     Figure::Text(value.clone()),
@@ -586,29 +670,54 @@ impl<G: Gate> Engine<G> {
         let replace = Action::Replace { order, price };
         let place = match self.live_order(slot, at, order) {
             Ok(old) => match old.kind {
-                OrderKind::Limit { persistence, fill_or_kill, .. } => Place {
+                OrderKind::Limit {
+                    persistence,
+                    fill_or_kill,
+                    ..
+                } => Place {
                     runner: old.runner,
                     side: old.side,
-                    kind: OrderKind::Limit { price, size: old.remaining(), persistence, fill_or_kill },
+                    kind: OrderKind::Limit {
+                        price,
+                        size: old.remaining(),
+                        persistence,
+                        fill_or_kill,
+                    },
                     reason: reason.clone(),
                     probability: None,
                     tag: old.tag.clone(),
                 },
-                _ => return (replace, Verdict::Refused(Refusal::plain(ReasonCode::OrderUnknown))),
+                _ => {
+                    return (
+                        replace,
+                        Verdict::Refused(Refusal::plain(ReasonCode::OrderUnknown)),
+                    );
+                }
             },
             Err(refusal) => return (replace, Verdict::Refused(refusal)),
         };
         let verdict = match self.check(slot, now, at, market, id, &place, Some(order)) {
             Ok(with) => match self.claim(slot, at, order) {
                 Ok(()) => {
-                    effects.send(Request::Replace { market: market.id.clone(), order, price, with });
+                    effects.send(Request::Replace {
+                        market: market.id.clone(),
+                        order,
+                        price,
+                        with,
+                    });
                     Verdict::Approved
                 }
                 Err(refusal) => Verdict::Refused(refusal),
             },
             Err(refusal) => Verdict::Refused(refusal),
         };
-        (Action::Place { place, replaces: Some(order) }, verdict)
+        (
+            Action::Place {
+                place,
+                replaces: Some(order),
+            },
+            verdict,
+        )
     }
 
     /// Asks the gate; what it lets through is reserved at once: the order stands, at its worst, from here on.
@@ -627,7 +736,9 @@ impl<G: Gate> Engine<G> {
         let this = &mut self.slots[slot];
         this.desk(at, market);
         this.weigh(at, market);
-        let desk = this.desks[at.0].as_mut().ok_or(Refusal::plain(ReasonCode::MarketNotOpen))?;
+        let desk = this.desks[at.0]
+            .as_mut()
+            .ok_or(Refusal::plain(ReasonCode::MarketNotOpen))?;
         let ask = Ask {
             now,
             id,
@@ -648,9 +759,23 @@ impl<G: Gate> Engine<G> {
     }
 
     fn live_order(&self, slot: usize, at: MarketIndex, order: OrderId) -> Result<&Order, Refusal> {
-        let unknown = || Refusal::of(ReasonCode::OrderUnknown, Figure::Text(order.to_string()), Figure::None);
-        let desk = self.slots[slot].desks.get(at.0).and_then(Option::as_ref).ok_or_else(unknown)?;
-        let order = desk.holding.live().find(|live| live.id == order).ok_or_else(unknown)?;
+        let unknown = || {
+            Refusal::of(
+                ReasonCode::OrderUnknown,
+                Figure::Text(order.to_string()),
+                Figure::None,
+            )
+        };
+        let desk = self.slots[slot]
+            .desks
+            .get(at.0)
+            .and_then(Option::as_ref)
+            .ok_or_else(unknown)?;
+        let order = desk
+            .holding
+            .live()
+            .find(|live| live.id == order)
+            .ok_or_else(unknown)?;
         if order.cancel_pending {
             let id = Figure::Text(order.id.to_string());
             return Err(Refusal::of(ReasonCode::OrderBusy, id, Figure::None));
@@ -661,7 +786,9 @@ impl<G: Gate> Engine<G> {
     /// Marks a live order as being cancelled or replaced, so that it is not asked twice.
     fn claim(&mut self, slot: usize, at: MarketIndex, order: OrderId) -> Result<(), Refusal> {
         self.live_order(slot, at, order)?;
-        let desk = self.slots[slot].desks[at.0].as_mut().ok_or(Refusal::plain(ReasonCode::OrderUnknown))?;
+        let desk = self.slots[slot].desks[at.0]
+            .as_mut()
+            .ok_or(Refusal::plain(ReasonCode::OrderUnknown))?;
         if let Some(order) = Arc::make_mut(&mut desk.holding).order_mut(order) {
             order.cancel_pending = true;
         }
@@ -703,5 +830,9 @@ fn action_runner(action: &Action) -> Option<crate::market::RunnerId> {
 
 /// Commission on a market's net winnings at a rate in hundredths of a percent; none on a loss.
 fn commission(gross: Money, rate: u32) -> Money {
-    if gross.is_positive() { gross.scaled(i64::from(rate), 10_000) } else { Money::ZERO }
+    if gross.is_positive() {
+        gross.scaled(i64::from(rate), 10_000)
+    } else {
+        Money::ZERO
+    }
 }

@@ -4,9 +4,13 @@
 //! venue is told. Time enters as an argument and nowhere else.
 
 use super::core::Command;
-use super::{Effects, Engine, Event, Gate, Journal, JournalError, Notice, Receipt, Request, Strategy, Trace, Venue};
+use super::{
+    Effects, Engine, Event, Gate, Journal, JournalError, Notice, Receipt, Request, Strategy, Trace,
+    Venue,
+};
 use crate::market::{
-    Books, Instruction, MarketDelta, MarketId, OrderChange, OrderEvent, TimeMs, VenueEvent, VenueReason,
+    Books, Instruction, MarketDelta, MarketId, OrderChange, OrderEvent, TimeMs, VenueEvent,
+    VenueReason,
 };
 
 /// What stops a desk: a record whose fate is unknown. Nothing is sent after it.
@@ -83,12 +87,17 @@ where
         self.carry_out(now, |_| Sending::Allowed)
     }
 
-    /// One market change, all the way. Changes of markets never defined are ignored.
+    /// One market change, all the way: stamped `now` where it entered, published by the venue earlier. Changes of markets never defined are ignored.
     ///
     /// # Errors
     /// If the journal fails; nothing of this step was sent then.
-    pub fn step(&mut self, now: TimeMs, delta: &MarketDelta) -> Result<(), DeskError> {
-        self.step_guarded(now, delta, |_| Sending::Allowed)
+    pub fn step(
+        &mut self,
+        now: TimeMs,
+        published_at: TimeMs,
+        delta: &MarketDelta,
+    ) -> Result<(), DeskError> {
+        self.step_guarded(now, published_at, delta, |_| Sending::Allowed)
     }
 
     /// As [`Self::step`], asking `guard` (a kill switch, say) about each new order at the last moment before it leaves.
@@ -98,11 +107,14 @@ where
     pub fn step_guarded(
         &mut self,
         now: TimeMs,
+        published_at: TimeMs,
         delta: &MarketDelta,
         guard: impl FnMut(&Instruction) -> Sending,
     ) -> Result<(), DeskError> {
         self.venue.observe(now, &self.books, delta, &mut self.heard);
-        let Some(at) = self.books.apply(now, delta) else { return Ok(()) };
+        let Some(at) = self.books.apply(published_at, delta) else {
+            return Ok(());
+        };
         self.updates += 1;
         self.hear(now);
         self.handle(now, Event::Market(at));
@@ -128,7 +140,8 @@ where
     }
 
     fn handle(&mut self, now: TimeMs, event: Event<'_>) {
-        self.engine.handle(now, event, &self.books, &mut self.effects);
+        self.engine
+            .handle(now, event, &self.books, &mut self.effects);
     }
 
     /// Commits what was recorded, then sends what was held for it.
@@ -141,7 +154,9 @@ where
             return Ok(());
         }
         self.trace.add(&self.effects.records);
-        let receipt: Receipt = self.journal.commit(self.effects.token(), &self.effects.records)?;
+        let receipt: Receipt = self
+            .journal
+            .commit(self.effects.token(), &self.effects.records)?;
         for held in self.effects.requests.drain(..) {
             let request = held.release(&receipt);
             let new_order = match &request {
@@ -163,16 +178,32 @@ where
 /// What is reported of a request that was stopped: nothing of it left.
 fn withheld<P: AsRef<Instruction>>(at: TimeMs, request: &Request<P>) -> Vec<VenueEvent> {
     let report = |market: &MarketId, order, change| {
-        VenueEvent::Order(OrderEvent { market: market.clone(), order, at, change })
+        VenueEvent::Order(OrderEvent {
+            market: market.clone(),
+            order,
+            at,
+            change,
+        })
     };
     match request {
         Request::Place(pass) => {
             let new = pass.as_ref();
             vec![report(&new.market, new.id, OrderChange::NotSent)]
         }
-        Request::Replace { market, order, with, .. } => vec![
+        Request::Replace {
+            market,
+            order,
+            with,
+            ..
+        } => vec![
             report(market, with.as_ref().id, OrderChange::NotSent),
-            report(market, *order, OrderChange::CancelFailed { reason: VenueReason::Withheld }),
+            report(
+                market,
+                *order,
+                OrderChange::CancelFailed {
+                    reason: VenueReason::Withheld,
+                },
+            ),
         ],
         Request::Cancel { .. } => Vec::new(),
     }

@@ -63,7 +63,10 @@ pub fn worst_case(market: &Market, holding: &Holding, proposed: Option<Proposed>
         let outcome = at(&mut outcomes, new.runner);
         loss(outcome.if_win.min(outcome.if_lose))
     });
-    Exposure { runner, market: loss(worst_outcome(market, &outcomes)) }
+    Exposure {
+        runner,
+        market: loss(worst_outcome(market, &outcomes)),
+    }
 }
 
 fn loss(result: Money) -> Money {
@@ -71,10 +74,17 @@ fn loss(result: Money) -> Money {
 }
 
 fn at(outcomes: &mut SmallVec<[Outcome; 24]>, runner: RunnerId) -> &mut Outcome {
-    let place = outcomes.iter().position(|outcome| outcome.runner == runner).unwrap_or_else(|| {
-        outcomes.push(Outcome { runner, if_win: Money::ZERO, if_lose: Money::ZERO });
-        outcomes.len() - 1
-    });
+    let place = outcomes
+        .iter()
+        .position(|outcome| outcome.runner == runner)
+        .unwrap_or_else(|| {
+            outcomes.push(Outcome {
+                runner,
+                if_win: Money::ZERO,
+                if_lose: Money::ZERO,
+            });
+            outcomes.len() - 1
+        });
     &mut outcomes[place]
 }
 
@@ -97,14 +107,19 @@ fn worst_outcome(market: &Market, outcomes: &[Outcome]) -> Money {
     let definition = &market.definition;
     let winners = definition.number_of_winners as usize;
     // Where results are not "k of the runners win", each runner may do its worst by itself.
-    if winners == 0 || definition.betting_type != BettingType::Odds || definition.each_way_divisor.is_some()
+    if winners == 0
+        || definition.betting_type != BettingType::Odds
+        || definition.each_way_divisor.is_some()
     {
         return outcomes.iter().map(|o| o.if_win.min(o.if_lose)).sum();
     }
     let all_lose: Money = outcomes.iter().map(|o| o.if_lose).sum();
     let mut swings: SmallVec<[Money; 24]> = outcomes.iter().map(|o| o.if_win - o.if_lose).collect();
     // A runner without bets may be the one that wins, at no cost.
-    let without_bets = market.active_runners().count().saturating_sub(outcomes.len());
+    let without_bets = market
+        .active_runners()
+        .count()
+        .saturating_sub(outcomes.len());
     swings.extend(std::iter::repeat_n(Money::ZERO, without_bets.min(winners)));
     swings.sort_unstable();
     // In place markets fewer than k may be placed; a win market has its winner.
@@ -142,8 +157,14 @@ mod tests {
     #[test]
     fn orders_in_flight_count_at_their_worst() {
         let market = market_with(3, 1);
-        let holding = holding_of(&[order(1, 1, Side::Back, 300, 5_000), order(2, 1, Side::Back, 300, 5_000)]);
-        assert_eq!(worst_case(&market, &holding, None).market, Money::from_major(100));
+        let holding = holding_of(&[
+            order(1, 1, Side::Back, 300, 5_000),
+            order(2, 1, Side::Back, 300, 5_000),
+        ]);
+        assert_eq!(
+            worst_case(&market, &holding, None).market,
+            Money::from_major(100)
+        );
     }
 
     #[test]
@@ -151,22 +172,37 @@ mod tests {
         let market = market_with(3, 1);
         let lay = matched(order(1, 1, Side::Lay, 300, 1_000));
         let back = order(2, 1, Side::Back, 300, 1_000);
-        assert_eq!(worst_case(&market, &holding_of(&[lay.clone(), back.clone()]), None).market, Money::from_major(20));
-        assert_eq!(worst_case(&market, &holding_of(&[lay, matched(back)]), None).market, Money::ZERO);
+        assert_eq!(
+            worst_case(&market, &holding_of(&[lay.clone(), back.clone()]), None).market,
+            Money::from_major(20)
+        );
+        assert_eq!(
+            worst_case(&market, &holding_of(&[lay, matched(back)]), None).market,
+            Money::ZERO
+        );
     }
 
     #[test]
     fn an_unknown_number_of_winners_makes_no_lay_look_like_a_win() {
         let market = market_with(2, 0);
         let lay = matched(order(1, 1, Side::Lay, 500, 10_000));
-        assert_eq!(worst_case(&market, &holding_of(&[lay]), None).market, Money::from_major(400));
+        assert_eq!(
+            worst_case(&market, &holding_of(&[lay]), None).market,
+            Money::from_major(400)
+        );
     }
 
     #[test]
     fn backing_every_runner_of_a_win_market_loses_only_what_the_winner_does_not_return() {
         let market = market_with(2, 1);
-        let both = [matched(order(1, 1, Side::Back, 200, 1_000)), matched(order(2, 2, Side::Back, 150, 1_000))];
-        assert_eq!(worst_case(&market, &holding_of(&both), None).market, Money::from_major(5));
+        let both = [
+            matched(order(1, 1, Side::Back, 200, 1_000)),
+            matched(order(2, 2, Side::Back, 150, 1_000)),
+        ];
+        assert_eq!(
+            worst_case(&market, &holding_of(&both), None).market,
+            Money::from_major(5)
+        );
     }
 
     #[test]
@@ -175,11 +211,19 @@ mod tests {
         let proposed = Proposed {
             runner: RunnerId::new(2),
             side: Side::Lay,
-            kind: OrderKind::MarketOnClose { liability: Money::from_major(30) },
+            kind: OrderKind::MarketOnClose {
+                liability: Money::from_major(30),
+            },
         };
         let holding = holding_of(&[order(1, 1, Side::Back, 300, 1_000)]);
         let exposure = worst_case(&market, &holding, Some(proposed));
-        assert_eq!(exposure, Exposure { runner: Money::from_major(30), market: Money::from_major(40) });
+        assert_eq!(
+            exposure,
+            Exposure {
+                runner: Money::from_major(30),
+                market: Money::from_major(40)
+            }
+        );
     }
 
     /// All results of "k of n runners win" with every subset of open orders filled.
@@ -198,7 +242,8 @@ mod tests {
                     .filter(|(at, (_, is_matched))| *is_matched || fills & (1 << at) != 0)
                     .map(|(_, (order, _))| {
                         let wins = result & (1 << (order.runner.selection - 1)) != 0;
-                        let (price, size) = (order.kind.price().unwrap(), order.kind.size().unwrap());
+                        let (price, size) =
+                            (order.kind.price().unwrap(), order.kind.size().unwrap());
                         match (order.side, wins) {
                             (Side::Back, true) => size.profit_at(price),
                             (Side::Back, false) => -size,

@@ -54,7 +54,10 @@ impl Holding {
     /// The matched position on a runner.
     #[must_use]
     pub fn position(&self, runner: RunnerId) -> Position {
-        self.positions.iter().find(|(id, _)| *id == runner).map_or_else(Position::default, |(_, p)| *p)
+        self.positions
+            .iter()
+            .find(|(id, _)| *id == runner)
+            .map_or_else(Position::default, |(_, p)| *p)
     }
 
     /// The matched positions of all runners bet on.

@@ -75,7 +75,9 @@ pub(crate) fn levels(runner: u64, changes: &[(LadderKind, u64, i64)]) -> MarketD
 /// The market alone.
 pub(crate) fn market_with(runners: u64, winners: u32) -> Market {
     let mut books = Books::default();
-    let at = books.apply(TimeMs(0), &defined(definition(runners, winners))).expect("it is defined");
+    let at = books
+        .apply(TimeMs(0), &defined(definition(runners, winners)))
+        .expect("it is defined");
     Market::clone(books.get(at))
 }
 
@@ -98,5 +100,9 @@ pub(crate) fn limit(runner: u64, side: Side, hundredths: u64, pence: i64) -> Pla
 
 /// A plain limit order on its way.
 pub(crate) fn order(id: u128, runner: u64, side: Side, hundredths: u64, pence: i64) -> Order {
-    Order::new(OrderId::from_bits(id), &limit(runner, side, hundredths, pence), TimeMs(0))
+    Order::new(
+        OrderId::from_bits(id),
+        &limit(runner, side, hundredths, pence),
+        TimeMs(0),
+    )
 }

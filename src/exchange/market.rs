@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::order::SimOrder;
 use super::{ExchangeSettings, Pending, Report, Task, matching, starting_price};
 use crate::market::{
-    Market, MarketDefinition, MarketDelta, MarketStatus, Money, OrderChange, OrderId, OrderKind, Persistence,
-    Price, RunnerId, RunnerStatus, Side, TimeMs, VenueReason,
+    Market, MarketDefinition, MarketDelta, MarketStatus, Money, OrderChange, OrderId, OrderKind,
+    Persistence, Price, RunnerId, RunnerStatus, Side, TimeMs, VenueReason,
 };
 
 /// A reduction factor under this (2.5 %, in hundredths of a percent) changes no matched price.
@@ -45,7 +45,13 @@ impl SimMarket {
         }
     }
 
-    fn carry_out(&mut self, task: Task, book: &Market, settings: &ExchangeSettings, report: &mut Report<'_>) {
+    fn carry_out(
+        &mut self,
+        task: Task,
+        book: &Market,
+        settings: &ExchangeSettings,
+        report: &mut Report<'_>,
+    ) {
         match task {
             Task::Place(instruction) => {
                 let order = SimOrder::new(instruction, book.definition.version);
@@ -121,7 +127,10 @@ impl SimMarket {
         if book.status() != MarketStatus::Open {
             return Err(VenueReason::MarketNotOpen);
         }
-        let order = self.orders.iter_mut().find(|order| order.instruction.id == id && order.is_live());
+        let order = self
+            .orders
+            .iter_mut()
+            .find(|order| order.instruction.id == id && order.is_live());
         let order = order.ok_or(VenueReason::NothingRemains)?;
         let freed = size.map_or(order.remaining, |size| size.min(order.remaining));
         order.remaining -= freed;
@@ -138,7 +147,8 @@ impl SimMarket {
                 starting_price::reconcile(&mut self.orders, definition, report);
             }
         }
-        let definition: &Arc<MarketDefinition> = delta.definition.as_ref().unwrap_or(&book.definition);
+        let definition: &Arc<MarketDefinition> =
+            delta.definition.as_ref().unwrap_or(&book.definition);
         if definition.status == MarketStatus::Suspended {
             for order in self.orders.iter_mut().filter(|order| order.is_live()) {
                 let lapses = order.persistence() == Some(Persistence::Lapse);
@@ -173,17 +183,25 @@ impl SimMarket {
 
 /// What a removal does to a bet on another runner. Betfair rules, part B, "Non-runners" (published): in win markets
 /// matched prices fall by the factor if it is at least 2.5 %; lay liabilities at the starting price are scaled.
-fn reduce(order: &mut SimOrder, factor: u32, definition: &MarketDefinition, report: &mut Report<'_>) {
+fn reduce(
+    order: &mut SimOrder,
+    factor: u32,
+    definition: &MarketDefinition,
+    report: &mut Report<'_>,
+) {
     let win = definition.market_type == "WIN";
     if win && factor >= LEAST_REDUCTION {
         order.reprice(factor, report);
     }
-    let lay_on_close =
-        order.side() == Side::Lay && matches!(order.instruction.kind, OrderKind::MarketOnClose { .. });
+    let lay_on_close = order.side() == Side::Lay
+        && matches!(order.instruction.kind, OrderKind::MarketOnClose { .. });
     if !lay_on_close || !order.is_live() {
         return;
     }
-    let own = definition.runner(order.runner()).and_then(|own| own.adjustment_factor).unwrap_or(0);
+    let own = definition
+        .runner(order.runner())
+        .and_then(|own| own.adjustment_factor)
+        .unwrap_or(0);
     let (keep, of) = if win {
         let of = 10_000_i64 - i64::from(own);
         (of - i64::from(factor), of)
@@ -196,14 +214,20 @@ fn reduce(order: &mut SimOrder, factor: u32, definition: &MarketDefinition, repo
 }
 
 /// Whether the venue takes the order at all.
-fn acceptable(order: &SimOrder, book: &Market, settings: &ExchangeSettings) -> Result<(), VenueReason> {
+fn acceptable(
+    order: &SimOrder,
+    book: &Market,
+    settings: &ExchangeSettings,
+) -> Result<(), VenueReason> {
     let definition = &book.definition;
     if book.status() != MarketStatus::Open {
         return Err(VenueReason::MarketNotOpen);
     }
     match book.runner(order.runner()) {
         None => return Err(VenueReason::RunnerRemoved),
-        Some(runner) if runner.status != RunnerStatus::Active => return Err(VenueReason::RunnerRemoved),
+        Some(runner) if runner.status != RunnerStatus::Active => {
+            return Err(VenueReason::RunnerRemoved);
+        }
         Some(_) => {}
     }
     if !order.remaining.is_positive() || order.remaining < settings.min_stake {

@@ -16,8 +16,8 @@ pub use settings::ExchangeSettings;
 
 use crate::engine::{Request, Venue};
 use crate::market::{
-    Books, Instruction, Market, MarketDelta, MarketId, MarketStatus, Money, OrderChange, OrderEvent, OrderId,
-    Price, TimeMs, VenueEvent, VenueReason,
+    Books, Instruction, Market, MarketDelta, MarketId, MarketStatus, Money, OrderChange,
+    OrderEvent, OrderId, Price, TimeMs, VenueEvent, VenueReason,
 };
 use market::SimMarket;
 
@@ -39,28 +39,55 @@ struct Pending {
 #[derive(Debug)]
 enum Task {
     Place(Instruction),
-    Cancel { order: OrderId, size: Option<Money> },
-    Replace { order: OrderId, price: Price, with: Instruction },
+    Cancel {
+        order: OrderId,
+        size: Option<Money>,
+    },
+    Replace {
+        order: OrderId,
+        price: Price,
+        with: Instruction,
+    },
 }
 
 impl Exchange {
     /// An exchange with nothing on it.
     #[must_use]
     pub fn new(settings: ExchangeSettings) -> Self {
-        Self { settings, markets: BTreeMap::new() }
+        Self {
+            settings,
+            markets: BTreeMap::new(),
+        }
     }
 }
 
 impl<P: AsRef<Instruction>> Venue<P> for Exchange {
-    fn observe(&mut self, now: TimeMs, before: &Books, delta: &MarketDelta, out: &mut Vec<VenueEvent>) {
+    fn observe(
+        &mut self,
+        now: TimeMs,
+        before: &Books,
+        delta: &MarketDelta,
+        out: &mut Vec<VenueEvent>,
+    ) {
         if self.markets.is_empty() {
             return;
         }
-        let Some(sim) = self.markets.get_mut(&delta.market) else { return };
-        let Some(book) = before.market(&delta.market) else { return };
-        let mut report = Report { market: &delta.market, at: now, out };
+        let Some(sim) = self.markets.get_mut(&delta.market) else {
+            return;
+        };
+        let Some(book) = before.market(&delta.market) else {
+            return;
+        };
+        let mut report = Report {
+            market: &delta.market,
+            at: now,
+            out,
+        };
         sim.take_due(now, book, &self.settings, &mut report);
-        let closed = delta.definition.as_ref().filter(|new| new.status == MarketStatus::Closed);
+        let closed = delta
+            .definition
+            .as_ref()
+            .filter(|new| new.status == MarketStatus::Closed);
         if let Some(definition) = closed {
             let settlement = sim.settle(now, definition, &self.settings, &mut report);
             report.out.push(VenueEvent::Settled(settlement));
@@ -75,20 +102,53 @@ impl<P: AsRef<Instruction>> Venue<P> for Exchange {
         let (market, latency_ms, in_play_delay, task) = match request {
             Request::Place(pass) => {
                 let order = pass.as_ref().clone();
-                (order.market.clone(), settings.place_latency_ms, true, Task::Place(order))
+                (
+                    order.market.clone(),
+                    settings.place_latency_ms,
+                    true,
+                    Task::Place(order),
+                )
             }
-            Request::Cancel { market, order, size } => {
-                (market, settings.cancel_latency_ms, false, Task::Cancel { order, size })
-            }
-            Request::Replace { market, order, price, with } => {
+            Request::Cancel {
+                market,
+                order,
+                size,
+            } => (
+                market,
+                settings.cancel_latency_ms,
+                false,
+                Task::Cancel { order, size },
+            ),
+            Request::Replace {
+                market,
+                order,
+                price,
+                with,
+            } => {
                 let with = with.as_ref().clone();
-                (market, settings.replace_latency_ms, true, Task::Replace { order, price, with })
+                (
+                    market,
+                    settings.replace_latency_ms,
+                    true,
+                    Task::Replace { order, price, with },
+                )
             }
         };
-        let bet_delay = books.market(&market).filter(|_| in_play_delay).map_or(0, bet_delay_ms);
+        let bet_delay = books
+            .market(&market)
+            .filter(|_| in_play_delay)
+            .map_or(0, bet_delay_ms);
         let latency_ms = i64::from(latency_ms) + bet_delay;
-        let pending = Pending { made_at: now, latency_ms, task };
-        self.markets.entry(market).or_default().pending.push(pending);
+        let pending = Pending {
+            made_at: now,
+            latency_ms,
+            task,
+        };
+        self.markets
+            .entry(market)
+            .or_default()
+            .pending
+            .push(pending);
     }
 }
 

@@ -1,7 +1,9 @@
 //! An order as the exchange keeps it.
 
 use super::Report;
-use crate::market::{Instruction, Money, OrderChange, OrderKind, Persistence, Price, RunnerId, Side, VenueReason};
+use crate::market::{
+    Instruction, Money, OrderChange, OrderKind, Persistence, Price, RunnerId, Side, VenueReason,
+};
 
 /// Half minor units: queues are met by half of what is reported as traded, and half a penny must not get lost.
 pub(super) type HalfMinor = i64;
@@ -26,9 +28,18 @@ impl SimOrder {
     pub(super) fn new(instruction: Instruction, version: u64) -> Self {
         let remaining = match instruction.kind {
             OrderKind::Limit { size, .. } => size,
-            OrderKind::LimitOnClose { liability, .. } | OrderKind::MarketOnClose { liability } => liability,
+            OrderKind::LimitOnClose { liability, .. } | OrderKind::MarketOnClose { liability } => {
+                liability
+            }
         };
-        Self { instruction, remaining, fills: Vec::new(), queue: 0, version, void: false }
+        Self {
+            instruction,
+            remaining,
+            fills: Vec::new(),
+            queue: 0,
+            version,
+            void: false,
+        }
     }
 
     pub(super) fn runner(&self) -> RunnerId {
@@ -60,7 +71,8 @@ impl SimOrder {
 
     /// Whether it is for the starting price, at once or in the end.
     pub(super) fn takes_starting_price(&self) -> bool {
-        self.persistence().is_none_or(|persistence| persistence == Persistence::MarketOnClose)
+        self.persistence()
+            .is_none_or(|persistence| persistence == Persistence::MarketOnClose)
     }
 
     pub(super) fn matched(&self) -> Money {
@@ -105,5 +117,8 @@ impl SimOrder {
 
 /// Σ price × size of fills, in billionths × minor units.
 fn weighted(fills: &[(Price, Money)]) -> i128 {
-    fills.iter().map(|(price, size)| i128::from(price.nanos()) * i128::from(size.minor())).sum()
+    fills
+        .iter()
+        .map(|(price, size)| i128::from(price.nanos()) * i128::from(size.minor()))
+        .sum()
 }

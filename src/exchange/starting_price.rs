@@ -8,9 +8,18 @@ use crate::market::{MarketDefinition, Money, OrderKind, Price, Side, VenueReason
 const LEAST_CARRIED: Money = Money::from_major(10);
 
 /// Matches every order that waits for the starting price, or lets it lapse.
-pub(super) fn reconcile(orders: &mut [SimOrder], definition: &MarketDefinition, report: &mut Report<'_>) {
-    for order in orders.iter_mut().filter(|order| order.is_live() && order.takes_starting_price()) {
-        let bsp = definition.runner(order.runner()).and_then(|runner| runner.bsp);
+pub(super) fn reconcile(
+    orders: &mut [SimOrder],
+    definition: &MarketDefinition,
+    report: &mut Report<'_>,
+) {
+    for order in orders
+        .iter_mut()
+        .filter(|order| order.is_live() && order.takes_starting_price())
+    {
+        let bsp = definition
+            .runner(order.runner())
+            .and_then(|runner| runner.bsp);
         match bsp.and_then(|bsp| size_at(order, bsp).map(|size| (bsp, size))) {
             Some((bsp, size)) => {
                 order.remaining = size;

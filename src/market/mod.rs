@@ -9,6 +9,7 @@ mod ladder;
 mod money;
 mod order;
 mod price;
+pub mod setting;
 mod time;
 
 pub use book::{Books, Market, MarketIndex, Runner, Seen};
@@ -21,8 +22,9 @@ pub use ids::{MarketId, OrderId, RunnerId};
 pub use ladder::PriceLadder;
 pub use money::{Currency, Money};
 pub use order::{
-    FillOrKill, Instruction, Intent, Malformed, Order, OrderChange, OrderEvent, OrderKind, OrderState,
-    Persistence, Place, Settlement, Side, VenueEvent, VenueReason,
+    FillOrKill, Instruction, Intent, Malformed, Order, OrderChange, OrderEvent, OrderKind,
+    OrderState, Persistence, Place, Settlement, Side, VenueEvent, VenueReason,
 };
 pub use price::Price;
+pub use setting::{Bound, Ratio};
 pub use time::TimeMs;

@@ -1,1 +1,3 @@
-//! (to be written)
+//! Where odds come from: recordings, generated markets.
+
+pub mod generate;

@@ -1,0 +1,206 @@
+//! The limits that the risk gate holds every order to. Amounts are in the account's currency.
+
+use serde::{Deserialize, Serialize};
+
+use crate::market::{Bound, Money, Price, Ratio, setting};
+
+/// What an operator permits. Every limit holds for each strategy by itself; the tightest one wins.
+///
+/// The highest value of each range is compiled in: no configuration can raise a limit beyond it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RiskLimits {
+    /// Least backer's stake of an order.
+    #[serde(with = "setting::money")]
+    pub min_stake: Money,
+    /// Most backer's stake of an order.
+    #[serde(with = "setting::money")]
+    pub max_stake: Money,
+    /// Most backer's stake of an order as a part of the strategy's bankroll.
+    pub max_stake_bankroll_ratio: Ratio,
+    /// Most that one order can lose: a back's stake, a lay's stake × (price − 1).
+    #[serde(with = "setting::money")]
+    pub max_liability: Money,
+    /// Lowest price of an order.
+    pub min_price: Price,
+    /// Highest price to back at.
+    pub max_back_price: Price,
+    /// Highest price to lay at.
+    pub max_lay_price: Price,
+    /// Oldest snapshot to act on, in milliseconds (live).
+    pub max_snapshot_age_ms: u32,
+    /// Whether orders may be placed in play.
+    pub allow_in_play: bool,
+    /// Most open orders of a strategy, those on their way included.
+    pub max_open_orders: u32,
+    /// Most open orders of a strategy on one runner.
+    pub max_open_orders_per_runner: u32,
+    /// Most orders a strategy may place in any minute; one more is refused, not delayed.
+    pub max_orders_per_minute: u32,
+    /// Most that a strategy can lose on one runner, open orders counted at their worst.
+    #[serde(with = "setting::money")]
+    pub max_runner_exposure: Money,
+    /// Most that a strategy can lose in one market.
+    #[serde(with = "setting::money")]
+    pub max_market_exposure: Money,
+    /// Most that a strategy can lose in all its unsettled markets together.
+    #[serde(with = "setting::money")]
+    pub max_strategy_exposure: Money,
+    /// Most that a strategy may lose in a day, with what open bets could still lose.
+    #[serde(with = "setting::money")]
+    pub daily_loss_limit: Money,
+    /// Most intents that one call of a strategy may return.
+    pub max_intents_per_call: u32,
+}
+
+impl Default for RiskLimits {
+    fn default() -> Self {
+        Self {
+            min_stake: Money::from_major(1),
+            max_stake: Money::from_major(100),
+            max_stake_bankroll_ratio: Ratio::percent(5),
+            max_liability: Money::from_major(500),
+            min_price: Price::LOWEST,
+            max_back_price: Price::HIGHEST,
+            max_lay_price: Price::from_hundredths(10_000),
+            max_snapshot_age_ms: 5_000,
+            allow_in_play: false,
+            max_open_orders: 50,
+            max_open_orders_per_runner: 1,
+            max_orders_per_minute: 60,
+            max_runner_exposure: Money::from_major(200),
+            max_market_exposure: Money::from_major(500),
+            max_strategy_exposure: Money::from_major(1_000),
+            daily_loss_limit: Money::from_major(1_000),
+            max_intents_per_call: 200,
+        }
+    }
+}
+
+impl RiskLimits {
+    /// Every limit that has a range, with that range.
+    #[must_use]
+    pub fn bounds(&self) -> Vec<Bound> {
+        let amount = |most| Money::ZERO..=Money::from_major(most);
+        vec![
+            Bound::new(
+                "min_stake",
+                &self.min_stake,
+                &(Money::from_minor(1)..=Money::from_major(100)),
+            ),
+            Bound::new("max_stake", &self.max_stake, &amount(10_000)),
+            Bound::new(
+                "max_stake_bankroll_ratio",
+                &self.max_stake_bankroll_ratio,
+                &(Ratio::ZERO..=Ratio::percent(20)),
+            ),
+            Bound::new("max_liability", &self.max_liability, &amount(50_000)),
+            Bound::new(
+                "min_price",
+                &self.min_price,
+                &(Price::LOWEST..=Price::HIGHEST),
+            ),
+            Bound::new(
+                "max_back_price",
+                &self.max_back_price,
+                &(Price::LOWEST..=Price::HIGHEST),
+            ),
+            Bound::new(
+                "max_lay_price",
+                &self.max_lay_price,
+                &(Price::LOWEST..=Price::HIGHEST),
+            ),
+            Bound::new(
+                "max_snapshot_age_ms",
+                &self.max_snapshot_age_ms,
+                &(100..=60_000),
+            ),
+            Bound::new("max_open_orders", &self.max_open_orders, &(0..=500)),
+            Bound::new(
+                "max_open_orders_per_runner",
+                &self.max_open_orders_per_runner,
+                &(0..=100),
+            ),
+            Bound::new(
+                "max_orders_per_minute",
+                &self.max_orders_per_minute,
+                &(0..=600),
+            ),
+            Bound::new(
+                "max_runner_exposure",
+                &self.max_runner_exposure,
+                &amount(50_000),
+            ),
+            Bound::new(
+                "max_market_exposure",
+                &self.max_market_exposure,
+                &amount(100_000),
+            ),
+            Bound::new(
+                "max_strategy_exposure",
+                &self.max_strategy_exposure,
+                &amount(500_000),
+            ),
+            Bound::new("daily_loss_limit", &self.daily_loss_limit, &amount(500_000)),
+            Bound::new(
+                "max_intents_per_call",
+                &self.max_intents_per_call,
+                &(1..=1_000),
+            ),
+        ]
+    }
+
+    /// Checks every range.
+    ///
+    /// # Errors
+    /// The first limit out of its range.
+    pub fn validate(&self) -> Result<(), Bound> {
+        self.bounds()
+            .into_iter()
+            .find(|bound| !bound.holds)
+            .map_or(Ok(()), Err)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_keep_their_own_ranges() {
+        assert_eq!(RiskLimits::default().validate(), Ok(()));
+    }
+
+    #[test]
+    fn a_limit_past_its_ceiling_is_named() {
+        let limits = RiskLimits {
+            max_stake: Money::from_major(10_001),
+            ..RiskLimits::default()
+        };
+        assert_eq!(
+            limits.validate().unwrap_err().to_string(),
+            "max_stake = 10001.00: it must lie between 0.00 and 10000.00"
+        );
+    }
+
+    #[test]
+    fn every_number_has_a_range() {
+        let limits = RiskLimits::default();
+        let written = serde_json::to_value(&limits).unwrap();
+        let bounds = limits.bounds();
+        for (key, value) in written.as_object().unwrap() {
+            assert_eq!(
+                value.is_number(),
+                bounds.iter().any(|bound| bound.key == key),
+                "{key} has no range"
+            );
+        }
+    }
+
+    #[test]
+    fn limits_survive_being_written_down() {
+        let limits = RiskLimits::default();
+        let text = serde_json::to_string(&limits).unwrap();
+        assert_eq!(serde_json::from_str::<RiskLimits>(&text).unwrap(), limits);
+    }
+}
