@@ -95,7 +95,7 @@ impl Holding {
         }
     }
 
-    pub(super) fn add(&mut self, order: Order) {
+    pub(crate) fn add(&mut self, order: Order) {
         if order.state.is_live() {
             self.live.push(self.orders.len());
         }

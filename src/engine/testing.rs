@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use crate::market::{
-    Books, LadderKind, LevelChange, Market, MarketDefinition, MarketDelta, MarketId, MarketStatus,
-    Money, Order, OrderId, OrderKind, Persistence, Place, Price, PriceLadder, RunnerDefinition,
-    RunnerId, RunnerStatus, Side, TimeMs,
+    Books, Instruction, LadderKind, LevelChange, Market, MarketDefinition, MarketDelta, MarketId,
+    MarketStatus, Money, Order, OrderId, OrderKind, Persistence, Place, Price, PriceLadder,
+    RunnerDefinition, RunnerId, RunnerStatus, Side, TimeMs,
 };
 
 /// The market's name in these worlds.
@@ -105,4 +105,26 @@ pub(crate) fn order(id: u128, runner: u64, side: Side, hundredths: u64, pence: i
         &limit(runner, side, hundredths, pence),
         TimeMs(0),
     )
+}
+
+/// A pass for venues under test, which no gate has seen.
+#[derive(Debug)]
+pub(crate) struct Pass(pub(crate) Instruction);
+
+impl AsRef<Instruction> for Pass {
+    fn as_ref(&self) -> &Instruction {
+        &self.0
+    }
+}
+
+/// An order for a venue under test.
+pub(crate) fn instruction(id: u128, place: &Place) -> Instruction {
+    Instruction {
+        id: OrderId::from_bits(id),
+        strategy: Arc::from("test"),
+        market: MarketId::new(MARKET),
+        runner: place.runner,
+        side: place.side,
+        kind: place.kind,
+    }
 }
