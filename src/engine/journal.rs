@@ -25,3 +25,9 @@ impl Journal for NoJournal {
         Ok(Receipt::committed(token))
     }
 }
+
+impl<J: Journal> Journal for &mut J {
+    fn commit(&mut self, token: Token, records: &[Record]) -> Result<Receipt, JournalError> {
+        (**self).commit(token, records)
+    }
+}

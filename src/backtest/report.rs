@@ -1,0 +1,330 @@
+//! The report of a run: what each strategy did, won and lost, and what was wrong with the data.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::drawdown::{Drawdown, deepest};
+use super::{Session, Setup};
+use crate::engine::{Journal, Totals};
+use crate::market::{Currency, Money};
+use crate::source::{Problem, SourceError};
+
+/// The report of a run. Amounts are in major units of `currency`. Fields are only ever added.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// `bea.backtest/1`.
+    pub schema: &'static str,
+    /// Each strategy, in the order given.
+    pub strategies: Vec<StrategyReport>,
+    /// Recordings played.
+    pub recordings: u64,
+    /// Markets seen.
+    pub markets: u64,
+    /// Market changes delivered.
+    pub updates: u64,
+    /// How long the run took.
+    pub elapsed_seconds: f64,
+    /// Market changes per second.
+    pub updates_per_second: f64,
+    /// Hash over everything that was decided and done; equal for equal runs.
+    pub trace_hash: String,
+    /// Currency of every amount.
+    pub currency: Currency,
+    /// What each strategy starts each recording with.
+    pub bank: f64,
+    /// How orders were matched.
+    pub fill: &'static str,
+    /// Whether the run was stopped before its end.
+    pub interrupted: bool,
+    /// What was wrong with the data; the rest was still done.
+    pub problems: Vec<Trouble>,
+    /// How often strategies failed, by strategy and message.
+    pub faults: Vec<Fault>,
+    #[serde(skip)]
+    start: Money,
+    #[serde(skip)]
+    accounts: Vec<(Totals, Vec<Money>)>,
+}
+
+/// What one strategy did.
+#[derive(Clone, Debug, Serialize)]
+pub struct StrategyReport {
+    /// Its name.
+    pub name: String,
+    /// Hash of its source and parameters.
+    pub hash: String,
+    /// Orders placed.
+    pub bets: u64,
+    /// Orders of which something was matched.
+    pub matched: u64,
+    /// Σ backers' stakes matched.
+    pub turnover: f64,
+    /// Σ stakes of backs and liabilities of lays matched.
+    pub risked: f64,
+    /// Settled profit before commission.
+    pub profit_gross: f64,
+    /// Commission.
+    pub commission: f64,
+    /// Settled profit after commission.
+    pub profit_net: f64,
+    /// Net profit / turnover; null without turnover.
+    #[serde(rename = "yield")]
+    pub yield_ratio: Option<f64>,
+    /// The deepest fall of the bank, results taken in order.
+    pub max_drawdown: Drawdown,
+    /// Refused intents by reason code.
+    pub rejections: BTreeMap<&'static str, u64>,
+    /// Orders that the venue refused.
+    pub refused_by_venue: u64,
+    /// Calls that failed.
+    pub faults: u64,
+    /// Stakes matched in markets whose recording ends before they are settled: in no profit above.
+    pub unsettled: f64,
+}
+
+/// Something wrong with the data.
+#[derive(Clone, Debug, Serialize)]
+pub struct Trouble {
+    /// The file (and the member inside it).
+    pub path: String,
+    /// The line, from 1.
+    pub line: Option<u64>,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+/// A failure of a strategy.
+#[derive(Clone, Debug, Serialize)]
+pub struct Fault {
+    /// Which strategy.
+    pub strategy: String,
+    /// The whole message, with source line and caret.
+    pub message: String,
+    /// How often.
+    pub count: u64,
+}
+
+impl Report {
+    pub(super) fn new(setup: &Setup) -> Self {
+        Self {
+            schema: "bea.backtest/1",
+            strategies: Vec::new(),
+            recordings: 0,
+            markets: 0,
+            updates: 0,
+            elapsed_seconds: 0.0,
+            updates_per_second: 0.0,
+            trace_hash: String::new(),
+            currency: setup.currency,
+            bank: setup.bank.to_f64(),
+            fill: "reference",
+            interrupted: false,
+            problems: Vec::new(),
+            faults: Vec::new(),
+            start: setup.bank,
+            accounts: Vec::new(),
+        }
+    }
+
+    pub(super) fn add_strategy(&mut self, name: &str, hash: &str) {
+        self.strategies.push(StrategyReport::new(name, hash));
+        self.accounts.push((Totals::default(), Vec::new()));
+    }
+
+    /// Adds what a session did. Strategies are matched by place: every session has the same ones, in order.
+    pub fn add_session<J: Journal>(&mut self, session: &Session<J>) {
+        self.recordings += 1;
+        self.markets += session.books().iter().count() as u64;
+        self.updates += session.updates();
+        for (slot, (sum, results)) in session.slots().iter().zip(&mut self.accounts) {
+            let totals = slot.totals();
+            results.extend(totals.settled.iter().map(|&(_, net)| net));
+            add(sum, totals);
+        }
+    }
+
+    pub(super) fn problem(&mut self, problem: &Problem) {
+        self.problems.push(Trouble {
+            path: problem.path.clone(),
+            line: Some(problem.line),
+            message: problem.to_string(),
+        });
+    }
+
+    /// Adds what stopped a file.
+    pub fn trouble(&mut self, error: &SourceError) {
+        self.problems.push(Trouble { path: error.path.clone(), line: error.line, message: error.to_string() });
+    }
+
+    /// Counts a failure of a strategy.
+    pub fn fault(&mut self, strategy: &str, message: &str) {
+        match self.faults.iter_mut().find(|f| f.strategy == strategy && f.message == message) {
+            Some(known) => known.count += 1,
+            None if self.faults.len() < MOST_FAULTS => {
+                self.faults.push(Fault { strategy: strategy.into(), message: message.into(), count: 1 });
+            }
+            None => {}
+        }
+    }
+
+    pub(super) fn finish(&mut self, trace_hash: String, interrupted: bool, elapsed: Duration) {
+        self.trace_hash = trace_hash;
+        self.interrupted = interrupted;
+        self.elapsed_seconds = elapsed.as_secs_f64();
+        self.updates_per_second = self.updates as f64 / self.elapsed_seconds.max(1e-9);
+        for (report, (totals, results)) in self.strategies.iter_mut().zip(&self.accounts) {
+            report.fill_in(totals, deepest(self.start, results.iter().copied()));
+        }
+    }
+
+    /// Whether any of the data could not be used.
+    #[must_use]
+    pub fn has_problems(&self) -> bool {
+        !self.problems.is_empty()
+    }
+}
+
+/// Different failures kept, so that a report stays readable.
+const MOST_FAULTS: usize = 50;
+
+fn add(sum: &mut Totals, more: Totals) {
+    sum.bets += more.bets;
+    sum.matched += more.matched;
+    sum.turnover += more.turnover;
+    sum.risked += more.risked;
+    sum.gross += more.gross;
+    sum.commission += more.commission;
+    sum.refused_by_venue += more.refused_by_venue;
+    sum.faults += more.faults;
+    sum.unsettled += more.unsettled;
+    for (code, count) in more.rejections {
+        *sum.rejections.entry(code).or_default() += count;
+    }
+}
+
+impl StrategyReport {
+    fn new(name: &str, hash: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            hash: hash.to_owned(),
+            bets: 0,
+            matched: 0,
+            turnover: 0.0,
+            risked: 0.0,
+            profit_gross: 0.0,
+            commission: 0.0,
+            profit_net: 0.0,
+            yield_ratio: None,
+            max_drawdown: Drawdown::default(),
+            rejections: BTreeMap::new(),
+            refused_by_venue: 0,
+            faults: 0,
+            unsettled: 0.0,
+        }
+    }
+
+    fn fill_in(&mut self, totals: &Totals, max_drawdown: Drawdown) {
+        self.bets = totals.bets;
+        self.matched = totals.matched;
+        self.turnover = totals.turnover.to_f64();
+        self.risked = totals.risked.to_f64();
+        self.profit_gross = totals.gross.to_f64();
+        self.commission = totals.commission.to_f64();
+        self.profit_net = totals.net().to_f64();
+        self.yield_ratio = totals.turnover.is_positive().then(|| self.profit_net / self.turnover);
+        self.max_drawdown = max_drawdown;
+        self.rejections = totals.rejections.iter().map(|(code, &count)| (code.as_str(), count)).collect();
+        self.refused_by_venue = totals.refused_by_venue;
+        self.faults = totals.faults;
+        self.unsettled = totals.unsettled.to_f64();
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = |count: u64, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
+        writeln!(
+            f,
+            "{} in {}, {} in {:.2} s ({:.0} a second). Amounts in {}.\n",
+            plural(self.markets, "market"),
+            plural(self.recordings, "recording"),
+            plural(self.updates, "update"),
+            self.elapsed_seconds,
+            self.updates_per_second,
+            self.currency,
+        )?;
+        writeln!(
+            f,
+            "{:<22} {:>6} {:>7} {:>10} {:>9} {:>10} {:>9} {:>8} {:>10}",
+            "strategy", "bets", "matched", "turnover", "gross", "commission", "net", "yield", "drawdown"
+        )?;
+        for s in &self.strategies {
+            let yield_text = s.yield_ratio.map_or("-".to_owned(), |y| format!("{:.2} %", y * 100.0));
+            writeln!(
+                f,
+                "{:<22} {:>6} {:>7} {:>10.2} {:>9.2} {:>10.2} {:>9.2} {:>8} {:>10.2}",
+                shorten(&s.name), s.bets, s.matched, s.turnover, s.profit_gross, s.commission, s.profit_net,
+                yield_text, s.max_drawdown.amount
+            )?;
+        }
+        self.write_rejections(f)?;
+        self.write_remarks(f)?;
+        write!(f, "\nfills: {} model   trace: {}", self.fill, &self.trace_hash[..self.trace_hash.len().min(16)])
+    }
+}
+
+impl Report {
+    fn write_rejections(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let refusing: Vec<_> = self.strategies.iter().filter(|s| !s.rejections.is_empty()).collect();
+        if refusing.is_empty() {
+            return Ok(());
+        }
+        writeln!(f, "\nRefused by the risk gate")?;
+        for s in refusing {
+            for (code, count) in &s.rejections {
+                let hint = hint(code).map_or(String::new(), |hint| format!("   {hint}"));
+                writeln!(f, "  {:<20} {count:>7} × {code}{hint}", shorten(&s.name))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_remarks(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for s in &self.strategies {
+            if s.unsettled > 0.0 {
+                writeln!(
+                    f,
+                    "\n{}: {:.2} matched in markets whose recording ends before they are settled; counted in no profit.",
+                    s.name, s.unsettled
+                )?;
+            }
+            if s.refused_by_venue > 0 {
+                writeln!(f, "\n{}: the exchange refused {} of its orders.", s.name, s.refused_by_venue)?;
+            }
+        }
+        for fault in &self.faults {
+            writeln!(f, "\n{} failed {} ×:\n{}", fault.strategy, fault.count, fault.message)?;
+        }
+        if self.interrupted {
+            writeln!(f, "\nStopped before the end: the figures are of what was played.")?;
+        }
+        Ok(())
+    }
+}
+
+/// What to do about a refusal that a newcomer is sure to meet.
+fn hint(code: &str) -> Option<&'static str> {
+    match code {
+        "MARKET_IN_PLAY" => Some("in-play betting is off; allow it with risk.allow_in_play = true"),
+        "PRICE_OFF_LADDER" => Some("use market.nearest_price(x) to land on the ladder"),
+        "ORDERS_TOO_MANY_ON_RUNNER" => Some("raise risk.max_open_orders_per_runner, or wait for the open one"),
+        _ => None,
+    }
+}
+
+fn shorten(name: &str) -> String {
+    if name.chars().count() <= 22 { name.to_owned() } else { name.chars().take(21).chain(['…']).collect() }
+}
