@@ -1,1 +1,12 @@
-//! (to be written)
+//! Where odds come from: recordings, in any packing, as market deltas.
+
+mod error;
+mod paths;
+mod recognise;
+mod recording;
+mod unpack;
+
+pub use error::{Cause, Problem, SourceError};
+pub use paths::expand;
+pub use recording::{Recording, Update};
+pub use unpack::visit;
