@@ -34,11 +34,11 @@ pub enum Cause {
     /// The operating system does not let us read it.
     #[error("cannot be read: {0}")]
     Unreadable(io::Error),
-    /// Compressed data, or an archive's member, that stops in the middle.
-    #[error("the compressed data ends early: the file is truncated")]
+    /// Compressed data or an archive that stops in the middle.
+    #[error("the data ends early: the file is truncated")]
     Truncated,
     /// Compressed data or an archive that is damaged.
-    #[error("the compressed data is damaged: {0}")]
+    #[error("the data is damaged: {0}")]
     Damaged(String),
     /// Archives inside archives without end, or of a kind that can only be read alone.
     #[error("{0}")]

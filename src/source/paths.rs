@@ -78,7 +78,7 @@ fn matching(path: &Path) -> Result<Vec<PathBuf>, Cause> {
         glob::glob_with(pattern, options).map_err(|error| Cause::BadPattern(error.to_string()))?;
     let mut files = Vec::new();
     for found in matches {
-        let found = found.map_err(|error| Cause::Unreadable(error.into_error()))?;
+        let found = found.map_err(|error| Cause::Unreadable(error.into()))?;
         if found.is_dir() {
             files.extend(files_in(&found)?);
         } else {

@@ -14,6 +14,8 @@ use crate::venue::{DecodeError, excerpt};
 const LONGEST_LINE: u64 = 32 << 20;
 /// How many lines of one recording may be bad before it is given up.
 const MOST_PROBLEMS: usize = 20;
+/// What some editors put before UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Characters of a bad line that are shown.
 const EXCERPT: usize = 60;
 
@@ -144,12 +146,11 @@ impl<'a> Recording<'a> {
             Err(error) => return Err(self.here(self.number + 1, Cause::of(error))),
         };
         self.number += u64::from(length > 0);
-        if self.number == 1 {
+        if self.number == 1 && self.line.starts_with(BYTE_ORDER_MARK) {
+            self.line.drain(..BYTE_ORDER_MARK.len());
+        }
+        if self.contents.head.trim_ascii().is_empty() {
             self.contents.head = self.line[..self.line.len().min(HEAD)].to_vec();
-            if self.line.starts_with(b"\xef\xbb\xbf") {
-                // The mark that some editors put before UTF-8.
-                self.line.drain(..3);
-            }
         }
         if length <= LONGEST_LINE {
             return Ok(length > 0);

@@ -468,3 +468,117 @@ impl<'a> Scanner<'a> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn decimal(text: &str) -> Decimal {
+        Scanner::new(text.as_bytes()).number("a number").unwrap()
+    }
+
+    fn reads(bytes: &[u8]) -> bool {
+        let mut scan = Scanner::new(bytes);
+        scan.skip().and_then(|()| scan.end()).is_ok()
+    }
+
+    #[test]
+    fn decimals_are_scaled_from_their_text() {
+        for (text, decimals, expected) in [
+            ("1.01", 9, Some(1_010_000_000)),
+            ("5.0", 2, Some(500)),
+            ("5", 2, Some(500)),
+            ("1.2610804758204543", 9, Some(1_261_080_476)),
+            ("0.29", 2, Some(29)),
+            ("1.005", 2, Some(101)),
+            ("1.00499999999999999999999999999", 2, Some(100)),
+            ("-0.25", 2, Some(-25)),
+            ("-0.005", 2, Some(-1)),
+            ("12e-1", 0, Some(1)),
+            ("1.5E+3", 0, Some(1500)),
+            ("1e-400", 9, Some(0)),
+            ("0e999999999999", 9, Some(0)),
+            ("1e400", 0, None),
+            ("123456789012345678901234567890", 0, None),
+            ("123456789012345678901234567890e-20", 0, Some(1_234_567_890)),
+        ] {
+            assert_eq!(decimal(text).scaled(decimals), expected, "{text}");
+        }
+        assert_eq!(decimal("5.0").exact(0), Some(5));
+        assert_eq!(decimal("5.5").exact(0), None);
+        assert_eq!(decimal("0.125").exact(2), None);
+    }
+
+    #[test]
+    fn what_is_no_number_is_an_error() {
+        for text in ["", "-", ".5", "5.", "1e", "1e+", "abc", "+1"] {
+            assert!(!reads(text.as_bytes()), "{text}");
+        }
+    }
+
+    #[test]
+    fn strings_are_borrowed_unless_they_have_escapes() {
+        let string = |text: &'static str| Scanner::new(text.as_bytes()).string();
+        assert!(matches!(string(r#""plain""#), Ok(Cow::Borrowed(b"plain"))));
+        assert_eq!(&*string(r#""a\"b\u00e9""#).unwrap(), "a\"bé".as_bytes());
+        for bad in [r#""no end"#, r#""\"#, r#""\x""#, r#""\ud800""#, "5"] {
+            assert!(string(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn depth_has_a_limit_and_the_stack_survives() {
+        let nested = |depth: usize| ["[".repeat(depth), "]".repeat(depth)].concat();
+        assert!(reads(nested(64).as_bytes()));
+        assert!(!reads(nested(65).as_bytes()));
+        assert!(!reads("[".repeat(1_000_000).as_bytes()));
+        assert!(!reads(r#"{"a":"#.repeat(1_000_000).as_bytes()));
+    }
+
+    #[test]
+    fn an_excerpt_is_short_and_safe_to_print() {
+        assert_eq!(excerpt(b"\x1b[2J\r\n\"x\"", 0, 60), "\\u{1b}[2J\\r\\n\"x\"");
+        assert_eq!(excerpt("\u{202e}abc".as_bytes(), 0, 60), "\\u{202e}abc");
+        assert_eq!(excerpt(b"0123456789", 8, 4), "…6789");
+        assert_eq!(excerpt(b"0123456789", 0, 4), "0123…");
+        assert_eq!(excerpt(b"", 9, 4), "");
+    }
+
+    proptest! {
+        #[test]
+        fn scaling_agrees_with_whole_number_arithmetic(digits in 0_u64..1_000_000_000_000_000, exponent in -20_i32..3, negative: bool) {
+            let sign = if negative { "-" } else { "" };
+            let number = decimal(&format!("{sign}{digits}e{exponent}"));
+            let power = 10_i128.pow((exponent + 9).unsigned_abs());
+            let magnitude = if exponent + 9 >= 0 {
+                i128::from(digits) * power
+            } else {
+                (2 * i128::from(digits) + power) / (2 * power)
+            };
+            let expected = i64::try_from(if negative { -magnitude } else { magnitude }).ok();
+            prop_assert_eq!(number.scaled(9), expected);
+        }
+
+        #[test]
+        fn whatever_is_json_is_read(text in r#"[\[\]{}:,"0-9.eE+\- a-z\\]{0,24}"#) {
+            if serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok() {
+                prop_assert!(reads(text.as_bytes()), "{}", text);
+            }
+        }
+
+        #[test]
+        fn every_written_value_is_read(names in proptest::collection::vec(".*", 0..4), number: f64, flag: bool) {
+            let value = serde_json::json!({ "a": [names, { "b": number }], "c": flag, "d": null, "e": [[], {}] });
+            prop_assert!(reads(value.to_string().as_bytes()));
+            prop_assert!(reads(serde_json::to_string_pretty(&value).unwrap().as_bytes()));
+        }
+
+        #[test]
+        fn an_excerpt_never_holds_a_control_character(bytes in proptest::collection::vec(any::<u8>(), 0..300), around in 0_usize..400) {
+            let shown = excerpt(&bytes, around, 60);
+            prop_assert!(!shown.chars().any(char::is_control));
+            prop_assert!(shown.chars().count() <= 60 * 10 + 2);
+        }
+    }
+}

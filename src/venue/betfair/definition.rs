@@ -263,3 +263,140 @@ fn line(scan: &mut Scanner<'_>) -> Result<i64, DecodeError> {
 fn small(value: i64) -> u32 {
     u32::try_from(value).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(members: &str) -> Result<MarketDefinition, DecodeError> {
+        definition(&mut Scanner::new(format!("{{{members}}}").as_bytes()))
+    }
+
+    const LEAST: &str = r#""status":"OPEN","marketTime":"2021-03-30T16:20:00.000Z","runners":[]"#;
+
+    fn with(members: &str) -> Result<MarketDefinition, DecodeError> {
+        read(&format!("{LEAST},{members}"))
+    }
+
+    #[test]
+    fn a_definition_is_read_whole() {
+        let market = read(
+            r#""bspMarket":true,"turnInPlayEnabled":true,"marketBaseRate":5.0,"eventId":"28270094","eventTypeId":"7",
+            "numberOfWinners":1,"bettingType":"ODDS","marketType":"EACH_WAY","marketTime":"2017-06-14T18:55:00.000Z",
+            "bspReconciled":true,"complete":true,"inPlay":true,"crossMatching":true,"betDelay":1,"status":"CLOSED",
+            "eachWayDivisor":4,"regulators":["MR_INT"],"venue":"Hamilton","countryCode":"GB","version":3671265252,
+            "name":"1m \"Hcap\"","eventName":"Ham 14th Jun","lineMinUnit":null,"lineMaxUnit":-2,
+            "priceLadderDefinition":{"type":"FINEST"},"runners":[
+            {"adjustmentFactor":26.834,"status":"WINNER","sortPriority":1,"id":12115648,"name":"Match My Fire","bsp":1.2610804758204543},
+            {"status":"REMOVED_VACANT","sortPriority":2,"id":5,"hc":-0.5,"bsp":"NaN","removalDate":"2017-06-14T07:00:50.000Z"}]"#,
+        )
+        .unwrap();
+        let winner = RunnerDefinition {
+            id: RunnerId::new(12_115_648),
+            status: RunnerStatus::Winner,
+            sort_priority: 1,
+            name: Some("Match My Fire".to_owned()),
+            adjustment_factor: Some(2683),
+            bsp: Some(Price::from_nanos(1_261_080_476)),
+        };
+        let vacant = RunnerDefinition {
+            id: RunnerId {
+                selection: 5,
+                handicap: -50,
+            },
+            status: RunnerStatus::Removed,
+            sort_priority: 2,
+            name: None,
+            adjustment_factor: None,
+            bsp: None,
+        };
+        let expected = MarketDefinition {
+            venue: "betfair",
+            status: MarketStatus::Closed,
+            in_play: true,
+            bet_delay_seconds: 1,
+            bsp_market: true,
+            bsp_reconciled: true,
+            turn_in_play: true,
+            complete: true,
+            cross_matching: true,
+            number_of_winners: 1,
+            base_rate: 500,
+            version: 3_671_265_252,
+            market_time: TimeMs(1_497_466_500_000),
+            event_id: "28270094".to_owned(),
+            event_name: Some("Ham 14th Jun".to_owned()),
+            name: Some("1m \"Hcap\"".to_owned()),
+            sport_id: "7".to_owned(),
+            market_type: "EACH_WAY".to_owned(),
+            betting_type: BettingType::Odds,
+            country: Some("GB".to_owned()),
+            course: Some("Hamilton".to_owned()),
+            each_way_divisor: Some(400),
+            ladder: PriceLadder::Finest,
+            runners: vec![winner, vacant],
+        };
+        assert_eq!(market, expected);
+    }
+
+    #[test]
+    fn a_line_market_needs_its_line() {
+        let price = Price::from_hundredths;
+        let expected = PriceLadder::Line {
+            min: price(50),
+            max: price(40_050),
+            step: price(100),
+        };
+        let units = r#""lineMinUnit":0.5,"lineMaxUnit":400.5,"lineInterval":1"#;
+        let named = with(&format!(
+            r#"{units},"priceLadderDefinition":{{"type":"LINE_RANGE"}}"#
+        ));
+        assert_eq!(named.unwrap().ladder, expected);
+        let older = with(&format!(r#"{units},"bettingType":"LINE""#));
+        assert_eq!(older.unwrap().ladder, expected);
+        for (units, field) in [
+            (
+                r#""lineMinUnit":-1,"lineMaxUnit":4,"lineInterval":1"#,
+                "lineMinUnit",
+            ),
+            (
+                r#""lineMinUnit":1,"lineMaxUnit":0,"lineInterval":1"#,
+                "lineMaxUnit",
+            ),
+            (
+                r#""lineMinUnit":1,"lineMaxUnit":4,"lineInterval":0"#,
+                "lineInterval",
+            ),
+        ] {
+            let error = with(&format!(r#"{units},"bettingType":"LINE""#)).unwrap_err();
+            assert_eq!(error.field(), field);
+        }
+    }
+
+    #[test]
+    fn only_what_makes_a_market_is_required() {
+        let market = read(LEAST).unwrap();
+        assert_eq!(
+            (market.status, market.ladder),
+            (MarketStatus::Open, PriceLadder::Classic)
+        );
+        for left_out in ["status", "marketTime", "runners"] {
+            let error = read(&LEAST.replace(left_out, "other")).unwrap_err();
+            assert_eq!(error.field(), left_out);
+        }
+    }
+
+    #[test]
+    fn unknown_words_are_errors_that_list_the_known() {
+        let error = with(r#""bettingType":"COCONUT""#).unwrap_err();
+        assert_eq!(error.field(), "bettingType");
+        assert!(
+            error.cause().contains("\"COCONUT\"") && error.cause().contains("LINE"),
+            "{error}"
+        );
+        let ladder = with(r#""priceLadderDefinition":{"type":"X"}"#).unwrap_err();
+        assert_eq!(ladder.field(), "priceLadderDefinition.type");
+        let time = read(&LEAST.replace("2021-03-30T", "yesterday ")).unwrap_err();
+        assert_eq!(time.field(), "marketTime");
+    }
+}
