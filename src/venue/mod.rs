@@ -1,1 +1,6 @@
-//! (to be written)
+//! Real venues, one folder each. A codec turns bytes into values and does no I/O; clients are apart from it.
+
+pub mod betfair;
+mod json;
+
+pub use json::{DecodeError, excerpt};

@@ -1,0 +1,93 @@
+//! From what a user names (files, folders, patterns) to the files meant, in a fixed order.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::error::{Cause, SourceError};
+
+/// The files meant by a list of files, folders (read recursively) and patterns, each once.
+///
+/// They come in the order given, those of one folder or pattern sorted by path. Hidden files and folders are skipped
+/// unless named themselves, and links to folders inside a folder are not followed.
+///
+/// # Errors
+/// If one of them names nothing, or a folder cannot be read.
+pub fn expand<P: AsRef<Path>>(paths: &[P]) -> Result<Vec<PathBuf>, SourceError> {
+    let mut files = Vec::new();
+    for path in paths {
+        let found = files_of(path.as_ref())
+            .map_err(|cause| SourceError::new(path.as_ref().display().to_string(), cause))?;
+        files.extend(found);
+    }
+    let mut seen = BTreeSet::new();
+    files.retain(|file| seen.insert(file.canonicalize().unwrap_or_else(|_| file.clone())));
+    Ok(files)
+}
+
+fn files_of(path: &Path) -> Result<Vec<PathBuf>, Cause> {
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() => {
+            let files = files_in(path)?;
+            if files.is_empty() {
+                return Err(Cause::NoFiles);
+            }
+            Ok(files)
+        }
+        Ok(_) => Ok(vec![path.to_owned()]),
+        // Some systems call a pattern an invalid name rather than a missing one.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            Err(Cause::Unreadable(error))
+        }
+        Err(_) => matching(path),
+    }
+}
+
+/// All files in a folder and the folders in it, sorted.
+fn files_in(folder: &Path) -> Result<Vec<PathBuf>, Cause> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).map_err(Cause::Unreadable)? {
+            let entry = entry.map_err(Cause::Unreadable)?;
+            if entry.file_name().as_encoded_bytes().starts_with(b".") {
+                continue;
+            }
+            if entry.file_type().map_err(Cause::Unreadable)?.is_dir() {
+                folders.push(entry.path());
+            } else if entry.path().is_file() {
+                files.push(entry.path());
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn matching(path: &Path) -> Result<Vec<PathBuf>, Cause> {
+    let Some(pattern) = path.to_str().filter(|text| text.contains(['*', '?', '['])) else {
+        return Err(Cause::NotFound);
+    };
+    let options = glob::MatchOptions {
+        require_literal_leading_dot: true,
+        require_literal_separator: true,
+        ..glob::MatchOptions::new()
+    };
+    let matches =
+        glob::glob_with(pattern, options).map_err(|error| Cause::BadPattern(error.to_string()))?;
+    let mut files = Vec::new();
+    for found in matches {
+        let found = found.map_err(|error| Cause::Unreadable(error.into()))?;
+        if found.is_dir() {
+            files.extend(files_in(&found)?);
+        } else {
+            files.push(found);
+        }
+    }
+    if files.is_empty() {
+        return Err(Cause::NoMatch);
+    }
+    files.sort();
+    Ok(files)
+}

@@ -1,0 +1,269 @@
+//! One recording: its lines, decoded in order.
+
+use std::cell::Cell;
+use std::io::{BufRead, BufReader, Read};
+use std::rc::Rc;
+
+use super::error::{Cause, EXPECTED, Problem, SourceError};
+use super::recognise::{HEAD, no_market};
+use crate::market::{MarketDelta, TimeMs};
+use crate::venue::betfair::{Decoder, Message, Op};
+use crate::venue::{DecodeError, excerpt};
+
+/// The longest line read; a full image of a large event is well below.
+const LONGEST_LINE: u64 = 32 << 20;
+/// How many lines of one recording may be bad before it is given up.
+const MOST_PROBLEMS: usize = 20;
+/// What some editors put before UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// Characters of a bad line that are shown.
+const EXCERPT: usize = 60;
+
+/// One message of a market stream. A heartbeat has no deltas, but its time counts.
+#[derive(Clone, Copy, Debug)]
+pub struct Update<'a> {
+    /// The line it stands on, from 1.
+    pub line: u64,
+    /// When the venue published it.
+    pub published_at: TimeMs,
+    /// The changes, one a market, in the order sent.
+    pub deltas: &'a [MarketDelta],
+    /// The line as it was recorded, without its ending.
+    pub raw: &'a [u8],
+}
+
+/// A recording being read. Get one from [`super::visit`].
+pub struct Recording<'a> {
+    name: String,
+    path: String,
+    input: BufReader<Box<dyn Read + 'a>>,
+    read: Rc<Cell<u64>>,
+    line: Vec<u8>,
+    number: u64,
+    decoder: Decoder,
+    contents: Contents,
+    problems: Vec<Problem>,
+    ended: bool,
+}
+
+impl<'a> Recording<'a> {
+    pub(super) fn new(
+        name: String,
+        path: String,
+        input: Box<dyn Read + 'a>,
+        read: Rc<Cell<u64>>,
+    ) -> Self {
+        Self {
+            name,
+            path,
+            input: BufReader::with_capacity(64 << 10, input),
+            read,
+            line: Vec::new(),
+            number: 0,
+            decoder: Decoder::new(),
+            contents: Contents::default(),
+            problems: Vec::new(),
+            ended: false,
+        }
+    }
+
+    /// The file's name; for a member of an archive `archive.tar/inner/path`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The lines skipped so far because they could not be decoded.
+    #[must_use]
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// Bytes of the file read so far, as they are on disk: for a progress bar.
+    #[must_use]
+    pub fn bytes_read(&self) -> u64 {
+        self.read.get()
+    }
+
+    /// The next message of a market stream; `None` at the end, and after an error.
+    ///
+    /// A line that cannot be decoded is noted in [`Self::problems`] and skipped.
+    ///
+    /// # Errors
+    /// If the file cannot be read further, has too many bad lines, or ends without a market.
+    #[allow(clippy::should_implement_trait)]
+    pub fn next(&mut self) -> Result<Option<Update<'_>>, SourceError> {
+        if self.ended {
+            return Ok(None);
+        }
+        match self.advance() {
+            Ok(Some(published_at)) => Ok(Some(Update {
+                line: self.number,
+                published_at,
+                deltas: self.decoder.deltas(),
+                raw: without_ending(&self.line),
+            })),
+            Ok(None) => {
+                self.ended = true;
+                self.contents
+                    .verdict()
+                    .map_or(Ok(None), |cause| Err(self.whole(cause)))
+            }
+            Err(error) => {
+                self.ended = true;
+                Err(error)
+            }
+        }
+    }
+
+    /// Goes to the next line that is a message of a market stream.
+    fn advance(&mut self) -> Result<Option<TimeMs>, SourceError> {
+        while self.read_line()? {
+            let line = without_ending(&self.line);
+            if line.trim_ascii().is_empty() {
+                continue;
+            }
+            match self.decoder.decode(line) {
+                Ok(Message::Markets {
+                    published_at,
+                    deltas,
+                }) => {
+                    self.contents.take(deltas);
+                    return Ok(Some(published_at));
+                }
+                Ok(Message::Other(op)) => self.contents.take_other(op),
+                Err(error) => self.skip(error)?,
+            }
+        }
+        Ok(None)
+    }
+
+    fn read_line(&mut self) -> Result<bool, SourceError> {
+        self.line.clear();
+        let mut rest = (&mut self.input).take(LONGEST_LINE + 1);
+        let length = match rest.read_until(b'\n', &mut self.line) {
+            Ok(length) => length as u64,
+            Err(error) => return Err(self.here(self.number + 1, Cause::of(error))),
+        };
+        self.number += u64::from(length > 0);
+        if self.number == 1 && self.line.starts_with(BYTE_ORDER_MARK) {
+            self.line.drain(..BYTE_ORDER_MARK.len());
+        }
+        if self.contents.head.trim_ascii().is_empty() {
+            self.contents.head = self.line[..self.line.len().min(HEAD)].to_vec();
+        }
+        if length <= LONGEST_LINE {
+            return Ok(length > 0);
+        }
+        Err(match self.contents.without_market() {
+            Some(cause) => self.whole(cause),
+            None => self.here(self.number, Cause::LineTooLong(LONGEST_LINE)),
+        })
+    }
+
+    fn skip(&mut self, error: DecodeError) -> Result<(), SourceError> {
+        self.problems.push(Problem {
+            path: self.path.clone(),
+            line: self.number,
+            excerpt: excerpt(&self.line, error.column() - 1, EXCERPT),
+            error,
+        });
+        let count = self.problems.len();
+        if count < MOST_PROBLEMS {
+            return Ok(());
+        }
+        Err(match self.contents.without_market() {
+            Some(cause) => self.whole(cause),
+            None => self.here(
+                self.number,
+                Cause::TooManyProblems {
+                    count,
+                    first: self.problems[0].clone(),
+                },
+            ),
+        })
+    }
+
+    fn here(&self, line: u64, cause: Cause) -> SourceError {
+        SourceError {
+            line: Some(line),
+            ..self.whole(cause)
+        }
+    }
+
+    fn whole(&self, cause: Cause) -> SourceError {
+        SourceError::new(self.path.clone(), cause)
+    }
+}
+
+/// What has been found in a recording, to say what it is if it is none.
+#[derive(Default)]
+struct Contents {
+    head: Vec<u8>,
+    heartbeats: u64,
+    first_market: Option<String>,
+    defined: bool,
+    others: Vec<(Op, u64)>,
+}
+
+impl Contents {
+    fn take(&mut self, deltas: &[MarketDelta]) {
+        self.heartbeats += u64::from(deltas.is_empty());
+        if !self.defined {
+            self.defined = deltas.iter().any(|delta| delta.definition.is_some());
+        }
+        if self.first_market.is_none() {
+            self.first_market = deltas.first().map(|delta| delta.market.to_string());
+        }
+    }
+
+    fn take_other(&mut self, op: Op) {
+        match self.others.iter_mut().find(|(seen, _)| *seen == op) {
+            Some((_, count)) => *count += 1,
+            None => self.others.push((op, 1)),
+        }
+    }
+
+    /// What is wrong with a recording that has come to its end.
+    fn verdict(&self) -> Option<Cause> {
+        match &self.first_market {
+            Some(_) if self.defined => None,
+            Some(market) => Some(Cause::NoDefinition {
+                market: market.clone(),
+            }),
+            None => self.without_market(),
+        }
+    }
+
+    /// What it is, as long as it has shown no market.
+    fn without_market(&self) -> Option<Cause> {
+        if self.first_market.is_some() {
+            return None;
+        }
+        // Greetings and answers come with every stream; what follows them says what it is.
+        let named = |op| match op {
+            Op::Orders => Some("an order stream (\"op\":\"ocm\")"),
+            Op::Races => Some("a race stream (\"op\":\"rcm\")"),
+            Op::Cricket => Some("a cricket stream (\"op\":\"ccm\")"),
+            _ => None,
+        };
+        let stream = self.others.iter().find_map(|&(op, _)| named(op));
+        let found = match stream {
+            Some(stream) => stream.to_owned(),
+            None if self.heartbeats > 0 => "a market stream of heartbeats only".to_owned(),
+            None if self.others.iter().any(|(op, _)| *op != Op::Unknown) => {
+                "a stream that never sent a market".to_owned()
+            }
+            None => return Some(no_market(&self.head)),
+        };
+        Some(Cause::NoMarket {
+            found,
+            hint: EXPECTED,
+        })
+    }
+}
+
+fn without_ending(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}

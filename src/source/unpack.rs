@@ -1,0 +1,257 @@
+//! From a file to the recordings in it: decompresses and walks archives as streams, in constant memory.
+
+use std::cell::Cell;
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::rc::Rc;
+
+use super::error::{Cause, SourceError};
+use super::recognise::{HEAD, Packing};
+use super::recording::Recording;
+use crate::venue::excerpt;
+
+/// How many packings may lie around one another; a `.tar.gz` of `.bz2` has three.
+const DEEPEST: u8 = 6;
+
+/// Opens a file and calls `each` for every recording in it, in order, until it breaks.
+///
+/// A file is one recording, or an archive (tar, zip) of several; each may be compressed (bz2, gz, zst), also the
+/// archive as a whole. What it is is told by its content. Hidden members of an archive are skipped.
+///
+/// # Errors
+/// If the file cannot be opened or an archive cannot be walked further. What is wrong inside one recording is told by
+/// [`Recording::next`], and the walk goes on.
+pub fn visit(
+    path: &Path,
+    each: &mut dyn FnMut(&mut Recording<'_>) -> ControlFlow<()>,
+) -> Result<(), SourceError> {
+    let full = excerpt(path.as_os_str().as_encoded_bytes(), 0, 4096);
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    let name = excerpt(name.as_encoded_bytes(), 0, 4096);
+    let mut visit = Visit {
+        folder: full.strip_suffix(&name).unwrap_or_default().to_owned(),
+        each,
+        read: Rc::default(),
+    };
+    let open = || match File::open(path) {
+        Ok(file) => Ok(file),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(SourceError::new(full.clone(), Cause::NotFound))
+        }
+        Err(error) => Err(SourceError::new(full.clone(), Cause::Unreadable(error))),
+    };
+    let input = Peeked::new(Box::new(visit.metered(open()?)));
+    let _ = match Packing::of(&input.head) {
+        // The list of its members stands at its end, so it is read from the file itself.
+        Packing::Zip => visit.zip(&name, open()?)?,
+        packing => visit.unpack(&name, packing, input, 0)?,
+    };
+    Ok(())
+}
+
+struct Visit<'v> {
+    /// The path up to the file's name.
+    folder: String,
+    each: &'v mut dyn FnMut(&mut Recording<'_>) -> ControlFlow<()>,
+    read: Rc<Cell<u64>>,
+}
+
+type Walk = Result<ControlFlow<()>, SourceError>;
+
+impl Visit<'_> {
+    /// Takes one layer of packing off; the innermost is a recording.
+    fn unpack(&mut self, name: &str, packing: Packing, input: Peeked<'_>, depth: u8) -> Walk {
+        if depth > DEEPEST {
+            let cause = Cause::Packing("archives inside archives, too many to be meant");
+            return Err(self.error(name, cause));
+        }
+        let inner: Box<dyn Read + '_> = match packing {
+            Packing::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(BufReader::new(input))),
+            Packing::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::new(input))),
+            Packing::Zstd => match zstd::Decoder::new(input) {
+                Ok(decoder) => Box::new(decoder),
+                Err(error) => return Err(self.error(name, Cause::of(error))),
+            },
+            Packing::Tar => return self.tar(name, input, depth),
+            Packing::Zip => {
+                let cause = Cause::Packing("a zip inside another archive");
+                return Err(self.error(name, cause));
+            }
+            Packing::Plain => {
+                let path = format!("{}{name}", self.folder);
+                let read = Rc::clone(&self.read);
+                let mut recording = Recording::new(name.to_owned(), path, Box::new(input), read);
+                return Ok((self.each)(&mut recording));
+            }
+        };
+        self.open(name, inner, depth + 1)
+    }
+
+    fn open(&mut self, name: &str, input: Box<dyn Read + '_>, depth: u8) -> Walk {
+        let input = Peeked::new(input);
+        self.unpack(name, Packing::of(&input.head), input, depth)
+    }
+
+    fn tar(&mut self, name: &str, input: Peeked<'_>, depth: u8) -> Walk {
+        let damaged = |error: io::Error| match Cause::of(error) {
+            // The crate does not tell an early end from damage by kind.
+            Cause::Damaged(text) if text.contains("EOF") || text.contains("entire block") => {
+                Cause::Truncated
+            }
+            cause => cause,
+        };
+        let mut archive = tar::Archive::new(input);
+        let members = archive
+            .entries()
+            .map_err(|error| self.error(name, damaged(error)))?;
+        let mut any = false;
+        for member in members {
+            let member = member.map_err(|error| self.error(name, damaged(error)))?;
+            let path = member.path_bytes().into_owned();
+            if !member.header().entry_type().is_file() || is_hidden(&path) {
+                continue;
+            }
+            any = true;
+            let inner = format!("{name}/{}", member_name(&path));
+            let member = Whole {
+                left: member.size(),
+                inner: member,
+            };
+            if self.open(&inner, Box::new(member), depth + 1)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        self.unless_empty(name, any)
+    }
+
+    fn zip(&mut self, name: &str, file: File) -> Walk {
+        let damaged = |error: zip::result::ZipError| match error {
+            zip::result::ZipError::Io(error) => Cause::of(error),
+            error => Cause::Damaged(error.to_string()),
+        };
+        let file = BufReader::new(self.metered(file));
+        let mut archive =
+            zip::ZipArchive::new(file).map_err(|error| self.error(name, damaged(error)))?;
+        let mut any = false;
+        for index in 0..archive.len() {
+            let member = archive
+                .by_index(index)
+                .map_err(|error| self.error(name, damaged(error)))?;
+            let path = member.name_raw().to_owned();
+            if !member.is_file() || is_hidden(&path) {
+                continue;
+            }
+            any = true;
+            let inner = format!("{name}/{}", member_name(&path));
+            if self.open(&inner, Box::new(member), 1)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        self.unless_empty(name, any)
+    }
+
+    fn unless_empty(&self, name: &str, any: bool) -> Walk {
+        if any {
+            Ok(ControlFlow::Continue(()))
+        } else {
+            Err(self.error(name, Cause::NoFiles))
+        }
+    }
+
+    fn metered(&self, file: File) -> Metered {
+        self.read.set(0);
+        Metered {
+            file,
+            read: Rc::clone(&self.read),
+        }
+    }
+
+    fn error(&self, name: &str, cause: Cause) -> SourceError {
+        SourceError::new(format!("{}{name}", self.folder), cause)
+    }
+}
+
+fn member_name(path: &[u8]) -> String {
+    excerpt(path.strip_prefix(b"./").unwrap_or(path), 0, 1024)
+}
+
+/// Whether a member is one that file managers add and do not show.
+fn is_hidden(path: &[u8]) -> bool {
+    path.split(|&byte| byte == b'/').any(|part| {
+        (part.starts_with(b".") && part != b"." && part != b"..") || part == b"__MACOSX"
+    })
+}
+
+/// A file that counts the bytes read from it.
+struct Metered {
+    file: File,
+    read: Rc<Cell<u64>>,
+}
+
+impl Read for Metered {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(into)?;
+        self.read.set(self.read.get() + count as u64);
+        Ok(count)
+    }
+}
+
+impl Seek for Metered {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
+}
+
+/// A reader whose first bytes have been looked at. An error met then is kept for its place.
+struct Peeked<'a> {
+    head: Vec<u8>,
+    given: usize,
+    error: Option<io::Error>,
+    inner: Box<dyn Read + 'a>,
+}
+
+impl<'a> Peeked<'a> {
+    fn new(mut inner: Box<dyn Read + 'a>) -> Self {
+        let mut head = Vec::with_capacity(HEAD);
+        let error = (&mut inner).take(HEAD as u64).read_to_end(&mut head).err();
+        Self {
+            head,
+            given: 0,
+            error,
+            inner,
+        }
+    }
+}
+
+impl Read for Peeked<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.given < self.head.len() {
+            let count = (&self.head[self.given..]).read(into)?;
+            self.given += count;
+            return Ok(count);
+        }
+        match self.error.take() {
+            Some(error) => Err(error),
+            None => self.inner.read(into),
+        }
+    }
+}
+
+/// A member of an archive, which fails if it ends before the length its header gives.
+struct Whole<R> {
+    inner: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Whole<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(into)?;
+        if count == 0 && !into.is_empty() && self.left > 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.left = self.left.saturating_sub(count as u64);
+        Ok(count)
+    }
+}
