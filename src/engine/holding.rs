@@ -26,6 +26,15 @@ pub struct Holding {
 }
 
 impl Holding {
+    /// A holding of these orders, oldest first.
+    #[must_use]
+    pub fn from_orders(orders: Vec<Order>) -> Self {
+        let live = (0..orders.len())
+            .filter(|&at| orders[at].state.is_live())
+            .collect();
+        Self { orders, live }
+    }
+
     /// All orders, oldest first.
     #[must_use]
     pub fn orders(&self) -> &[Order] {

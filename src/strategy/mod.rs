@@ -1,1 +1,25 @@
-//! (to be written)
+//! The Rhai host: reads a strategy script, checks it, runs it in a sandbox and runs its own tests.
+//!
+//! A [`Script`] is plain data and may go anywhere; [`Script::compile`] makes the [`RhaiStrategy`] on the thread
+//! that runs it. Nothing here reads a clock; files are read only by [`Script::read`] and [`find`].
+
+mod context;
+mod error;
+mod filter;
+mod fixture;
+mod host;
+mod maths;
+mod names;
+mod params;
+mod propose;
+mod sandbox;
+mod script;
+mod state;
+mod testing;
+mod view;
+
+pub use error::ScriptError;
+pub use host::RhaiStrategy;
+pub use params::{Overrides, Param};
+pub use script::{Script, find, template};
+pub use testing::{TestReport, TestResult};

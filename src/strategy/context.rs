@@ -1,0 +1,282 @@
+//! `ctx`, a script's own side of things: parameters, money, orders, positions, its log.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use rhai::{Array, Dynamic, EvalAltResult, ImmutableString};
+
+use super::error::fail;
+use super::names::{Api, bounded, did_you_mean};
+use super::view::runner_id;
+use crate::engine::{Account, Holding, Moment, Position};
+use crate::market::{Money, Order, OrderKind, Price, RunnerId, TimeMs};
+
+/// Lines a call may log; more are counted, not kept.
+const MOST_LINES: usize = 20;
+/// Bytes of a line.
+const MOST_LINE_BYTES: usize = 512;
+
+/// Lines a script logged in the present call.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Log(Rc<RefCell<Lines>>);
+
+#[derive(Debug, Default)]
+struct Lines {
+    lines: Vec<String>,
+    dropped: usize,
+}
+
+impl Log {
+    /// Adds a line, bounded and without control characters.
+    pub(super) fn add(&self, text: &str) {
+        let mut log = self.0.borrow_mut();
+        if log.lines.len() < MOST_LINES {
+            log.lines.push(bounded(text, MOST_LINE_BYTES));
+        } else {
+            log.dropped += 1;
+        }
+    }
+
+    /// Moves the lines of the call out.
+    pub(super) fn drain_into(&self, lines: &mut Vec<String>) {
+        let mut log = self.0.borrow_mut();
+        lines.append(&mut log.lines);
+        if log.dropped > 0 {
+            lines.push(format!("… and {} more lines in this call", log.dropped));
+            log.dropped = 0;
+        }
+    }
+}
+
+/// Parameters as `ctx.params`.
+#[derive(Clone, Debug)]
+pub(super) struct ParamsView(pub(super) Rc<BTreeMap<String, Dynamic>>);
+
+/// What a script may know beside the market. Made anew for each call, shared within it.
+#[derive(Clone, Debug)]
+pub(super) struct ContextView(Rc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    now: TimeMs,
+    bankroll: Money,
+    at_risk: Money,
+    holding: Arc<Holding>,
+    params: ParamsView,
+    log: Log,
+}
+
+impl ContextView {
+    /// The context of a call.
+    pub(super) fn new(moment: &Moment<'_>, params: &ParamsView, log: &Log) -> Self {
+        let account: &Account = moment.account;
+        Self(Rc::new(Inner {
+            now: moment.now,
+            bankroll: account.bankroll(),
+            at_risk: account.at_risk,
+            holding: Arc::clone(moment.holding),
+            params: params.clone(),
+            log: log.clone(),
+        }))
+    }
+}
+
+/// Orders of a market, all or those that can still change.
+#[derive(Clone, Debug)]
+pub(super) struct OrdersView {
+    holding: Arc<Holding>,
+    live_only: bool,
+    now: TimeMs,
+}
+
+impl OrdersView {
+    fn iter(&self) -> impl Iterator<Item = &Order> {
+        let orders = self.holding.orders().iter();
+        orders.filter(|order| !self.live_only || order.state.is_live())
+    }
+
+    fn len(&self) -> i64 {
+        self.iter().count() as i64
+    }
+
+    fn nth(&self, index: i64) -> Result<OrderView, Box<EvalAltResult>> {
+        usize::try_from(index)
+            .ok()
+            .and_then(|index| self.iter().nth(index))
+            .map(|order| OrderView::new(order, self.now))
+            .ok_or_else(|| {
+                fail(format!(
+                    "there are {} orders, counted from 0: there is no {index}",
+                    self.len()
+                ))
+            })
+    }
+}
+
+impl IntoIterator for OrdersView {
+    type Item = OrderView;
+    type IntoIter = std::vec::IntoIter<OrderView>;
+    fn into_iter(self) -> Self::IntoIter {
+        let orders: Vec<_> = self
+            .iter()
+            .map(|order| OrderView::new(order, self.now))
+            .collect();
+        orders.into_iter()
+    }
+}
+
+/// One order at one moment.
+#[derive(Clone, Debug)]
+pub(super) struct OrderView {
+    /// The order.
+    pub(super) order: Rc<Order>,
+    now: TimeMs,
+}
+
+impl OrderView {
+    /// An order as it stands now.
+    pub(super) fn new(order: &Order, now: TimeMs) -> Self {
+        Self {
+            order: Rc::new(order.clone()),
+            now,
+        }
+    }
+}
+
+/// Registers `ctx` and what hangs on it.
+pub(super) fn register(api: &mut Api) {
+    api.kind::<ContextView>("Context");
+    api.kind::<ParamsView>("Params");
+    api.kind::<OrdersView>("Orders");
+    api.kind::<OrderView>("Order");
+    api.kind::<Position>("Position");
+    register_context(api);
+    register_orders(api);
+    register_order(api);
+    register_position(api);
+    api.engine
+        .register_indexer_get(|params: &mut ParamsView, name: ImmutableString| {
+            param(&params.0, &name)
+        });
+}
+
+fn param(params: &BTreeMap<String, Dynamic>, name: &str) -> Result<Dynamic, Box<EvalAltResult>> {
+    if let Some(value) = params.get(name) {
+        return Ok(value.clone());
+    }
+    let known = params.keys().map(String::as_str);
+    let hint = did_you_mean(name, known.clone()).unwrap_or_else(|| {
+        if params.is_empty() {
+            "this script defines none: add fn params()".to_owned()
+        } else {
+            format!("known: {}", known.collect::<Vec<_>>().join(", "))
+        }
+    });
+    Err(fail(format!("there is no parameter \"{name}\"\n{hint}")))
+}
+
+fn register_context(api: &mut Api) {
+    api.get("params", |c: &ContextView| c.0.params.clone());
+    api.get("now_ms", |c: &ContextView| c.0.now.0);
+    api.get("bankroll", |c: &ContextView| c.0.bankroll.to_f64());
+    api.get("exposure", |c: &ContextView| c.0.at_risk.to_f64());
+    api.get("orders", |c: &ContextView| orders(c, true));
+    api.get("all_orders", |c: &ContextView| orders(c, false));
+    api.function(
+        "ctx.position(runner)",
+        |c: &mut ContextView, runner: Dynamic| -> Result<Position, Box<EvalAltResult>> {
+            let runner: RunnerId = runner_id(&runner).map_err(fail)?;
+            Ok(c.0.holding.position(runner))
+        },
+    );
+    api.function("ctx.log(text)", |c: &mut ContextView, text: Dynamic| {
+        c.0.log.add(&text.to_string());
+    });
+}
+
+fn orders(context: &ContextView, live_only: bool) -> OrdersView {
+    OrdersView {
+        holding: Arc::clone(&context.0.holding),
+        live_only,
+        now: context.0.now,
+    }
+}
+
+fn register_orders(api: &mut Api) {
+    api.engine.register_iterator::<OrdersView>();
+    api.get("len", OrdersView::len);
+    api.function("ctx.orders.len()", |o: &mut OrdersView| o.len());
+    api.function("ctx.orders.to_array()", |o: &mut OrdersView| {
+        o.clone().into_iter().map(Dynamic::from).collect::<Array>()
+    });
+    api.engine
+        .register_indexer_get(|o: &mut OrdersView, index: i64| o.nth(index));
+}
+
+fn register_order(api: &mut Api) {
+    api.get("id", |o: &OrderView| o.order.id.to_string());
+    api.get("runner_id", |o: &OrderView| {
+        i64::try_from(o.order.runner.selection).unwrap_or(i64::MAX)
+    });
+    api.get("runner_key", |o: &OrderView| o.order.runner.to_string());
+    api.get("side", |o: &OrderView| o.order.side.as_str().to_owned());
+    api.get("type", |o: &OrderView| o.order.kind.as_str().to_owned());
+    api.get_option("price", |o: &OrderView| {
+        o.order.kind.price().map(Price::to_f64)
+    });
+    api.get("size", |o: &OrderView| {
+        let size = match o.order.kind {
+            OrderKind::Limit { size, .. } => size,
+            OrderKind::LimitOnClose { liability, .. } | OrderKind::MarketOnClose { liability } => {
+                liability
+            }
+        };
+        size.to_f64()
+    });
+    api.get("matched", |o: &OrderView| o.order.matched.to_f64());
+    api.get("remaining", |o: &OrderView| o.order.remaining().to_f64());
+    api.get_option("average_price", |o: &OrderView| {
+        o.order.average_price().map(Price::to_f64)
+    });
+    api.get("state", |o: &OrderView| o.order.state.as_str().to_owned());
+    api.get("is_live", |o: &OrderView| o.order.state.is_live());
+    api.get("cancel_pending", |o: &OrderView| o.order.cancel_pending);
+    api.get("requested_at_ms", |o: &OrderView| o.order.requested_at.0);
+    api.get_option("placed_at_ms", |o: &OrderView| {
+        o.order.placed_at.map(|at| at.0)
+    });
+    api.get("age_ms", |o: &OrderView| {
+        o.order.placed_at.map_or(0, |at| o.now - at)
+    });
+    api.get_option("tag", |o: &OrderView| {
+        o.order.tag.as_deref().map(str::to_owned)
+    });
+    api.get_option("profit", |o: &OrderView| o.order.profit.map(Money::to_f64));
+}
+
+fn register_position(api: &mut Api) {
+    api.get("if_win", |p: &Position| p.if_win.to_f64());
+    api.get("if_lose", |p: &Position| p.if_lose.to_f64());
+    api.get("backed", |p: &Position| p.backed.to_f64());
+    api.get("laid", |p: &Position| p.laid.to_f64());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_lines_is_counted_not_kept() {
+        let log = Log::default();
+        (0..100).for_each(|at| log.add(&format!("line {at}\n{}", "x".repeat(1000))));
+        let mut lines = Vec::new();
+        log.drain_into(&mut lines);
+        assert_eq!(lines.len(), MOST_LINES + 1);
+        assert!(lines[0].starts_with("line 0\\nxxx") && lines[0].len() < 600);
+        assert_eq!(lines[MOST_LINES], "… and 80 more lines in this call");
+        log.drain_into(&mut lines);
+        assert_eq!(lines.len(), MOST_LINES + 1, "a drained log is empty");
+    }
+}

@@ -1,0 +1,349 @@
+//! Errors of scripts as a person wants to read them: where, which line, what is wrong, what was meant.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use rhai::{EvalAltResult, ParseErrorType, Position};
+
+use super::names::{Vocabulary, bounded, did_you_mean};
+use super::sandbox;
+use crate::engine::Fault;
+
+/// What is wrong with a script, and where.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct ScriptError {
+    /// The file, as it is called in messages.
+    pub file: String,
+    /// Line and column, from 1, where known.
+    pub position: Option<(usize, usize)>,
+    /// What is wrong.
+    pub message: String,
+    /// The line of source at fault.
+    pub source_line: Option<String>,
+    /// What may have been meant, or what to do.
+    pub hint: Option<String>,
+}
+
+impl ScriptError {
+    /// An error of a whole file. A second line of the message becomes the hint.
+    pub(super) fn of_file(file: &str, message: &str) -> Self {
+        let (message, hint) = split_hint(message);
+        Self {
+            file: file.to_owned(),
+            position: None,
+            message,
+            source_line: None,
+            hint,
+        }
+    }
+
+    /// One line: file, place and message.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        match self.position {
+            Some((line, column)) => format!("{}:{line}:{column}: {}", self.file, self.message),
+            None => format!("{}: {}", self.file, self.message),
+        }
+    }
+}
+
+impl fmt::Display for ScriptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.summary())?;
+        if let (Some((line, column)), Some(source)) = (self.position, &self.source_line) {
+            let number = line.to_string();
+            let indent: String = source
+                .chars()
+                .take(column.saturating_sub(1))
+                .map(|c| if c == '\t' { '\t' } else { ' ' })
+                .collect();
+            write!(f, "\n  {number} | {source}")?;
+            write!(f, "\n  {:width$} | {indent}^", "", width = number.len())?;
+        }
+        if let Some(hint) = &self.hint {
+            write!(f, "\n{hint}")?;
+        }
+        Ok(())
+    }
+}
+
+impl From<ScriptError> for Fault {
+    fn from(error: ScriptError) -> Self {
+        Self {
+            summary: error.summary(),
+            detail: error.to_string(),
+        }
+    }
+}
+
+/// A failure raised by a host function; Rhai adds the place of the call.
+pub(super) fn fail(message: impl Into<String>) -> Box<EvalAltResult> {
+    EvalAltResult::ErrorRuntime(message.into().into(), Position::NONE).into()
+}
+
+/// The texts of a script and of what it imports, by the name used in messages. The first is the script.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sources {
+    /// The script's own file name.
+    pub(super) main: String,
+    /// Texts by file name.
+    pub(super) texts: BTreeMap<String, String>,
+}
+
+impl Sources {
+    /// An error at a place in a file.
+    pub(super) fn error_at(&self, file: &str, position: Position, message: &str) -> ScriptError {
+        let mut error = ScriptError::of_file(file, message);
+        if let Some(line) = position.line() {
+            error.position = Some((line, position.position().unwrap_or(1)));
+            error.source_line = self
+                .texts
+                .get(file)
+                .and_then(|text| text.lines().nth(line - 1))
+                .map(|text| text.chars().take(200).collect());
+        }
+        error
+    }
+
+    /// Where the script's own file defines a function.
+    pub(super) fn place_of_function(&self, name: &str) -> Position {
+        let lines = self
+            .texts
+            .get(&self.main)
+            .map_or("", String::as_str)
+            .lines();
+        for (line, text) in lines.enumerate() {
+            let Some(at) = text.find("fn ").filter(|at| !text[..*at].contains("//")) else {
+                continue;
+            };
+            let defined = text[at + 3..].trim_start();
+            let rest = defined.strip_prefix(name).map(str::trim_start);
+            if rest.is_some_and(|rest| rest.starts_with('(')) {
+                let column = text[..text.len() - defined.len()].chars().count() + 1;
+                let number = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
+                return Position::new(number(line + 1), number(column));
+            }
+        }
+        Position::NONE
+    }
+
+    /// Turns an error of the script engine into one for a person.
+    pub(super) fn explain(&self, error: EvalAltResult, names: &Vocabulary) -> ScriptError {
+        let (mut inner, file, position) = self.innermost(error);
+        inner.set_position(Position::NONE);
+        let (message, hint) = self.words(inner, names);
+        let mut explained = self.error_at(&file, position, &message);
+        explained.hint = hint.or(explained.hint);
+        explained
+    }
+
+    /// The error at the end of the chain of calls, its file, and the nearest known place.
+    fn innermost(&self, error: EvalAltResult) -> (EvalAltResult, String, Position) {
+        let (mut error, mut file) = (error, self.main.clone());
+        let mut position = error.position();
+        loop {
+            match error {
+                EvalAltResult::ErrorInFunctionCall(_, source, inner, _) => {
+                    if !inner.position().is_none() {
+                        position = inner.position();
+                        if self.texts.contains_key(&source) {
+                            file = source;
+                        }
+                    }
+                    error = *inner;
+                }
+                EvalAltResult::ErrorInModule(module, inner, _) => {
+                    if !inner.position().is_none() {
+                        position = inner.position();
+                        let named = sandbox::library_file(&module);
+                        if self.texts.contains_key(&named) {
+                            file = named;
+                        }
+                    }
+                    error = *inner;
+                }
+                last => return (last, file, position),
+            }
+        }
+    }
+
+    /// The message and, where there is one, the hint.
+    fn words(&self, error: EvalAltResult, names: &Vocabulary) -> (String, Option<String>) {
+        use EvalAltResult as E;
+        match error {
+            E::ErrorVariableNotFound(name, _)
+            | E::ErrorParsing(ParseErrorType::VariableUndefined(name), _) => (
+                format!("there is no variable \"{name}\""),
+                self.hint_for_variable(&name),
+            ),
+            E::ErrorPropertyNotFound(name, _) => (
+                format!("the map has no property \"{name}\""),
+                did_you_mean(&name, self.identifiers(&name)),
+            ),
+            E::ErrorDotExpr(text, _) => property_words(&text, names),
+            E::ErrorFunctionNotFound(signature, _) => self.function_words(&signature, names),
+            E::ErrorParsing(kind, _) => split_hint(&format!("syntax error: {kind}")),
+            E::ErrorTooManyOperations(_) => (
+                format!(
+                    "the call took more than {} operations and was stopped",
+                    sandbox::OPERATIONS
+                ),
+                Some("loop less, or let a native method do the work".to_owned()),
+            ),
+            E::ErrorStackOverflow(_) => (
+                format!("calls are nested more than {} deep", sandbox::CALL_LEVELS),
+                None,
+            ),
+            E::ErrorDataTooLarge(what, _) => (
+                format!("a value grew too large: {}", what.to_lowercase()),
+                Some(sandbox::data_limits()),
+            ),
+            E::ErrorUnboundThis(_) => (
+                "`this` is not bound here".to_owned(),
+                Some(
+                    "call the helper as a method, this.helper(…), or pass it what it needs"
+                        .to_owned(),
+                ),
+            ),
+            E::ErrorRuntime(value, _) => match value.into_string() {
+                Ok(text) => split_hint(&text),
+                Err(kind) => (format!("the script threw a value ({kind})"), None),
+            },
+            other => split_hint(&other.to_string()),
+        }
+    }
+
+    fn hint_for_variable(&self, name: &str) -> Option<String> {
+        if self.constants().any(|constant| constant == name) {
+            return Some(format!("inside a function write global::{name}"));
+        }
+        did_you_mean(name, self.identifiers(name))
+    }
+
+    fn function_words(&self, signature: &str, names: &Vocabulary) -> (String, Option<String>) {
+        let (name, arguments) = signature.split_once(" (").unwrap_or((signature, ")"));
+        let arguments = script_types(arguments.trim_end_matches(')'));
+        if is_operator(name) {
+            return (
+                format!("\"{name}\" cannot be applied to ({arguments})"),
+                arguments
+                    .contains("()")
+                    .then(|| "a value is missing: test it with `if x == () { … }`".to_owned()),
+            );
+        }
+        let usages = names.usages(name);
+        if !usages.is_empty() {
+            return (
+                format!("{name} cannot be called with ({arguments})"),
+                Some(format!("use {}", usages.join(" or "))),
+            );
+        }
+        let hint = if self.functions().any(|own| own == name) {
+            Some(format!("{name} is defined with other parameters"))
+        } else {
+            let mut known: Vec<&str> = names.functions().collect();
+            known.extend(self.functions());
+            did_you_mean(name, known)
+        };
+        (
+            format!("there is no function \"{name}\" for ({arguments})"),
+            hint,
+        )
+    }
+
+    /// Words of the script that could have been meant: all its identifiers but the one at fault.
+    fn identifiers<'s>(&'s self, but: &str) -> BTreeSet<&'s str> {
+        let words = self
+            .texts
+            .values()
+            .flat_map(|text| text.lines())
+            .filter_map(|line| line.split("//").next())
+            .flat_map(|code| code.split(|c: char| !(c.is_alphanumeric() || c == '_')))
+            .filter(|word| word.starts_with(|c: char| c.is_alphabetic()))
+            .filter(|word| !KEYWORDS.contains(word) && *word != but);
+        words.collect()
+    }
+
+    fn functions(&self) -> impl Iterator<Item = &str> {
+        self.defined("fn ")
+    }
+
+    fn constants(&self) -> impl Iterator<Item = &str> {
+        self.defined("const ")
+    }
+
+    fn defined<'s>(&'s self, keyword: &'static str) -> impl Iterator<Item = &'s str> {
+        self.texts
+            .values()
+            .flat_map(|text| text.lines())
+            .filter_map(move |line| line.trim_start().strip_prefix(keyword))
+            .filter_map(|rest| {
+                rest.trim_start()
+                    .split(|c: char| !(c.is_alphanumeric() || c == '_'))
+                    .next()
+            })
+    }
+}
+
+const KEYWORDS: [&str; 24] = [
+    "let", "const", "fn", "if", "else", "for", "in", "while", "loop", "do", "until", "return",
+    "break", "continue", "true", "false", "this", "switch", "throw", "try", "catch", "import",
+    "as", "private",
+];
+
+fn property_words(text: &str, names: &Vocabulary) -> (String, Option<String>) {
+    let mut quoted = text.split('\'').skip(1).step_by(2);
+    let (Some(property), Some(kind)) = (quoted.next(), quoted.next()) else {
+        return (text.to_owned(), None);
+    };
+    let kind = script_type(kind);
+    if kind == "()" {
+        return (
+            format!("there is no value here, so no \"{property}\""),
+            Some(format!(
+                "test it with `if x == () {{ … }}`, or write ?.{property}"
+            )),
+        );
+    }
+    if text.starts_with("No writable") {
+        return (
+            format!("\"{property}\" of a {kind} cannot be changed"),
+            None,
+        );
+    }
+    let hint = match names.usages(property) {
+        [] => did_you_mean(property, names.properties(kind)),
+        usages => Some(format!("use {}", usages.join(" or "))),
+    };
+    (format!("a {kind} has no property \"{property}\""), hint)
+}
+
+fn is_operator(name: &str) -> bool {
+    name.chars()
+        .all(|c| !c.is_alphanumeric() && c != '_' && c != '$')
+}
+
+fn script_types(arguments: &str) -> String {
+    let kinds: Vec<_> = arguments.split(", ").map(script_type).collect();
+    kinds.join(", ")
+}
+
+/// A type as a script's author knows it.
+fn script_type(kind: &str) -> &str {
+    match kind {
+        "&str | ImmutableString | String" => "string",
+        "i64" => "int",
+        "f64" => "float",
+        known => known,
+    }
+}
+
+fn split_hint(message: &str) -> (String, Option<String>) {
+    match message.split_once('\n') {
+        Some((first, rest)) => (
+            bounded(first, 500),
+            Some(rest.chars().take(500).collect()).filter(|hint: &String| !hint.is_empty()),
+        ),
+        None => (bounded(message, 500), None),
+    }
+}

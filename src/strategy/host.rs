@@ -1,0 +1,333 @@
+//! A compiled script as a strategy of the engine: calls on a copy of the state, commits on success.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+
+use rhai::{AST, CallFnOptions, Dynamic, FuncArgs, Map, Scope};
+use serde_json::Value;
+
+use super::context::{ContextView, Log, OrderView, ParamsView};
+use super::error::{ScriptError, Sources};
+use super::filter;
+use super::names::{Api, closest};
+use super::params::{self, Param};
+use super::propose::read_intents;
+use super::sandbox::{self, Purpose};
+use super::script::Script;
+use super::state;
+use super::testing;
+use super::view::MarketView;
+use crate::engine::{Answer, Fault, Moment, Strategy};
+use crate::market::{MarketFilter, Order, Settlement};
+
+/// What a script may define, with how many parameters.
+const CALLBACKS: [(&str, &[usize], &str); 5] = [
+    ("params", &[0], "params()"),
+    ("markets", &[0, 1], "markets() or markets(params)"),
+    ("on_odds", &[2], "on_odds(market, ctx)"),
+    ("on_order", &[2], "on_order(order, ctx)"),
+    ("on_settled", &[2], "on_settled(market, ctx)"),
+];
+
+/// A script with the engine that runs it.
+pub(super) struct Program {
+    api: Api,
+    ast: AST,
+    sources: Sources,
+    /// Lines logged in the present call.
+    pub(super) log: Log,
+    /// Its parameters.
+    pub(super) params: Vec<Param>,
+    filter: MarketFilter,
+    /// The body holds constants or imports, which each call needs.
+    has_body: bool,
+}
+
+impl Program {
+    /// Compiles and checks a script.
+    pub(super) fn load(script: &Script, purpose: Purpose) -> Result<Self, ScriptError> {
+        let log = Log::default();
+        let mut api = sandbox::engine(purpose, &log);
+        if purpose == Purpose::Test {
+            testing::register(&mut api);
+        }
+        let sources = script.sources.clone();
+        let ast = sandbox::parse(&api.engine, &api.names, &sources, &sources.main)?;
+        let imports = sandbox::imports(&ast, &sources, &sources.main)?;
+        sandbox::load_libraries(&mut api, &sources, &imports)?;
+        let mut program = Self {
+            has_body: !ast.statements().is_empty(),
+            api,
+            ast,
+            sources,
+            log,
+            params: Vec::new(),
+            filter: MarketFilter::default(),
+        };
+        program.check_callbacks()?;
+        program.params = program.read_params(script)?;
+        program.filter = program.read_filter()?;
+        Ok(program)
+    }
+
+    /// Whether the script defines a function.
+    pub(super) fn defines(&self, name: &str, parameters: usize) -> bool {
+        self.ast
+            .shared_lib()
+            .get_script_fn(name, parameters)
+            .is_some()
+    }
+
+    /// Names of the script's tests in the order they stand.
+    pub(super) fn tests(&self) -> Vec<(String, Option<usize>)> {
+        let mut tests: Vec<_> = self
+            .ast
+            .iter_functions()
+            .filter(|function| function.name.starts_with("test_"))
+            .map(|function| {
+                let line = self.sources.place_of_function(function.name).line();
+                (line, function.name.to_owned())
+            })
+            .collect();
+        tests.sort();
+        tests.into_iter().map(|(line, name)| (name, line)).collect()
+    }
+
+    /// Calls a function of the script. A panic of the script engine is an error of the call.
+    pub(super) fn call(
+        &self,
+        name: &str,
+        this: Option<&mut Dynamic>,
+        arguments: impl FuncArgs,
+    ) -> Result<Dynamic, ScriptError> {
+        let mut options = CallFnOptions::new().eval_ast(self.has_body);
+        options.this_ptr = this;
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            self.api.engine.call_fn_with_options::<Dynamic>(
+                options,
+                &mut Scope::new(),
+                &self.ast,
+                name,
+                arguments,
+            )
+        }));
+        match outcome {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(self.sources.explain(*error, &self.api.names)),
+            Err(_panic) => Err(self.wrong("the script engine failed inside this call")),
+        }
+    }
+
+    /// An error of the script without a place.
+    pub(super) fn wrong(&self, message: &str) -> ScriptError {
+        ScriptError::of_file(&self.sources.main, message)
+    }
+
+    fn check_callbacks(&self) -> Result<(), ScriptError> {
+        for function in self.ast.iter_functions() {
+            let (name, count) = (function.name, function.params.len());
+            let wrong = |message: String| {
+                let place = self.sources.place_of_function(name);
+                Err(self.sources.error_at(&self.sources.main, place, &message))
+            };
+            if let Some((_, counts, usage)) = CALLBACKS.iter().find(|(known, ..)| *known == name) {
+                if !counts.contains(&count) {
+                    return wrong(format!("{name} has {count} parameters\nuse fn {usage}"));
+                }
+            } else if name.starts_with("test_") && count != 1 {
+                return wrong(format!("{name} has {count} parameters\nuse fn {name}(t)"));
+            } else if let Some(meant) = meant_callback(name, count) {
+                return wrong(format!("{name} is never called\ndid you mean \"{meant}\"?"));
+            }
+        }
+        if self.defines("on_odds", 2) {
+            return Ok(());
+        }
+        Err(self.wrong("there is no fn on_odds(market, ctx), so it would never bet\nadd: fn on_odds(market, ctx) { [] }"))
+    }
+
+    fn read_params(&self, script: &Script) -> Result<Vec<Param>, ScriptError> {
+        let declared = if self.defines("params", 0) {
+            self.call("params", None, ())?
+        } else {
+            Dynamic::from(Map::new())
+        };
+        params::read(declared, &script.overrides).map_err(|message| self.wrong(&message))
+    }
+
+    fn read_filter(&self) -> Result<MarketFilter, ScriptError> {
+        let wanted = if self.defines("markets", 1) {
+            let params = ParamsView(Rc::new(params::values(&self.params)));
+            self.call("markets", None, (params,))?
+        } else if self.defines("markets", 0) {
+            self.call("markets", None, ())?
+        } else {
+            return Ok(MarketFilter::default());
+        };
+        filter::read(wanted).map_err(|message| self.wrong(&message))
+    }
+}
+
+/// The callback that a function's name nearly is.
+fn meant_callback(name: &str, count: usize) -> Option<&'static str> {
+    let fitting = CALLBACKS
+        .iter()
+        .filter(|(callback, counts, _)| callback.starts_with("on_") && counts.contains(&count))
+        .map(|(callback, ..)| *callback);
+    closest(name, fitting)
+}
+
+/// A strategy written in Rhai. Lives on one thread.
+pub struct RhaiStrategy {
+    name: String,
+    hash: String,
+    program: Program,
+    params: ParamsView,
+    state: Dynamic,
+    /// No source names `this`, so there is no state to copy.
+    is_stateless: bool,
+}
+
+impl RhaiStrategy {
+    pub(super) fn new(script: &Script, program: Program) -> Self {
+        Self {
+            name: script.name().to_owned(),
+            hash: script.hash().to_owned(),
+            params: ParamsView(Rc::new(params::values(&program.params))),
+            state: Dynamic::from(Map::new()),
+            is_stateless: !names_this(&script.sources),
+            program,
+        }
+    }
+
+    /// Its parameters and their values in this run.
+    #[must_use]
+    pub fn params(&self) -> &[Param] {
+        &self.program.params
+    }
+
+    fn call(
+        &mut self,
+        callback: &str,
+        subject: Dynamic,
+        moment: &Moment<'_>,
+        answer: &mut Answer,
+    ) -> Result<(), Fault> {
+        let context = ContextView::new(moment, &self.params, &self.program.log);
+        let outcome = if self.is_stateless {
+            self.program.call(callback, None, (subject, context))
+        } else {
+            self.call_on_copy(callback, subject, context)
+        };
+        self.program.log.drain_into(&mut answer.log);
+        read_intents(outcome?, &mut answer.intents);
+        Ok(())
+    }
+
+    /// Runs the call on a copy of the state, which takes the state's place only if all went well.
+    fn call_on_copy(
+        &mut self,
+        callback: &str,
+        subject: Dynamic,
+        context: ContextView,
+    ) -> Result<Dynamic, ScriptError> {
+        let mut state = self.state.clone();
+        let value = self
+            .program
+            .call(callback, Some(&mut state), (subject, context))?;
+        state::check(&state).map_err(|message| self.program.wrong(&message))?;
+        self.state = state;
+        Ok(value)
+    }
+}
+
+fn names_this(sources: &Sources) -> bool {
+    sources.texts.values().any(|text| {
+        text.split(|c: char| !(c.is_alphanumeric() || c == '_'))
+            .any(|word| word == "this")
+    })
+}
+
+impl Strategy for RhaiStrategy {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    fn filter(&self) -> &MarketFilter {
+        &self.program.filter
+    }
+
+    fn on_odds(&mut self, moment: &Moment<'_>, answer: &mut Answer) -> Result<(), Fault> {
+        let market = Dynamic::from(MarketView(moment.market.clone()));
+        self.call("on_odds", market, moment, answer)
+    }
+
+    fn on_order(
+        &mut self,
+        order: &Order,
+        moment: &Moment<'_>,
+        answer: &mut Answer,
+    ) -> Result<(), Fault> {
+        if !self.program.defines("on_order", 2) {
+            return Ok(());
+        }
+        let order = Dynamic::from(OrderView::new(order, moment.now));
+        self.call("on_order", order, moment, answer)
+    }
+
+    fn on_settled(
+        &mut self,
+        _settlement: &Settlement,
+        moment: &Moment<'_>,
+        answer: &mut Answer,
+    ) -> Result<(), Fault> {
+        if !self.program.defines("on_settled", 2) {
+            return Ok(());
+        }
+        let market = Dynamic::from(MarketView(moment.market.clone()));
+        self.call("on_settled", market, moment, answer)
+    }
+
+    fn state(&self) -> Value {
+        // What is in `state` was checked when it was committed.
+        state::to_json(&self.state).unwrap_or(Value::Null)
+    }
+
+    fn restore(&mut self, state: &Value) -> Result<(), Fault> {
+        let restored = match state {
+            Value::Null => Dynamic::from(Map::new()),
+            Value::Object(_) => state::from_json(state),
+            other => {
+                let message = format!("a state is a map: {} is not", kind_of(other));
+                return Err(self.program.wrong(&message).into());
+            }
+        };
+        state::check(&restored).map_err(|message| self.program.wrong(&message))?;
+        self.state = restored;
+        Ok(())
+    }
+}
+
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "a map",
+    }
+}
+
+impl std::fmt::Debug for RhaiStrategy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RhaiStrategy")
+            .field("name", &self.name)
+            .field("hash", &self.hash)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,170 @@
+//! The words a script may use, so that a misspelt one is answered with the right one.
+
+use std::any::type_name;
+use std::collections::{BTreeMap, BTreeSet};
+
+use rhai::{Dynamic, Engine, RhaiNativeFunc, Variant};
+
+/// Names of properties by type and usages of functions, recorded as they are registered.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Vocabulary {
+    kinds: BTreeMap<&'static str, &'static str>,
+    properties: BTreeMap<&'static str, BTreeSet<&'static str>>,
+    usages: BTreeMap<&'static str, Vec<&'static str>>,
+}
+
+impl Vocabulary {
+    /// Properties of a type, by its name in scripts.
+    pub(super) fn properties(&self, kind: &str) -> impl Iterator<Item = &'static str> {
+        self.properties.get(kind).into_iter().flatten().copied()
+    }
+
+    /// How a function is called; empty if there is none of that name.
+    pub(super) fn usages(&self, function: &str) -> &[&'static str] {
+        self.usages.get(function).map_or(&[], Vec::as_slice)
+    }
+
+    /// All functions.
+    pub(super) fn functions(&self) -> impl Iterator<Item = &'static str> {
+        self.usages.keys().copied()
+    }
+}
+
+/// An engine being taught: what is registered is also recorded.
+pub(super) struct Api {
+    /// The engine.
+    pub(super) engine: Engine,
+    /// The words recorded.
+    pub(super) names: Vocabulary,
+}
+
+impl Api {
+    /// Names a host type.
+    pub(super) fn kind<T: Variant + Clone>(&mut self, name: &'static str) {
+        self.engine.register_type_with_name::<T>(name);
+        self.names.kinds.insert(type_name::<T>(), name);
+    }
+
+    /// A property of a host type.
+    pub(super) fn get<T: Variant + Clone, R: Variant + Clone>(
+        &mut self,
+        name: &'static str,
+        read: impl Fn(&T) -> R + 'static,
+    ) {
+        let kind = self
+            .names
+            .kinds
+            .get(type_name::<T>())
+            .copied()
+            .unwrap_or("?");
+        self.names.properties.entry(kind).or_default().insert(name);
+        self.engine
+            .register_get(name, move |value: &mut T| read(value));
+    }
+
+    /// A property that may be missing: `()` then.
+    pub(super) fn get_option<T: Variant + Clone, R: Into<Dynamic>>(
+        &mut self,
+        name: &'static str,
+        read: impl Fn(&T) -> Option<R> + 'static,
+    ) {
+        self.get(name, move |value: &T| optional(read(value)));
+    }
+
+    /// A function or method; `usage` shows how it is called, as in `runner.back_depth(levels)`.
+    pub(super) fn function<A: 'static, const N: usize, const X: bool, R, const F: bool, FUNC>(
+        &mut self,
+        usage: &'static str,
+        function: FUNC,
+    ) where
+        R: Variant + Clone,
+        FUNC: RhaiNativeFunc<A, N, X, R, F> + 'static,
+    {
+        let head = usage.split('(').next().unwrap_or(usage);
+        let name = head.rsplit('.').next().unwrap_or(head);
+        let usages = self.names.usages.entry(name).or_default();
+        if !usages.contains(&usage) {
+            usages.push(usage);
+        }
+        self.engine.register_fn(name, function);
+    }
+}
+
+/// A value, or `()` where there is none.
+pub(super) fn optional<R: Into<Dynamic>>(value: Option<R>) -> Dynamic {
+    value.map_or(Dynamic::UNIT, Into::into)
+}
+
+/// The candidate nearest to a misspelt name, if any is near enough to be meant.
+pub(super) fn closest<'a>(
+    name: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let most = (name.chars().count() / 3).clamp(1, 3);
+    candidates
+        .into_iter()
+        .filter(|candidate| *candidate != name)
+        .map(|candidate| {
+            let distance =
+                strsim::damerau_levenshtein(&name.to_lowercase(), &candidate.to_lowercase());
+            (distance, candidate)
+        })
+        .filter(|(distance, _)| *distance <= most)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// `did you mean "x"?` for the nearest candidate.
+pub(super) fn did_you_mean<'a>(
+    name: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<String> {
+    closest(name, candidates).map(|near| format!("did you mean \"{near}\"?"))
+}
+
+/// Checks that a key is one of those known.
+pub(super) fn known_key(what: &str, key: &str, known: &[&str]) -> Result<(), String> {
+    if known.contains(&key) {
+        return Ok(());
+    }
+    let hint = did_you_mean(key, known.iter().copied())
+        .unwrap_or_else(|| format!("known: {}", known.join(", ")));
+    Err(format!("{what} has no key \"{key}\"\n{hint}"))
+}
+
+/// At most `most` bytes of a text, cut at a character, with control characters made visible.
+pub(super) fn bounded(text: &str, most: usize) -> String {
+    let mut out = String::with_capacity(text.len().min(most));
+    for character in text.chars() {
+        if out.len() + character.len_utf8() > most {
+            out.push('…');
+            break;
+        }
+        if character.is_control() {
+            out.extend(character.escape_default());
+        } else {
+            out.push(character);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_is_corrected_and_a_stranger_is_not() {
+        let words = ["best_back", "best_lay", "name"];
+        assert_eq!(closest("best_bak", words), Some("best_back"));
+        assert_eq!(closest("Name", words), Some("name"));
+        assert_eq!(closest("volume", words), None);
+        assert_eq!(closest("name", words), None, "it is not misspelt");
+    }
+
+    #[test]
+    fn a_bounded_text_has_no_control_characters() {
+        assert_eq!(bounded("a\nb\u{1b}[31m", 100), "a\\nb\\u{1b}[31m");
+        assert_eq!(bounded("äöü", 4), "äö…");
+    }
+}

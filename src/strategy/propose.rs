@@ -1,0 +1,538 @@
+//! Intents as scripts make them, and how a returned value is read as intents. Nothing wrong gets lost: what is no
+//! intent becomes [`Intent::Malformed`], which the gate refuses and records.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rhai::{Array, Dynamic};
+
+use super::context::OrderView;
+use super::names::{Api, bounded};
+use super::view::runner_id;
+use crate::market::{
+    FillOrKill, Intent, Malformed, Money, OrderId, OrderKind, Persistence, Place, Price, RunnerId,
+    Side,
+};
+
+/// Intents a call may return.
+pub(super) const MOST_INTENTS: usize = 200;
+/// Bytes of a reason.
+const MOST_REASON: usize = 200;
+/// Bytes of a tag.
+const MOST_TAG: usize = 64;
+
+/// An intent in the making.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Draft(pub(super) Intent);
+
+/// A whole or decimal number of a script.
+#[allow(clippy::cast_precision_loss)]
+pub(super) fn number(value: &Dynamic) -> Option<f64> {
+    value
+        .as_float()
+        .ok()
+        .or_else(|| value.as_int().ok().map(|whole| whole as f64))
+}
+
+/// What a script returned, shown in a record.
+fn shown(value: &Dynamic) -> String {
+    bounded(&format!("{value:?}"), 100)
+}
+
+impl Draft {
+    fn malformed(runner: Option<RunnerId>, what: impl fmt::Display, value: &Dynamic) -> Self {
+        Self(Intent::Malformed(Malformed {
+            runner,
+            what: bounded(&what.to_string(), 300),
+            value: shown(value),
+        }))
+    }
+
+    fn place(runner: &Dynamic, side: Side, kind: Result<OrderKind, Wrong>) -> Self {
+        let id = match runner_id(runner) {
+            Ok(id) => id,
+            Err(what) => return Self::malformed(None, what, runner),
+        };
+        match kind {
+            Ok(kind) => Self(Intent::Place(Place {
+                runner: id,
+                side,
+                kind,
+                reason: None,
+                probability: None,
+                tag: None,
+            })),
+            Err(wrong) => Self::malformed(Some(id), wrong.what, &wrong.value),
+        }
+    }
+
+    /// Refines a placing; anything else cannot be refined so.
+    fn refine(
+        &mut self,
+        method: &str,
+        value: &Dynamic,
+        change: impl FnOnce(&mut Place) -> Result<(), String>,
+    ) -> Self {
+        match &mut self.0 {
+            Intent::Place(place) => {
+                let runner = place.runner;
+                let mut place = place.clone();
+                match change(&mut place) {
+                    Ok(()) => Self(Intent::Place(place)),
+                    Err(what) => Self::malformed(Some(runner), format!("{method}: {what}"), value),
+                }
+            }
+            Intent::Malformed(_) => self.clone(),
+            Intent::Cancel { .. } | Intent::Replace { .. } => Self::malformed(
+                None,
+                format!("{method}: only what places an order can be refined so"),
+                value,
+            ),
+        }
+    }
+
+    fn refine_limit(
+        &mut self,
+        method: &str,
+        change: impl FnOnce(&mut Persistence, &mut Option<FillOrKill>),
+    ) -> Self {
+        self.refine(method, &Dynamic::UNIT, |place| match &mut place.kind {
+            OrderKind::Limit {
+                persistence,
+                fill_or_kill,
+                ..
+            } => {
+                change(persistence, fill_or_kill);
+                Ok(())
+            }
+            other => Err(format!("is for limit orders, not for {}", other.as_str())),
+        })
+    }
+
+    fn with_reason(&mut self, text: &str) -> Self {
+        let reason: Arc<str> = bounded(text, MOST_REASON).into();
+        if let Intent::Replace { order, price, .. } = self.0 {
+            return Self(Intent::Replace {
+                order,
+                price,
+                reason: Some(reason),
+            });
+        }
+        if let Intent::Cancel { .. } = self.0 {
+            return self.clone();
+        }
+        self.refine(".reason", &Dynamic::UNIT, |place| {
+            place.reason = Some(reason);
+            Ok(())
+        })
+    }
+
+    fn with_probability(&mut self, value: &Dynamic) -> Self {
+        self.refine(".probability", value, |place| match number(value) {
+            Some(p) if (0.0..=1.0).contains(&p) => {
+                place.probability = Some(p);
+                Ok(())
+            }
+            _ => Err("a probability is a number from 0 to 1".to_owned()),
+        })
+    }
+
+    fn with_limit(&mut self, value: &Dynamic) -> Self {
+        self.refine(".limit", value, |place| {
+            let price = read_price(value).map_err(|wrong| wrong.what)?;
+            match place.kind {
+                OrderKind::MarketOnClose { liability }
+                | OrderKind::LimitOnClose { liability, .. } => {
+                    place.kind = OrderKind::LimitOnClose { price, liability };
+                    Ok(())
+                }
+                OrderKind::Limit { .. } => Err(
+                    "is for orders at the starting price; a limit order has its price".to_owned(),
+                ),
+            }
+        })
+    }
+
+    fn with_min_fill(&mut self, value: &Dynamic) -> Self {
+        match read_money("a least fill", value) {
+            Ok(size) => self.refine_limit(".fill_or_kill", |_, fill_or_kill| {
+                *fill_or_kill = Some(FillOrKill {
+                    min_fill: Some(size),
+                });
+            }),
+            Err(wrong) => self.refine(".fill_or_kill", value, |_| Err(wrong.what)),
+        }
+    }
+}
+
+/// A value that could not be used.
+struct Wrong {
+    what: String,
+    value: Dynamic,
+}
+
+fn read_price(value: &Dynamic) -> Result<Price, Wrong> {
+    let price = number(value).and_then(Price::nearest);
+    price.ok_or_else(|| wrong("a price is decimal odds from 0 to 1000000", value))
+}
+
+fn read_money(name: &str, value: &Dynamic) -> Result<Money, Wrong> {
+    match number(value) {
+        Some(amount) if amount >= 0.0 => Money::floor(amount)
+            .ok_or_else(|| wrong(&format!("{name} is at most {}", Money::LARGEST), value)),
+        _ => Err(wrong(
+            &format!("{name} is a number that is not negative"),
+            value,
+        )),
+    }
+}
+
+fn wrong(what: &str, value: &Dynamic) -> Wrong {
+    let kind = match value.type_name() {
+        "f64" | "i64" => String::new(),
+        other => format!(", not a {}", other.rsplit("::").next().unwrap_or(other)),
+    };
+    Wrong {
+        what: format!("{what}{kind}"),
+        value: value.clone(),
+    }
+}
+
+fn limit(price: &Dynamic, stake: &Dynamic) -> Result<OrderKind, Wrong> {
+    Ok(OrderKind::Limit {
+        price: read_price(price)?,
+        size: read_money("a stake", stake)?,
+        persistence: Persistence::default(),
+        fill_or_kill: None,
+    })
+}
+
+fn on_close(liability: &Dynamic) -> Result<OrderKind, Wrong> {
+    Ok(OrderKind::MarketOnClose {
+        liability: read_money("a liability", liability)?,
+    })
+}
+
+fn order_id(value: &Dynamic) -> Result<OrderId, Draft> {
+    if let Some(view) = value.read_lock::<OrderView>() {
+        return Ok(view.order.id);
+    }
+    let text = value.as_immutable_string_ref().ok();
+    text.and_then(|id| OrderId::parse(&id))
+        .ok_or_else(|| Draft::malformed(None, "an order is an order of ctx or its id", value))
+}
+
+fn cancel(order: &Dynamic, size: Option<&Dynamic>) -> Draft {
+    let order = match order_id(order) {
+        Ok(order) => order,
+        Err(malformed) => return malformed,
+    };
+    match size.map(|size| read_money("a size", size)).transpose() {
+        Ok(size) => Draft(Intent::Cancel { order, size }),
+        Err(wrong) => Draft::malformed(None, wrong.what, &wrong.value),
+    }
+}
+
+fn replace(order: &Dynamic, price: &Dynamic) -> Draft {
+    match (order_id(order), read_price(price)) {
+        (Ok(order), Ok(price)) => Draft(Intent::Replace {
+            order,
+            price,
+            reason: None,
+        }),
+        (Err(malformed), _) => malformed,
+        (_, Err(wrong)) => Draft::malformed(None, wrong.what, &wrong.value),
+    }
+}
+
+/// Registers the ways to make and refine intents.
+pub(super) fn register(api: &mut Api) {
+    api.kind::<Draft>("Intent");
+    api.function(
+        "back(runner, price, stake)",
+        |runner: Dynamic, price: Dynamic, stake: Dynamic| {
+            Draft::place(&runner, Side::Back, limit(&price, &stake))
+        },
+    );
+    api.function(
+        "lay(runner, price, stake)",
+        |runner: Dynamic, price: Dynamic, stake: Dynamic| {
+            Draft::place(&runner, Side::Lay, limit(&price, &stake))
+        },
+    );
+    api.function(
+        "back_on_close(runner, liability)",
+        |runner: Dynamic, liability: Dynamic| {
+            Draft::place(&runner, Side::Back, on_close(&liability))
+        },
+    );
+    api.function(
+        "lay_on_close(runner, liability)",
+        |runner: Dynamic, liability: Dynamic| {
+            Draft::place(&runner, Side::Lay, on_close(&liability))
+        },
+    );
+    api.function("cancel(order)", |order: Dynamic| cancel(&order, None));
+    api.function("cancel(order, size)", |order: Dynamic, size: Dynamic| {
+        cancel(&order, Some(&size))
+    });
+    api.function("replace(order, price)", |order: Dynamic, price: Dynamic| {
+        replace(&order, &price)
+    });
+    register_refinements(api);
+    register_getters(api);
+}
+
+fn register_refinements(api: &mut Api) {
+    api.function("intent.persist()", |d: &mut Draft| {
+        d.refine_limit(".persist", |persistence, _| {
+            *persistence = Persistence::Persist;
+        })
+    });
+    api.function("intent.keep_to_sp()", |d: &mut Draft| {
+        d.refine_limit(".keep_to_sp", |persistence, _| {
+            *persistence = Persistence::MarketOnClose;
+        })
+    });
+    api.function("intent.fill_or_kill()", |d: &mut Draft| {
+        d.refine_limit(".fill_or_kill", |_, fill_or_kill| {
+            *fill_or_kill = Some(FillOrKill { min_fill: None });
+        })
+    });
+    api.function(
+        "intent.fill_or_kill(min_size)",
+        |d: &mut Draft, size: Dynamic| d.with_min_fill(&size),
+    );
+    api.function("intent.limit(price)", |d: &mut Draft, price: Dynamic| {
+        d.with_limit(&price)
+    });
+    api.function("intent.reason(text)", |d: &mut Draft, text: &str| {
+        d.with_reason(text)
+    });
+    api.function("intent.probability(p)", |d: &mut Draft, p: Dynamic| {
+        d.with_probability(&p)
+    });
+    api.function("intent.tag(text)", |d: &mut Draft, text: &str| {
+        d.refine(".tag", &Dynamic::UNIT, |place| {
+            place.tag = Some(bounded(text, MOST_TAG).into());
+            Ok(())
+        })
+    });
+}
+
+/// What tests of scripts read of an intent; `()` where it does not apply.
+fn register_getters(api: &mut Api) {
+    fn placed<R>(draft: &Draft, read: impl Fn(&Place) -> R) -> Option<R> {
+        match &draft.0 {
+            Intent::Place(place) => Some(read(place)),
+            _ => None,
+        }
+    }
+    api.get("action", |d: &Draft| {
+        let action = match &d.0 {
+            Intent::Place(_) => "PLACE",
+            Intent::Cancel { .. } => "CANCEL",
+            Intent::Replace { .. } => "REPLACE",
+            Intent::Malformed(_) => "MALFORMED",
+        };
+        action.to_owned()
+    });
+    api.get_option("runner_id", |d: &Draft| {
+        placed(d, |p| i64::try_from(p.runner.selection).unwrap_or(i64::MAX))
+    });
+    api.get_option("runner_key", |d: &Draft| {
+        placed(d, |p| p.runner.to_string())
+    });
+    api.get_option("side", |d: &Draft| {
+        placed(d, |p| p.side.as_str().to_owned())
+    });
+    api.get_option("type", |d: &Draft| {
+        placed(d, |p| p.kind.as_str().to_owned())
+    });
+    api.get_option("price", |d: &Draft| match &d.0 {
+        Intent::Place(place) => place.kind.price().map(Price::to_f64),
+        Intent::Replace { price, .. } => Some(price.to_f64()),
+        _ => None,
+    });
+    for name in ["stake", "size"] {
+        api.get_option(name, |d: &Draft| match &d.0 {
+            Intent::Place(place) => place.kind.size().map(Money::to_f64),
+            Intent::Cancel { size, .. } => size.map(Money::to_f64),
+            _ => None,
+        });
+    }
+    api.get_option("liability", |d: &Draft| {
+        placed(d, |p| p.kind.at_risk(p.side).to_f64())
+    });
+    api.get_option("persistence", |d: &Draft| {
+        placed(d, |p| match p.kind {
+            OrderKind::Limit { persistence, .. } => Some(match persistence {
+                Persistence::Lapse => "LAPSE".to_owned(),
+                Persistence::Persist => "PERSIST".to_owned(),
+                Persistence::MarketOnClose => "MARKET_ON_CLOSE".to_owned(),
+            }),
+            _ => None,
+        })
+        .flatten()
+    });
+    api.get_option("reason", |d: &Draft| match &d.0 {
+        Intent::Place(place) => place.reason.as_deref().map(str::to_owned),
+        Intent::Replace { reason, .. } => reason.as_deref().map(str::to_owned),
+        _ => None,
+    });
+    api.get_option("probability", |d: &Draft| {
+        placed(d, |p| p.probability).flatten()
+    });
+    api.get_option("tag", |d: &Draft| {
+        placed(d, |p| p.tag.as_deref().map(str::to_owned)).flatten()
+    });
+    api.get_option("order_id", |d: &Draft| match &d.0 {
+        Intent::Cancel { order, .. } | Intent::Replace { order, .. } => Some(order.to_string()),
+        _ => None,
+    });
+    api.get_option("wrong", |d: &Draft| match &d.0 {
+        Intent::Malformed(malformed) => Some(malformed.what.clone()),
+        _ => None,
+    });
+}
+
+/// Reads what a callback returned: nothing, one intent, or an array of them.
+pub(super) fn read_intents(value: Dynamic, intents: &mut Vec<Intent>) {
+    if value.is_array() {
+        let array: Array = value.cast();
+        if array.len() > MOST_INTENTS {
+            let count = array.len();
+            let what = format!("{count} intents in one call: at most {MOST_INTENTS} are read");
+            intents.push(Draft::malformed(None, what, &(count as i64).into()).0);
+            return;
+        }
+        array
+            .into_iter()
+            .for_each(|item| read_intent(item, intents));
+    } else {
+        read_intent(value, intents);
+    }
+}
+
+fn read_intent(value: Dynamic, intents: &mut Vec<Intent>) {
+    if value.is_unit() {
+        return;
+    }
+    match value.flatten().try_cast_result::<Draft>() {
+        Ok(draft) => intents.push(draft.0),
+        Err(other) => {
+            let kind = other.type_name().rsplit("::").next().unwrap_or("?");
+            let what = format!(
+                "a callback returns (), an intent or an array of intents, not a value of type {kind}"
+            );
+            intents.push(Draft::malformed(None, what, &other).0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn malformed(draft: &Draft) -> &Malformed {
+        match &draft.0 {
+            Intent::Malformed(malformed) => malformed,
+            other => panic!("{other:?} is well formed"),
+        }
+    }
+
+    fn back(price: Dynamic, stake: Dynamic) -> Draft {
+        Draft::place(&7_i64.into(), Side::Back, limit(&price, &stake))
+    }
+
+    #[test]
+    fn whole_numbers_are_prices_and_stakes_too() {
+        assert_eq!(
+            back(3_i64.into(), 2_i64.into()),
+            back(3.0.into(), 2.0.into())
+        );
+    }
+
+    #[test]
+    fn a_stake_is_never_rounded_up() {
+        let Draft(Intent::Place(place)) = back(3.0.into(), 1.999.into()) else {
+            panic!("it is well formed");
+        };
+        assert_eq!(place.kind.size(), Some(Money::from_minor(199)));
+    }
+
+    #[test]
+    fn numbers_that_are_none_are_recorded_with_their_value() {
+        let draft = back(f64::NAN.into(), 2.0.into());
+        assert_eq!(malformed(&draft).value, "NaN");
+        assert_eq!(malformed(&draft).runner, Some(RunnerId::new(7)));
+        for (price, stake) in [
+            (f64::INFINITY.into(), 2.0.into()),
+            (3.0.into(), f64::NAN.into()),
+            (3.0.into(), (-0.01).into()),
+            (3.0.into(), f64::INFINITY.into()),
+            (Dynamic::UNIT, 2.0.into()),
+            ("3".into(), 2.0.into()),
+        ] {
+            malformed(&back(price, stake));
+        }
+    }
+
+    #[test]
+    fn a_refinement_that_does_not_fit_is_recorded() {
+        let mut on_close = Draft::place(&7_i64.into(), Side::Lay, on_close(&Dynamic::from(10.0)));
+        malformed(&on_close.refine_limit(".persist", |_, _| {}));
+        malformed(&back(3.0.into(), 2.0.into()).with_limit(&2.0.into()));
+        malformed(&back(3.0.into(), 2.0.into()).with_probability(&1.01.into()));
+        let Draft(Intent::Place(place)) = on_close.with_limit(&4_i64.into()) else {
+            panic!("it is well formed");
+        };
+        assert_eq!(place.kind.as_str(), "LIMIT_ON_CLOSE");
+    }
+
+    #[test]
+    fn too_many_intents_are_one_malformed_one() {
+        let many: Array = (0..=MOST_INTENTS)
+            .map(|_| Dynamic::from(back(3.0.into(), 2.0.into())))
+            .collect();
+        let mut intents = Vec::new();
+        read_intents(many.into(), &mut intents);
+        assert_eq!(intents.len(), 1);
+        assert!(
+            malformed(&Draft(intents.remove(0)))
+                .what
+                .starts_with("201 intents")
+        );
+    }
+
+    #[test]
+    fn what_is_no_intent_is_recorded_beside_those_that_are() {
+        let mut intents = Vec::new();
+        let mixed: Array = vec![
+            Dynamic::from(back(3.0.into(), 2.0.into())),
+            "buy".into(),
+            Dynamic::UNIT,
+        ];
+        read_intents(mixed.into(), &mut intents);
+        assert!(matches!(
+            &intents[..],
+            [Intent::Place(_), Intent::Malformed(_)]
+        ));
+    }
+
+    proptest! {
+        #[test]
+        fn any_number_gives_a_sound_place_or_a_malformed_intent(price: f64, stake: f64) {
+            match back(price.into(), stake.into()).0 {
+                Intent::Place(place) => {
+                    let size = place.kind.size().unwrap();
+                    prop_assert!(size >= Money::ZERO && size <= Money::LARGEST);
+                    prop_assert!(size.to_f64() <= stake + 1e-6 * stake.abs().max(1.0));
+                }
+                Intent::Malformed(wrong) => prop_assert!(!wrong.what.is_empty()),
+                other => prop_assert!(false, "{:?}", other),
+            }
+        }
+    }
+}

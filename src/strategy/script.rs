@@ -1,0 +1,397 @@
+//! A script as plain data: its text, what it imports, its overridden parameters, and the hash of all three.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use super::context::Log;
+use super::error::{ScriptError, Sources};
+use super::host::{Program, RhaiStrategy};
+use super::names::{Api, did_you_mean};
+use super::params::Overrides;
+use super::sandbox::{self, Purpose};
+use super::testing::{self, TestReport};
+
+/// The extension of a strategy's file.
+const EXTENSION: &str = "rhai";
+
+/// A strategy's source and parameters, not yet compiled. May be sent to the thread that runs it.
+#[derive(Clone, Debug)]
+pub struct Script {
+    name: String,
+    path: Option<PathBuf>,
+    hash: String,
+    pub(super) sources: Sources,
+    pub(super) overrides: Overrides,
+}
+
+impl Script {
+    /// Reads a strategy file and the files of `lib/` beside it that it imports.
+    ///
+    /// # Errors
+    /// If a file cannot be read, is too large, is no UTF-8, or does not parse.
+    pub fn read(path: &Path, overrides: &Overrides) -> Result<Self, ScriptError> {
+        let file = file_name(path);
+        let name = path
+            .file_stem()
+            .map_or_else(|| file.clone(), |stem| stem.to_string_lossy().into_owned());
+        let text = read_source(path, &file)?;
+        let folder = path.parent().unwrap_or(Path::new("")).join("lib");
+        let mut script = Self::gather(&name, &file, text, Some(&folder), overrides)?;
+        script.path = Some(path.to_owned());
+        Ok(script)
+    }
+
+    /// A strategy from its text; it cannot import.
+    ///
+    /// # Errors
+    /// If the text is too large or does not parse.
+    pub fn from_text(name: &str, text: &str, overrides: &Overrides) -> Result<Self, ScriptError> {
+        let file = format!("{name}.{EXTENSION}");
+        check_size(&file, text.len() as u64)?;
+        Self::gather(name, &file, text.to_owned(), None, overrides)
+    }
+
+    fn gather(
+        name: &str,
+        file: &str,
+        text: String,
+        library: Option<&Path>,
+        overrides: &Overrides,
+    ) -> Result<Self, ScriptError> {
+        let mut sources = Sources {
+            main: file.to_owned(),
+            texts: [(file.to_owned(), text)].into(),
+        };
+        let api = sandbox::engine(Purpose::Run, &Log::default());
+        gather_libraries(&api, &mut sources, file, library)?;
+        Ok(Self {
+            name: name.to_owned(),
+            path: None,
+            hash: hash(&sources, overrides),
+            sources,
+            overrides: overrides.clone(),
+        })
+    }
+
+    /// The strategy's name: the file's, without its extension.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where it was read from.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// Its text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        self.sources
+            .texts
+            .get(&self.sources.main)
+            .map_or("", String::as_str)
+    }
+
+    /// BLAKE3 over its source, the sources it imports and its overridden parameters: 64 hexadecimal digits.
+    #[must_use]
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// The first 12 digits of the hash, for people.
+    #[must_use]
+    pub fn short_hash(&self) -> &str {
+        &self.hash[..12]
+    }
+
+    /// Compiles and checks it, on the thread that will run it.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the script, its parameters or its filter.
+    pub fn compile(&self) -> Result<RhaiStrategy, ScriptError> {
+        Program::load(self, Purpose::Run).map(|program| RhaiStrategy::new(self, program))
+    }
+
+    /// Runs its own tests, `test_*(t)`, each with a state of its own.
+    ///
+    /// # Errors
+    /// If it does not compile. A failed test is in the report.
+    pub fn test(&self) -> Result<TestReport, ScriptError> {
+        testing::run(self)
+    }
+}
+
+/// Reads the libraries that a file imports, and what those import.
+fn gather_libraries(
+    api: &Api,
+    sources: &mut Sources,
+    file: &str,
+    folder: Option<&Path>,
+) -> Result<(), ScriptError> {
+    let ast = sandbox::parse(&api.engine, &api.names, sources, file)?;
+    for (name, position) in sandbox::imports(&ast, sources, file)? {
+        let library = sandbox::library_file(&name);
+        if sources.texts.contains_key(&library) {
+            continue;
+        }
+        let missing = |message: String| sources.error_at(file, position, &message);
+        let Some(folder) = folder else {
+            return Err(missing(format!("there is no {library} to import here")));
+        };
+        let path = folder.join(format!("{name}.{EXTENSION}"));
+        if !path.is_file() {
+            let known = names_in(folder);
+            let hint = did_you_mean(&name, known.iter().map(String::as_str)).unwrap_or_default();
+            return Err(missing(format!(
+                "there is no {library} beside the strategy\n{hint}"
+            )));
+        }
+        let text = read_source(&path, &library)?;
+        sources.texts.insert(library.clone(), text);
+        gather_libraries(api, sources, &library, Some(folder))?;
+    }
+    Ok(())
+}
+
+fn read_source(path: &Path, file: &str) -> Result<String, ScriptError> {
+    let wrong = |what: &str| ScriptError::of_file(file, what);
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|source| {
+            source
+                .take(sandbox::SOURCE_BYTES as u64 + 1)
+                .read_to_end(&mut bytes)
+        })
+        .map_err(|error| wrong(&format!("cannot read {}: {error}", path.display())))?;
+    check_size(file, bytes.len() as u64)?;
+    String::from_utf8(bytes).map_err(|error| {
+        wrong(&format!(
+            "byte {} is no UTF-8\nsave the file as UTF-8",
+            error.utf8_error().valid_up_to()
+        ))
+    })
+}
+
+fn check_size(file: &str, bytes: u64) -> Result<(), ScriptError> {
+    if bytes <= sandbox::SOURCE_BYTES as u64 {
+        return Ok(());
+    }
+    Err(ScriptError::of_file(
+        file,
+        &format!(
+            "the file is over {} KiB\nput shared functions into lib/ and import them",
+            sandbox::SOURCE_BYTES / 1024
+        ),
+    ))
+}
+
+/// Each part goes in behind its length, so that no two scripts hash alike by where they are cut.
+fn hash(sources: &Sources, overrides: &Overrides) -> String {
+    let mut hasher = blake3::Hasher::new();
+    let mut part = |text: &str| {
+        hasher.update(&(text.len() as u64).to_le_bytes());
+        hasher.update(text.as_bytes());
+    };
+    part(sources.texts.get(&sources.main).map_or("", String::as_str));
+    for (file, text) in &sources.texts {
+        if *file != sources.main {
+            part(file);
+            part(text);
+        }
+    }
+    for (name, value) in overrides {
+        part(name);
+        part(&value.to_string());
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().map_or_else(
+        || path.display().to_string(),
+        |name| name.to_string_lossy().into_owned(),
+    )
+}
+
+/// Finds the files that a strategy argument means: a file, all strategies of a folder, or a bare name in `folder`.
+///
+/// # Errors
+/// If there is no such file; a name that was nearly meant is in the hint.
+pub fn find(arguments: &[String], folder: &Path) -> Result<Vec<PathBuf>, ScriptError> {
+    let mut found = Vec::new();
+    for argument in arguments {
+        let path = Path::new(argument);
+        if path.is_dir() {
+            let names = names_in(path);
+            if names.is_empty() {
+                return Err(ScriptError::of_file(
+                    argument,
+                    "the folder holds no strategy: no file ends in .rhai",
+                ));
+            }
+            found.extend(names.iter().map(|name| in_folder(path, name)));
+        } else if path.is_file() {
+            found.push(path.to_owned());
+        } else {
+            found.push(find_by_name(argument, folder)?);
+        }
+    }
+    found.dedup();
+    Ok(found)
+}
+
+fn find_by_name(name: &str, folder: &Path) -> Result<PathBuf, ScriptError> {
+    let is_bare = Path::new(name).components().count() == 1 && !name.ends_with(".rhai");
+    let path = in_folder(folder, name);
+    if is_bare && path.is_file() {
+        return Ok(path);
+    }
+    if !is_bare {
+        return Err(ScriptError::of_file(name, "there is no such file"));
+    }
+    let known = names_in(folder);
+    let mut message = format!(
+        "there is no strategy of this name in {}\n",
+        folder.display()
+    );
+    match did_you_mean(name, known.iter().map(String::as_str)) {
+        Some(hint) => message.push_str(&hint),
+        None if known.is_empty() => {
+            let _infallible = write!(message, "write one with: bea new {name}");
+        }
+        None => {
+            let _infallible = write!(message, "known: {}", known.join(", "));
+        }
+    }
+    Err(ScriptError::of_file(name, &message))
+}
+
+fn in_folder(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.{EXTENSION}"))
+}
+
+/// Names of the strategies directly in a folder, sorted.
+fn names_in(folder: &Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let mut names: Vec<String> = entries
+        .filter_map(Result::ok)
+        .map(|entry| entry.path())
+        .filter(|path| path.is_file() && path.extension().is_some_and(|e| e == EXTENSION))
+        .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
+        .collect();
+    names.sort();
+    names
+}
+
+/// The text of a new strategy: it runs, bets little, explains itself, and its test passes.
+#[must_use]
+pub fn template(name: &str) -> String {
+    include_str!("template.rhai").replace("NAME", name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(source: &str) -> Script {
+        Script::from_text("x", source, &Overrides::new()).unwrap()
+    }
+
+    #[test]
+    fn the_hash_tells_apart_sources_and_parameters() {
+        let source = "fn on_odds(market, ctx) { [] }";
+        let plain = text(source);
+        assert_eq!(plain.hash(), text(source).hash());
+        assert_eq!(plain.short_hash().len(), 12);
+        assert_ne!(plain.hash(), text(&format!("{source} ")).hash());
+        let overrides = Overrides::from([("edge".to_owned(), 0.1.into())]);
+        let other = Script::from_text("x", source, &overrides).unwrap();
+        assert_ne!(plain.hash(), other.hash());
+    }
+
+    #[test]
+    fn an_imported_library_is_part_of_the_hash() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("lib")).unwrap();
+        let library = folder.path().join("lib/stats.rhai");
+        let path = folder.path().join("a.rhai");
+        std::fs::write(&library, "fn twice(x) { 2 * x }").unwrap();
+        std::fs::write(
+            &path,
+            "import \"stats\" as stats;\nfn on_odds(market, ctx) { back(1, 3.0, stats::twice(1)) }\nfn test_it(t) { t.eq(t.odds(t.market(#{}))[0].stake, 2.0) }",
+        )
+        .unwrap();
+        let read = || Script::read(&path, &Overrides::new()).unwrap();
+        let before = read();
+        let report = before.test().unwrap();
+        assert!(report.passed(), "{report}");
+        std::fs::write(&library, "fn twice(x) { x + x + 0 }").unwrap();
+        assert_ne!(before.hash(), read().hash());
+        assert!(
+            before.compile().is_ok(),
+            "what was read compiles without the file"
+        );
+        std::fs::remove_file(&library).unwrap();
+        std::fs::write(folder.path().join("lib/stat.rhai"), "").unwrap();
+        insta::assert_snapshot!(Script::read(&path, &Overrides::new()).unwrap_err(), @r#"
+        a.rhai:1:1: there is no lib/stats.rhai beside the strategy
+          1 | import "stats" as stats;
+            | ^
+        did you mean "stat"?
+        "#);
+    }
+
+    #[test]
+    fn imports_reach_nothing_but_lib() {
+        for wrong in [
+            "import \"../x\" as x;",
+            "import \"/etc/passwd\" as x;",
+            "fn f() { import \"x\" as x; }",
+        ] {
+            let error = Script::from_text("x", wrong, &Overrides::new()).unwrap_err();
+            assert!(error.message.contains("plain name"), "{wrong}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_name_finds_its_file_and_a_slip_its_hint() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["value_back", "drift_layer"] {
+            std::fs::write(in_folder(folder.path(), name), "").unwrap();
+        }
+        let find = |name: &str| find(&[name.to_owned()], folder.path());
+        assert_eq!(
+            find("value_back").unwrap(),
+            [folder.path().join("value_back.rhai")]
+        );
+        assert_eq!(find(folder.path().to_str().unwrap()).unwrap().len(), 2);
+        let slip = find("value_bak").unwrap_err();
+        assert_eq!(slip.hint.as_deref(), Some("did you mean \"value_back\"?"));
+        assert!(find("elsewhere/value_back.rhai").is_err());
+    }
+
+    #[test]
+    fn a_source_too_large_or_no_text_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("big.rhai");
+        std::fs::write(&path, " ".repeat(sandbox::SOURCE_BYTES + 1)).unwrap();
+        let error = Script::read(&path, &Overrides::new()).unwrap_err();
+        assert_eq!(error.summary(), "big.rhai: the file is over 64 KiB");
+        std::fs::write(&path, [b'/', b'/', 0xff]).unwrap();
+        let error = Script::read(&path, &Overrides::new()).unwrap_err();
+        assert_eq!(error.summary(), "big.rhai: byte 2 is no UTF-8");
+    }
+
+    #[test]
+    fn a_new_strategy_passes_its_own_test() {
+        let script = text(&template("mine"));
+        let report = script.test().unwrap();
+        assert!(report.passed() && !report.tests.is_empty(), "{report}");
+    }
+}

@@ -1,0 +1,307 @@
+//! A script's own tests: `t`, what it offers, and the report.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use rhai::{Array, Dynamic, EvalAltResult, FnPtr, Map, NativeCallContext};
+
+use super::context::{ContextView, Log, OrderView, ParamsView};
+use super::error::{ScriptError, fail};
+use super::fixture;
+use super::host::Program;
+use super::names::Api;
+use super::params::{self, Param};
+use super::propose::{Draft, number, read_intents};
+use super::sandbox::Purpose;
+use super::script::Script;
+use super::state;
+use super::view::MarketView;
+use crate::engine::{Account, Holding, Moment};
+use crate::market::{Market, Money, Order, TimeMs};
+
+type Outcome<T> = Result<T, Box<EvalAltResult>>;
+
+/// What a script's tests came to.
+#[derive(Clone, Debug)]
+pub struct TestReport {
+    /// The strategy's name.
+    pub script: String,
+    /// Its tests in the order they stand.
+    pub tests: Vec<TestResult>,
+}
+
+/// One test.
+#[derive(Clone, Debug)]
+pub struct TestResult {
+    /// The function's name.
+    pub name: String,
+    /// The line it starts on.
+    pub line: Option<usize>,
+    /// Why it failed, if it did.
+    pub error: Option<ScriptError>,
+}
+
+impl TestReport {
+    /// Whether no test failed.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        self.failures().next().is_none()
+    }
+
+    /// The tests that failed, with why.
+    pub fn failures(&self) -> impl Iterator<Item = (&str, &ScriptError)> {
+        self.tests
+            .iter()
+            .filter_map(|test| Some((test.name.as_str(), test.error.as_ref()?)))
+    }
+}
+
+impl fmt::Display for TestReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for test in &self.tests {
+            let verdict = if test.error.is_some() { "FAILED" } else { "ok" };
+            writeln!(f, "{}::{} … {verdict}", self.script, test.name)?;
+        }
+        for (_, error) in self.failures() {
+            writeln!(f, "\n{error}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Runs a script's tests, each with a state of its own.
+pub(super) fn run(script: &Script) -> Result<TestReport, ScriptError> {
+    // What passes its tests must compile to run.
+    drop(script.compile()?);
+    let program = Program::load(script, Purpose::Test)?;
+    let tests = program.tests().into_iter().map(|(name, line)| {
+        let bench = TestView::new(&program);
+        let error = program.call(&name, None, (bench,)).err();
+        TestResult { name, line, error }
+    });
+    Ok(TestReport {
+        script: script.name().to_owned(),
+        tests: tests.collect(),
+    })
+}
+
+/// `t`: the bench a test works on.
+#[derive(Clone)]
+struct TestView(Rc<RefCell<Bench>>);
+
+struct Bench {
+    state: Dynamic,
+    params: Vec<Param>,
+    orders: Vec<Order>,
+    bankroll: Money,
+    market: Option<Arc<Market>>,
+    log: Log,
+    lines: Vec<String>,
+    has_on_order: bool,
+    has_on_settled: bool,
+}
+
+impl TestView {
+    fn new(program: &Program) -> Self {
+        Self(Rc::new(RefCell::new(Bench {
+            state: Dynamic::from(Map::new()),
+            params: program.params.clone(),
+            orders: Vec::new(),
+            bankroll: Money::from_major(1000),
+            market: None,
+            log: program.log.clone(),
+            lines: Vec::new(),
+            has_on_order: program.defines("on_order", 2),
+            has_on_settled: program.defines("on_settled", 2),
+        })))
+    }
+
+    /// Makes a market of a map; it is the present one until the next.
+    fn market(&self, map: &Map) -> Outcome<MarketView> {
+        let market = fixture::market(map).map_err(fail)?;
+        self.0.borrow_mut().market = Some(Arc::clone(&market));
+        Ok(MarketView(market))
+    }
+
+    fn order(&self, map: &Map) -> Outcome<OrderView> {
+        let market = self.present_market()?;
+        let mut bench = self.0.borrow_mut();
+        let id = bench.orders.len() as u128 + 1;
+        let order = fixture::order(map, id, market.published_at).map_err(fail)?;
+        let view = OrderView::new(&order, market.published_at);
+        bench.orders.push(order);
+        Ok(view)
+    }
+
+    fn present_market(&self) -> Outcome<Arc<Market>> {
+        let market = self.0.borrow().market.clone();
+        market.map_or_else(|| self.market(&Map::new()).map(|view| view.0), Ok)
+    }
+
+    /// Calls a callback as the engine would: on a copy of the state, kept if all goes well.
+    fn call(
+        &self,
+        context: &NativeCallContext<'_>,
+        callback: &str,
+        subject: Dynamic,
+        market: &Arc<Market>,
+    ) -> Outcome<Array> {
+        let (mut state, script_context) = {
+            let bench = self.0.borrow();
+            (bench.state.clone(), bench.context(market))
+        };
+        let arguments = [subject, Dynamic::from(script_context)];
+        let value = FnPtr::new(callback)?.call_raw(context, Some(&mut state), arguments)?;
+        state::check(&state).map_err(fail)?;
+        let mut bench = self.0.borrow_mut();
+        bench.state = state;
+        let (log, lines) = (bench.log.clone(), &mut bench.lines);
+        log.drain_into(lines);
+        let mut intents = Vec::new();
+        read_intents(value, &mut intents);
+        Ok(intents
+            .into_iter()
+            .map(|intent| Dynamic::from(Draft(intent)))
+            .collect())
+    }
+}
+
+impl Bench {
+    fn context(&self, market: &Arc<Market>) -> ContextView {
+        let holding = Arc::new(Holding::from_orders(self.orders.clone()));
+        let now: TimeMs = market.published_at;
+        let moment = Moment {
+            now,
+            market,
+            holding: &holding,
+            account: &Account::new(self.bankroll),
+        };
+        let params = ParamsView(Rc::new(params::values(&self.params)));
+        ContextView::new(&moment, &params, &self.log)
+    }
+}
+
+/// Registers `t`.
+pub(super) fn register(api: &mut Api) {
+    api.kind::<TestView>("Test");
+    api.function("t.market(map)", |t: &mut TestView, map: Map| t.market(&map));
+    api.function("t.order(map)", |t: &mut TestView, map: Map| t.order(&map));
+    api.function("t.param(name, value)", set_param);
+    api.function(
+        "t.bankroll(amount)",
+        |t: &mut TestView, amount: Dynamic| -> Outcome<()> {
+            let amount = number(&amount).and_then(Money::floor);
+            t.0.borrow_mut().bankroll =
+                amount.ok_or_else(|| fail("a bankroll is an amount of money"))?;
+            Ok(())
+        },
+    );
+    register_calls(api);
+    register_assertions(api);
+    api.get("state", |t: &TestView| t.0.borrow().state.clone());
+    api.get("log", |t: &TestView| {
+        let lines = t.0.borrow().lines.clone();
+        lines.into_iter().map(Dynamic::from).collect::<Array>()
+    });
+}
+
+fn set_param(t: &mut TestView, name: &str, value: Dynamic) -> Outcome<()> {
+    let value = state::to_json(&value).map_err(fail)?;
+    params::set(&mut t.0.borrow_mut().params, name, &value).map_err(fail)
+}
+
+fn register_calls(api: &mut Api) {
+    api.function(
+        "t.odds(market)",
+        |context: NativeCallContext<'_>, t: &mut TestView, market: MarketView| {
+            t.0.borrow_mut().market = Some(Arc::clone(&market.0));
+            t.call(
+                &context,
+                "on_odds",
+                Dynamic::from(market.clone()),
+                &market.0,
+            )
+        },
+    );
+    api.function(
+        "t.changed(order)",
+        |context: NativeCallContext<'_>, t: &mut TestView, order: OrderView| -> Outcome<Array> {
+            let market = t.present_market()?;
+            if !t.0.borrow().has_on_order {
+                return Err(fail("the script has no fn on_order(order, ctx)"));
+            }
+            t.call(&context, "on_order", Dynamic::from(order), &market)
+        },
+    );
+    api.function(
+        "t.settled(market)",
+        |context: NativeCallContext<'_>, t: &mut TestView, market: MarketView| -> Outcome<Array> {
+            if !t.0.borrow().has_on_settled {
+                return Err(fail("the script has no fn on_settled(market, ctx)"));
+            }
+            t.call(
+                &context,
+                "on_settled",
+                Dynamic::from(market.clone()),
+                &market.0,
+            )
+        },
+    );
+}
+
+fn register_assertions(api: &mut Api) {
+    api.function(
+        "t.eq(found, expected)",
+        |_: &mut TestView, found: Dynamic, expected: Dynamic| -> Outcome<()> {
+            if equal(&found, &expected) {
+                return Ok(());
+            }
+            Err(fail(format!("expected {expected:?}, found {found:?}")))
+        },
+    );
+    api.function(
+        "t.near(found, expected, within)",
+        |_: &mut TestView, found: Dynamic, expected: Dynamic, within: Dynamic| -> Outcome<()> {
+            let numbers = (number(&found), number(&expected), number(&within));
+            match numbers {
+                (Some(a), Some(b), Some(within)) if (a - b).abs() <= within => Ok(()),
+                _ => Err(fail(format!(
+                    "expected {expected:?} give or take {within:?}, found {found:?}"
+                ))),
+            }
+        },
+    );
+    api.function(
+        "t.ok(condition)",
+        |_: &mut TestView, holds: bool| -> Outcome<()> {
+            holds
+                .then_some(())
+                .ok_or_else(|| fail("the condition does not hold"))
+        },
+    );
+    api.function(
+        "t.ok(condition, message)",
+        |_: &mut TestView, holds: bool, message: &str| -> Outcome<()> {
+            holds.then_some(()).ok_or_else(|| fail(message))
+        },
+    );
+}
+
+/// Equality as a test means it: 2 is 2.0, arrays and maps by their items.
+fn equal(a: &Dynamic, b: &Dynamic) -> bool {
+    if let (Some(a), Some(b)) = (number(a), number(b)) {
+        return a.total_cmp(&b).is_eq() || (a - b).abs() <= 0.0;
+    }
+    if let (Ok(a), Ok(b)) = (a.as_array_ref(), b.as_array_ref()) {
+        return a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| equal(a, b));
+    }
+    if let (Ok(a), Ok(b)) = (a.as_map_ref(), b.as_map_ref()) {
+        return a.len() == b.len()
+            && a.iter()
+                .zip(b.iter())
+                .all(|((ka, a), (kb, b))| ka == kb && equal(a, b));
+    }
+    a.type_name() == b.type_name() && format!("{a:?}") == format!("{b:?}")
+}

@@ -1,0 +1,388 @@
+//! Snapshots as scripts see them: host values over a shared market, read through getters, never copied into maps.
+
+use std::sync::Arc;
+
+use rhai::{Array, Dynamic, EvalAltResult};
+
+use super::error::fail;
+use super::names::{Api, optional};
+use super::propose::number;
+use crate::market::{Depth, Level, Market, Money, Price, Runner, RunnerId};
+
+/// Most levels a script may ask of a ladder at once.
+const MOST_LEVELS: i64 = 100;
+
+type Outcome<T> = Result<T, Box<EvalAltResult>>;
+
+/// A market at one moment.
+#[derive(Clone, Debug)]
+pub(super) struct MarketView(pub(super) Arc<Market>);
+
+/// The runners of a market, all or the active ones.
+#[derive(Clone, Debug)]
+pub(super) struct RunnersView {
+    market: Arc<Market>,
+    active_only: bool,
+}
+
+/// One runner of a market.
+#[derive(Clone, Debug)]
+pub(super) struct RunnerView {
+    market: Arc<Market>,
+    at: usize,
+}
+
+/// A price that can be taken, the size there, and the book that offers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Quote {
+    /// The level.
+    pub(super) level: Level,
+    /// The book.
+    pub(super) book: &'static str,
+}
+
+impl RunnerView {
+    fn get(&self) -> &Runner {
+        &self.market.runners[self.at]
+    }
+
+    /// Which runner.
+    pub(super) fn id(&self) -> RunnerId {
+        self.get().id()
+    }
+
+    fn quote(&self, level: Option<Level>) -> Option<Quote> {
+        let book = self.market.definition.venue;
+        level.map(|level| Quote { level, book })
+    }
+
+    fn quotes<'l>(&self, levels: impl Iterator<Item = &'l Level>, most: i64) -> Outcome<Array> {
+        if !(0..=MOST_LEVELS).contains(&most) {
+            return Err(fail(format!(
+                "a depth is 0 to {MOST_LEVELS} levels: {most} is not"
+            )));
+        }
+        let most = usize::try_from(most).unwrap_or(0);
+        Ok(levels
+            .take(most)
+            .filter_map(|level| self.quote(Some(*level)))
+            .map(Dynamic::from)
+            .collect())
+    }
+}
+
+impl RunnersView {
+    fn places(&self) -> impl Iterator<Item = usize> + '_ {
+        let runners = self.market.runners.iter().enumerate();
+        runners
+            .filter(|(_, runner)| !self.active_only || runner.is_active())
+            .map(|(at, _)| at)
+    }
+
+    fn len(&self) -> i64 {
+        self.places().count() as i64
+    }
+
+    fn nth(&self, index: i64) -> Outcome<RunnerView> {
+        usize::try_from(index)
+            .ok()
+            .and_then(|index| self.places().nth(index))
+            .map(|at| RunnerView {
+                market: Arc::clone(&self.market),
+                at,
+            })
+            .ok_or_else(|| {
+                fail(format!(
+                    "there are {} runners, counted from 0: there is no {index}",
+                    self.len()
+                ))
+            })
+    }
+}
+
+/// Walks the runners of a market.
+pub(super) struct RunnerIter {
+    runners: RunnersView,
+    next: usize,
+}
+
+impl Iterator for RunnerIter {
+    type Item = RunnerView;
+    fn next(&mut self) -> Option<RunnerView> {
+        loop {
+            let at = self.next;
+            let runner = self.runners.market.runners.get(at)?;
+            self.next += 1;
+            if !self.runners.active_only || runner.is_active() {
+                return Some(RunnerView {
+                    market: Arc::clone(&self.runners.market),
+                    at,
+                });
+            }
+        }
+    }
+}
+
+impl IntoIterator for RunnersView {
+    type Item = RunnerView;
+    type IntoIter = RunnerIter;
+    fn into_iter(self) -> RunnerIter {
+        RunnerIter {
+            runners: self,
+            next: 0,
+        }
+    }
+}
+
+/// Registers markets, runners and quotes.
+pub(super) fn register(api: &mut Api) {
+    api.kind::<MarketView>("Market");
+    api.kind::<RunnersView>("Runners");
+    api.kind::<RunnerView>("Runner");
+    api.kind::<Quote>("Quote");
+    register_market(api);
+    register_ladder(api);
+    register_runners(api);
+    register_runner(api);
+    register_quote(api);
+}
+
+fn register_market(api: &mut Api) {
+    let text = |value: &str| Dynamic::from(value.to_owned());
+    api.get("id", move |m: &MarketView| text(m.0.id.as_str()));
+    api.get("venue", move |m: &MarketView| text(m.0.definition.venue));
+    api.get("status", move |m: &MarketView| text(m.0.status().as_str()));
+    api.get("type", move |m: &MarketView| {
+        text(&m.0.definition.market_type)
+    });
+    api.get("sport", move |m: &MarketView| text(m.0.definition.sport()));
+    api.get_option("country", |m: &MarketView| m.0.definition.country.clone());
+    api.get_option("course", |m: &MarketView| m.0.definition.course.clone());
+    api.get_option("name", |m: &MarketView| m.0.definition.name.clone());
+    api.get_option("event", |m: &MarketView| m.0.definition.event_name.clone());
+    api.get("in_play", |m: &MarketView| m.0.definition.in_play);
+    api.get("bsp", |m: &MarketView| m.0.definition.bsp_market);
+    api.get("bsp_reconciled", |m: &MarketView| {
+        m.0.definition.bsp_reconciled
+    });
+    api.get("seconds_to_start", |m: &MarketView| {
+        m.0.ms_to_start() as f64 / 1000.0
+    });
+    api.get("number_of_winners", |m: &MarketView| {
+        i64::from(m.0.definition.number_of_winners)
+    });
+    api.get("bet_delay", |m: &MarketView| {
+        i64::from(m.0.definition.bet_delay_seconds)
+    });
+    api.get("commission", |m: &MarketView| {
+        f64::from(m.0.definition.base_rate) / 10_000.0
+    });
+    api.get("total_matched", |m: &MarketView| m.0.traded_volume.to_f64());
+    api.get_option("overround", |m: &MarketView| {
+        book_sum(&m.0, Runner::best_back)
+    });
+    api.get_option("underround", |m: &MarketView| {
+        book_sum(&m.0, Runner::best_lay)
+    });
+    api.get("runners", |m: &MarketView| RunnersView {
+        market: Arc::clone(&m.0),
+        active_only: false,
+    });
+    api.get("active", |m: &MarketView| RunnersView {
+        market: Arc::clone(&m.0),
+        active_only: true,
+    });
+    api.function(
+        "market.runner(id)",
+        |m: &mut MarketView, id: Dynamic| -> Outcome<Dynamic> {
+            let id = runner_id(&id).map_err(fail)?;
+            let at = m.0.runners.iter().position(|runner| runner.id() == id);
+            Ok(optional(at.map(|at| {
+                Dynamic::from(RunnerView {
+                    market: Arc::clone(&m.0),
+                    at,
+                })
+            })))
+        },
+    );
+}
+
+/// Σ 1/price over active runners; `None` where a runner has no price, as the sum would mislead.
+fn book_sum(market: &Market, best: impl Fn(&Runner) -> Option<Level>) -> Option<f64> {
+    market
+        .active_runners()
+        .map(|runner| best(runner).map(|level| 1.0 / level.price.to_f64()))
+        .sum()
+}
+
+fn register_ladder(api: &mut Api) {
+    api.function(
+        "market.ticks(price, n)",
+        |m: &mut MarketView, price: Dynamic, ticks: i64| -> Outcome<Dynamic> {
+            let price = ladder_price(&price)?;
+            let there = m.0.definition.ladder.step(price, ticks);
+            Ok(optional(there.map(Price::to_f64)))
+        },
+    );
+    api.function(
+        "market.ticks_between(from, to)",
+        |m: &mut MarketView, from: Dynamic, to: Dynamic| -> Outcome<Dynamic> {
+            let (from, to) = (ladder_price(&from)?, ladder_price(&to)?);
+            Ok(optional(m.0.definition.ladder.ticks_between(from, to)))
+        },
+    );
+    api.function(
+        "market.nearest_price(odds)",
+        |m: &mut MarketView, odds: Dynamic| -> Outcome<f64> {
+            let price = ladder_price(&odds)?;
+            Ok(m.0.definition.ladder.nearest(price).to_f64())
+        },
+    );
+}
+
+fn ladder_price(value: &Dynamic) -> Outcome<Price> {
+    let price = number(value).and_then(Price::nearest);
+    price.ok_or_else(|| fail(format!("a price is decimal odds: {value} is not")))
+}
+
+fn register_runners(api: &mut Api) {
+    api.engine.register_iterator::<RunnersView>();
+    api.get("len", RunnersView::len);
+    api.function("market.runners.len()", |r: &mut RunnersView| r.len());
+    api.function("market.runners.to_array()", |r: &mut RunnersView| {
+        r.clone().into_iter().map(Dynamic::from).collect::<Array>()
+    });
+    api.engine
+        .register_indexer_get(|r: &mut RunnersView, index: i64| r.nth(index));
+}
+
+fn register_runner(api: &mut Api) {
+    let price = |price: Option<Price>| price.map(Price::to_f64);
+    api.get("id", |r: &RunnerView| {
+        i64::try_from(r.id().selection).unwrap_or(i64::MAX)
+    });
+    api.get("key", |r: &RunnerView| r.id().to_string());
+    api.get("handicap", |r: &RunnerView| {
+        f64::from(r.id().handicap) / 100.0
+    });
+    api.get_option("name", |r: &RunnerView| {
+        r.get().name.as_deref().map(str::to_owned)
+    });
+    api.get("status", |r: &RunnerView| {
+        r.get().status.as_str().to_owned()
+    });
+    api.get("is_active", |r: &RunnerView| r.get().is_active());
+    api.get_option("best_back", |r: &RunnerView| {
+        r.quote(r.get().best_back()).map(Dynamic::from)
+    });
+    api.get_option("best_lay", |r: &RunnerView| {
+        r.quote(r.get().best_lay()).map(Dynamic::from)
+    });
+    api.get_option("last_traded", move |r: &RunnerView| {
+        price(r.get().last_traded)
+    });
+    api.get("total_matched", |r: &RunnerView| {
+        r.get().traded_volume.to_f64()
+    });
+    api.get_option("bsp", move |r: &RunnerView| price(r.get().bsp));
+    api.get_option("sp_near", move |r: &RunnerView| price(r.get().sp_near));
+    api.get_option("sp_far", move |r: &RunnerView| price(r.get().sp_far));
+    api.function(
+        "runner.back_depth(levels)",
+        |r: &mut RunnerView, most: i64| r.quotes(r.get().to_back.levels().iter().rev(), most),
+    );
+    api.function(
+        "runner.lay_depth(levels)",
+        |r: &mut RunnerView, most: i64| r.quotes(r.get().to_lay.levels().iter(), most),
+    );
+    api.function(
+        "runner.size_at(side, price)",
+        |r: &mut RunnerView, side: &str, price: Dynamic| {
+            let depth = side_of(r.get(), side)?;
+            Ok::<_, Box<EvalAltResult>>(depth.at(ladder_price(&price)?).to_f64())
+        },
+    );
+    api.function(
+        "runner.traded_at(price)",
+        |r: &mut RunnerView, price: Dynamic| {
+            let volume: Money = r.get().traded.at(ladder_price(&price)?);
+            Ok::<_, Box<EvalAltResult>>(volume.to_f64())
+        },
+    );
+}
+
+fn side_of<'r>(runner: &'r Runner, side: &str) -> Outcome<&'r Depth> {
+    match side.to_ascii_uppercase().as_str() {
+        "BACK" => Ok(&runner.to_back),
+        "LAY" => Ok(&runner.to_lay),
+        _ => Err(fail(format!(
+            "a side is \"BACK\" or \"LAY\": \"{side}\" is not"
+        ))),
+    }
+}
+
+fn register_quote(api: &mut Api) {
+    api.get("price", |q: &Quote| q.level.price.to_f64());
+    api.get("size", |q: &Quote| q.level.size.to_f64());
+    api.get("book", |q: &Quote| q.book.to_owned());
+}
+
+/// Reads what names a runner: a runner, its id, or its key.
+pub(super) fn runner_id(value: &Dynamic) -> Result<RunnerId, String> {
+    if let Some(runner) = value.read_lock::<RunnerView>() {
+        return Ok(runner.id());
+    }
+    let named = match value.as_int() {
+        Ok(selection) => u64::try_from(selection).ok().map(RunnerId::new),
+        Err(_) => value
+            .as_immutable_string_ref()
+            .ok()
+            .and_then(|text| parse_key(&text)),
+    };
+    named.ok_or_else(|| {
+        format!(
+            "a runner is a runner of the market, its id or its key: a {} ({value}) is not",
+            value.type_name()
+        )
+    })
+}
+
+/// Reads what `runner.key` gives: `47972`, or `47972@-0.25` on a handicap market.
+#[allow(clippy::cast_possible_truncation)]
+fn parse_key(text: &str) -> Option<RunnerId> {
+    let (selection, handicap) = text.split_once('@').unwrap_or((text, "0"));
+    let handicap: f64 = handicap.parse().ok()?;
+    let hundredths = (handicap * 100.0).round();
+    (hundredths.is_finite() && hundredths.abs() <= 1e8).then_some(())?;
+    Some(RunnerId {
+        selection: selection.parse().ok()?,
+        handicap: hundredths as i32,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_runner_is_found_by_the_key_it_gives(selection: u64, handicap in -100_000_i32..100_000) {
+            let id = RunnerId { selection, handicap };
+            prop_assert_eq!(runner_id(&id.to_string().into()), Ok(id));
+        }
+    }
+
+    #[test]
+    fn nonsense_names_no_runner() {
+        for wrong in [
+            Dynamic::UNIT,
+            (-1_i64).into(),
+            "x".into(),
+            "1@inf".into(),
+            1.5.into(),
+        ] {
+            assert!(runner_id(&wrong).is_err(), "{wrong}");
+        }
+    }
+}
