@@ -8,10 +8,12 @@
 //! journal. [`Reader`] answers questions, also while a run writes. The tables are in `migrations/`.
 
 mod audit;
+mod columns;
 mod error;
 mod health;
 mod lock;
 mod open;
+mod order_rows;
 mod reader;
 mod rows;
 mod run;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, named_params};
 use serde::Serialize;
 
-use super::rows::{parsed, price_from};
+use super::columns::{parsed, price_from};
 use super::{LedgerError, schema};
 use crate::market::{Level, Money, Price, RunnerId, TimeMs};
 

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, params};
 
+use super::columns::whole;
 use super::health::Health;
 use super::rows::{self, RowError, Spot};
 use super::run::{Outcome, RunInfo};
@@ -288,8 +289,8 @@ fn write_frame(connection: &Connection, entry: &Entry) -> Result<(), RowError> {
             .execute(params![
                 run,
                 ordinal,
-                rows::whole("updates", *updates)?,
-                rows::whole("problems", *problems)?,
+                whole("updates", *updates)?,
+                whole("problems", *problems)?,
                 trace_hash
             ])?,
         Entry::Script { hash, name, source } => {
