@@ -224,3 +224,71 @@ fn real_path(path: &Path) -> Result<PathBuf, LedgerError> {
         .map_err(failed("find the folder of the ledger (make it first)"))?;
     Ok(folder.join(name))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Effects, Journal, Record};
+    use crate::ledger::RunKind;
+    use crate::market::{Currency, TimeMs};
+
+    #[test]
+    fn a_full_disk_ends_the_writing_and_loses_nothing_acknowledged() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        drop(Ledger::open(&path, LedgerSettings::default()).unwrap());
+
+        // The same writer, on a database that may grow by a few pages only.
+        let connection = schema::open_to_write(&path).unwrap();
+        schema::configure(&connection, &path, Duration::from_secs(1)).unwrap();
+        let pages: i64 = connection
+            .query_row("PRAGMA page_count", [], |row| row.get(0))
+            .unwrap();
+        connection
+            .query_row(
+                &format!("PRAGMA max_page_count = {}", pages + 8),
+                [],
+                |_| Ok(()),
+            )
+            .unwrap();
+        let lock = Lock::take(&path).unwrap();
+        let settings = LedgerSettings::default();
+        let ledger = Ledger::start(connection, path.clone(), lock, settings, None).unwrap();
+        let info = RunInfo {
+            kind: RunKind::Run,
+            started_at: TimeMs(0),
+            currency: Currency::GBP,
+            config: serde_json::Value::Null,
+        };
+        let mut run = ledger.begin_run(info).unwrap();
+        run.begin_recording(1, "feed", "feed").unwrap();
+        let halt = [Record::Halted {
+            at: TimeMs(0),
+            halted: true,
+            reason: "x".repeat(1_000),
+        }];
+        let token = Effects::<()>::default().token();
+        let mut acknowledged = 0;
+        let error = loop {
+            match run.commit(token, &halt) {
+                Ok(_) => acknowledged += 1,
+                Err(error) => break error,
+            }
+        };
+        assert!(error.to_string().contains("full"), "{error}");
+        assert!(acknowledged > 0);
+        assert!(run.commit(token, &[]).is_err(), "not even an empty batch");
+        let report = ledger.health().report();
+        assert!(report.error.unwrap().contains("full"));
+        assert_eq!(report.records, acknowledged);
+        drop(ledger);
+
+        let reader = Reader::open(&path).unwrap();
+        let kept: i64 = reader
+            .connection
+            .query_row("SELECT count(*) FROM halts", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(kept, i64::try_from(acknowledged).unwrap());
+        assert_eq!(reader.audit().unwrap(), []);
+    }
+}

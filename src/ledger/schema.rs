@@ -286,3 +286,112 @@ fn register_reason_codes(connection: &mut Connection) -> rusqlite::Result<()> {
     }
     transaction.commit()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOTE: Migration = Migration {
+        name: "note",
+        sql: "ALTER TABLE runs ADD COLUMN note TEXT",
+    };
+    const BROKEN: Migration = Migration {
+        name: "broken",
+        sql: "CREATE TABLE half (x INTEGER) STRICT; CREATE TABLE wrong (x NONSENSE) STRICT;",
+    };
+
+    fn with(migration: Migration) -> Vec<Migration> {
+        let mut all = MIGRATIONS.to_vec();
+        all.push(migration);
+        all
+    }
+
+    fn ledger_with_a_run(path: &Path) -> Connection {
+        let mut connection = open_to_write(path).unwrap();
+        configure(&connection, path, Duration::from_secs(1)).unwrap();
+        assert_eq!(migrate(&mut connection, path, MIGRATIONS).unwrap(), None);
+        connection
+            .execute(
+                "INSERT INTO runs (kind, mode, version, currency, config, config_hash, started_at_ms)
+                 VALUES ('demo', 'DRY_RUN', '0.1.0', 'GBP', '{}', '', 0)",
+                [],
+            )
+            .unwrap();
+        connection
+    }
+
+    fn runs(connection: &Connection) -> i64 {
+        connection
+            .query_row("SELECT count(*) FROM runs", [], |row| row.get(0))
+            .unwrap()
+    }
+
+    #[test]
+    fn an_existing_ledger_is_copied_before_it_is_migrated_and_only_then() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        let mut connection = ledger_with_a_run(&path);
+        assert_eq!(migrate(&mut connection, &path, MIGRATIONS).unwrap(), None);
+
+        let newer = with(NOTE);
+        let copy = migrate(&mut connection, &path, &newer).unwrap().unwrap();
+        let found = identify(&connection, &path).unwrap();
+        assert_eq!(found, Found::Ledger(newest(&newer)));
+        assert_eq!(runs(&connection), 1);
+        assert_eq!(migrate(&mut connection, &path, &newer).unwrap(), None);
+
+        let old = open_to_read(&copy).unwrap();
+        assert_eq!(runs(&old), 1);
+    }
+
+    #[test]
+    fn a_migration_that_fails_changes_nothing_and_leaves_the_copy() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        let mut connection = ledger_with_a_run(&path);
+        for attempt in 1..=2 {
+            let error = migrate(&mut connection, &path, &with(BROKEN)).unwrap_err();
+            assert!(error.to_string().contains("cannot migrate"), "{error}");
+            let copy = beside(&path, &format!("schema2-{attempt}.bak"));
+            assert_eq!(runs(&open_to_read(&copy).unwrap()), 1);
+        }
+        assert_eq!(
+            identify(&connection, &path).unwrap(),
+            Found::Ledger(newest(MIGRATIONS))
+        );
+        assert!(connection.prepare("SELECT * FROM half").is_err());
+    }
+
+    #[test]
+    fn an_older_ledger_is_not_read_as_if_it_were_new() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        let mut connection = open_to_write(&path).unwrap();
+        migrate(&mut connection, &path, &MIGRATIONS[..1]).unwrap();
+        let error = open_to_read(&path).unwrap_err();
+        assert!(
+            matches!(error, LedgerError::Older { found: 1, .. }),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_database_that_cannot_keep_a_write_ahead_log_is_refused() {
+        let connection = Connection::open_in_memory().unwrap();
+        let error = configure(&connection, Path::new(":memory:"), Duration::ZERO).unwrap_err();
+        assert!(
+            error.to_string().contains("journal_mode is memory"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn every_reason_code_can_be_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = ledger_with_a_run(&folder.path().join("ledger.db"));
+        let known: i64 = connection
+            .query_row("SELECT count(*) FROM reason_codes", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(known, i64::try_from(ReasonCode::ALL.len()).unwrap());
+    }
+}
