@@ -1,0 +1,294 @@
+//! A ledger open for writing: the lock, the writer thread, and the runs it takes.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use super::health::Health;
+use super::lock::Lock;
+use super::run::{RunInfo, RunWriter};
+use super::writer::{Job, Writer};
+use super::{LedgerError, Reader, schema};
+
+/// How many batches may wait for the writer before whoever brings the next one waits too.
+const QUEUE: usize = 256;
+
+/// When a batch of records counts as kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// After its COMMIT reached the disk.
+    #[default]
+    Full,
+    /// Once queued; many batches share a transaction. For backtests, which can be had again.
+    Batched,
+}
+
+/// How a ledger is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LedgerSettings {
+    /// When a batch counts as kept.
+    pub durability: Durability,
+    /// How long one attempt to begin writing waits for another program that writes.
+    pub busy_timeout: Duration,
+    /// How many such attempts are made, 1 to 10.
+    pub attempts: u8,
+}
+
+impl Default for LedgerSettings {
+    fn default() -> Self {
+        Self {
+            durability: Durability::Full,
+            busy_timeout: Duration::from_secs(5),
+            attempts: 3,
+        }
+    }
+}
+
+/// A ledger open for writing, by this process alone.
+#[derive(Debug)]
+pub struct Ledger {
+    path: PathBuf,
+    durability: Durability,
+    queue: SyncSender<Job>,
+    health: Arc<Health>,
+    next_run: AtomicI64,
+    migrated_from: Option<PathBuf>,
+    // The order matters: the writer ends, then the lock is freed.
+    thread: Option<JoinHandle<()>>,
+    _lock: Lock,
+}
+
+impl Ledger {
+    /// Opens a ledger, making or migrating it as needed.
+    ///
+    /// # Errors
+    /// If the file is no ledger, is of a newer or a changed schema, is being written by somebody else, or cannot
+    /// be set up safely.
+    pub fn open(path: &Path, settings: LedgerSettings) -> Result<Self, LedgerError> {
+        if !(1..=10).contains(&settings.attempts) {
+            return Err(LedgerError::Setting {
+                name: "attempts",
+                value: settings.attempts.to_string(),
+                allowed: "1 to 10",
+            });
+        }
+        let path = real_path(path)?;
+        let mut connection = schema::open_to_write(&path)?;
+        // Before the lock file appears beside it: a foreign file is left alone.
+        schema::identify(&connection, &path)?;
+        let lock = Lock::take(&path)?;
+        schema::configure(&connection, &path, settings.busy_timeout)?;
+        let migrated_from = schema::migrate(&mut connection, &path, schema::MIGRATIONS)?;
+        Self::start(connection, path, lock, settings, migrated_from)
+    }
+
+    fn start(
+        connection: Connection,
+        path: PathBuf,
+        lock: Lock,
+        settings: LedgerSettings,
+        migrated_from: Option<PathBuf>,
+    ) -> Result<Self, LedgerError> {
+        let last_run: i64 = connection
+            .query_row("SELECT coalesce(max(id), 0) FROM runs", [], |row| {
+                row.get(0)
+            })
+            .map_err(LedgerError::database(&path, "read its runs"))?;
+        let (queue, jobs) = sync_channel(QUEUE);
+        let health = Arc::new(Health::default());
+        let writer = Writer::new(
+            connection,
+            path.clone(),
+            jobs,
+            Arc::clone(&health),
+            settings.attempts,
+        );
+        let thread = std::thread::Builder::new()
+            .name("ledger".to_owned())
+            .spawn(move || writer.run())
+            .map_err(|source| LedgerError::File {
+                path: path.clone(),
+                doing: "start a thread to write the ledger",
+                source,
+            })?;
+        Ok(Self {
+            path,
+            durability: settings.durability,
+            queue,
+            health,
+            next_run: AtomicI64::new(last_run + 1),
+            migrated_from,
+            thread: Some(thread),
+            _lock: lock,
+        })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the copy is that was made before this ledger was migrated, if it was.
+    #[must_use]
+    pub fn backup(&self) -> Option<&Path> {
+        self.migrated_from.as_deref()
+    }
+
+    /// How the writer is doing; may be kept and read from any thread.
+    #[must_use]
+    pub fn health(&self) -> Arc<Health> {
+        Arc::clone(&self.health)
+    }
+
+    /// Starts a run.
+    ///
+    /// # Errors
+    /// If the ledger cannot be written.
+    pub fn begin_run(&self, info: RunInfo) -> Result<RunWriter, LedgerError> {
+        let run = self.next_run.fetch_add(1, Ordering::Relaxed);
+        RunWriter::begin(
+            run,
+            info,
+            &self.path,
+            self.queue.clone(),
+            self.health(),
+            self.durability,
+        )
+    }
+
+    /// Opens it for reading, beside the writing.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn reader(&self) -> Result<Reader, LedgerError> {
+        Reader::open(&self.path)
+    }
+
+    /// Writes what is queued, and closes.
+    ///
+    /// # Errors
+    /// If anything since the ledger was opened could not be written.
+    pub fn close(mut self) -> Result<(), LedgerError> {
+        self.stop();
+        match self.health.error() {
+            None => Ok(()),
+            Some(cause) => Err(LedgerError::Write {
+                path: self.path.clone(),
+                cause: cause.to_owned(),
+            }),
+        }
+    }
+
+    fn stop(&mut self) {
+        let _ = self.queue.send(Job::Stop);
+        if let Some(thread) = self.thread.take() {
+            // A panic there is in the health already.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// The one name of a file, so that two names of it meet at one lock.
+fn real_path(path: &Path) -> Result<PathBuf, LedgerError> {
+    let failed = |doing| {
+        move |source| LedgerError::File {
+            path: path.to_owned(),
+            doing,
+            source,
+        }
+    };
+    if path.exists() {
+        return path.canonicalize().map_err(failed("find the ledger"));
+    }
+    let name = path.file_name().ok_or_else(|| {
+        failed("open the ledger")(std::io::Error::other("the path names no file"))
+    })?;
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let folder = folder
+        .canonicalize()
+        .map_err(failed("find the folder of the ledger (make it first)"))?;
+    Ok(folder.join(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Effects, Journal, Record};
+    use crate::ledger::RunKind;
+    use crate::market::{Currency, TimeMs};
+
+    #[test]
+    fn a_full_disk_ends_the_writing_and_loses_nothing_acknowledged() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        drop(Ledger::open(&path, LedgerSettings::default()).unwrap());
+
+        // The same writer, on a database that may grow by a few pages only.
+        let connection = schema::open_to_write(&path).unwrap();
+        schema::configure(&connection, &path, Duration::from_secs(1)).unwrap();
+        let pages: i64 = connection
+            .query_row("PRAGMA page_count", [], |row| row.get(0))
+            .unwrap();
+        connection
+            .query_row(
+                &format!("PRAGMA max_page_count = {}", pages + 8),
+                [],
+                |_| Ok(()),
+            )
+            .unwrap();
+        let lock = Lock::take(&path).unwrap();
+        let settings = LedgerSettings::default();
+        let ledger = Ledger::start(connection, path.clone(), lock, settings, None).unwrap();
+        let info = RunInfo {
+            kind: RunKind::Run,
+            started_at: TimeMs(0),
+            currency: Currency::GBP,
+            config: serde_json::Value::Null,
+        };
+        let mut run = ledger.begin_run(info).unwrap();
+        run.begin_recording(1, "feed", "feed").unwrap();
+        let halt = [Record::Halted {
+            at: TimeMs(0),
+            halted: true,
+            reason: "x".repeat(1_000),
+        }];
+        let token = Effects::<()>::default().token();
+        let mut acknowledged = 0;
+        let error = loop {
+            match run.commit(token, &halt) {
+                Ok(_) => acknowledged += 1,
+                Err(error) => break error,
+            }
+        };
+        assert!(error.to_string().contains("full"), "{error}");
+        assert!(acknowledged > 0);
+        assert!(run.commit(token, &[]).is_err(), "not even an empty batch");
+        let report = ledger.health().report();
+        assert!(report.error.unwrap().contains("full"));
+        assert_eq!(report.records, acknowledged);
+        drop(ledger);
+
+        let reader = Reader::open(&path).unwrap();
+        let kept: i64 = reader
+            .connection
+            .query_row("SELECT count(*) FROM halts", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(kept, i64::try_from(acknowledged).unwrap());
+        assert_eq!(reader.audit().unwrap(), []);
+    }
+}

@@ -1,0 +1,335 @@
+//! From records to rows: what of a record goes into which column.
+
+use std::fmt;
+
+use rusqlite::{Connection, named_params, params};
+
+use super::columns::{persistence_name, whole};
+use super::order_rows::{Whose, settle_order, write_order_change};
+use crate::engine::{Action, IntentRecord, Record, StrategyChange, Verdict};
+use crate::market::{
+    FillOrKill, Level, Money, OrderId, OrderKind, OrderState, Persistence, Place, Price, RunnerId,
+    Side, TimeMs,
+};
+
+/// Where in the ledger a record goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spot {
+    /// Which run.
+    pub(super) run: i64,
+    /// Which of its recordings.
+    pub(super) recording: u32,
+    /// Number of the record in the run, from 1.
+    pub(super) record: i64,
+}
+
+/// Why a record is not in the ledger.
+#[derive(Debug)]
+pub(super) enum RowError {
+    /// The database refused it.
+    Database(rusqlite::Error),
+    /// It contradicts what is there.
+    Contradiction(String),
+}
+
+impl From<rusqlite::Error> for RowError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl fmt::Display for RowError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Database(error) => error.fmt(f),
+            Self::Contradiction(what) => f.write_str(what),
+        }
+    }
+}
+
+/// Writes one record.
+pub(super) fn write(connection: &Connection, spot: Spot, record: &Record) -> Result<(), RowError> {
+    match record {
+        Record::Strategy {
+            at,
+            strategy,
+            hash,
+            change,
+        } => write_strategy(connection, spot, *at, strategy, hash, change),
+        Record::Intent(intent) => write_intent(connection, spot, intent),
+        Record::Order {
+            at,
+            strategy,
+            market,
+            order,
+            change,
+            state,
+            matched,
+        } => {
+            let whose = Whose {
+                strategy,
+                market,
+                order: *order,
+            };
+            write_order_change(connection, spot, *at, &whose, change, *state, *matched)
+        }
+        Record::Settled {
+            at,
+            strategy,
+            market,
+            gross,
+            commission,
+            orders,
+        } => {
+            let sum: Money = orders.iter().map(|(_, profit)| *profit).sum();
+            if sum != *gross {
+                return contradiction(format!(
+                    "the settlement of {market} for {strategy} says {gross} gross, its orders sum to {sum}"
+                ));
+            }
+            connection
+                .prepare_cached(
+                    "INSERT INTO settlements VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                )?
+                .execute(params![
+                    spot.run,
+                    spot.record,
+                    spot.recording,
+                    at.0,
+                    strategy,
+                    market.as_str(),
+                    gross.minor(),
+                    commission.minor(),
+                    (*gross - *commission).minor(),
+                ])?;
+            orders.iter().try_for_each(|&(order, profit)| {
+                let whose = Whose {
+                    strategy,
+                    market,
+                    order,
+                };
+                settle_order(connection, spot, &whose, profit)
+            })
+        }
+        Record::Halted { at, halted, reason } => {
+            connection
+                .prepare_cached("INSERT INTO halts VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+                .execute(params![
+                    spot.run,
+                    spot.record,
+                    spot.recording,
+                    at.0,
+                    halted,
+                    reason
+                ])?;
+            Ok(())
+        }
+    }
+}
+
+pub(super) fn contradiction<T>(what: String) -> Result<T, RowError> {
+    Err(RowError::Contradiction(what))
+}
+
+fn write_strategy(
+    connection: &Connection,
+    spot: Spot,
+    at: TimeMs,
+    strategy: &str,
+    hash: &str,
+    change: &StrategyChange,
+) -> Result<(), RowError> {
+    note_version(connection, spot, strategy, hash)?;
+    let (what, detail) = match change {
+        StrategyChange::Loaded => ("LOADED", None),
+        StrategyChange::Reloaded { from } => ("RELOADED", Some(&**from)),
+        StrategyChange::Failed { summary } => ("FAILED", Some(summary.as_str())),
+        StrategyChange::Quarantined => ("QUARANTINED", None),
+    };
+    connection
+        .prepare_cached("INSERT INTO strategy_events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?
+        .execute(params![
+            spot.run,
+            spot.record,
+            spot.recording,
+            at.0,
+            strategy,
+            hash,
+            what,
+            detail
+        ])?;
+    Ok(())
+}
+
+fn note_version(
+    connection: &Connection,
+    spot: Spot,
+    strategy: &str,
+    hash: &str,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT OR IGNORE INTO run_scripts VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![spot.run, strategy, hash, spot.record])?;
+    Ok(())
+}
+
+/// What was asked, as columns: those that do not apply stay empty.
+#[derive(Default)]
+struct Asked<'a> {
+    action: &'static str,
+    target: Option<OrderId>,
+    runner: Option<RunnerId>,
+    side: Option<Side>,
+    kind: Option<OrderKind>,
+    price: Option<Price>,
+    size: Option<Money>,
+    reason: Option<&'a str>,
+    probability: Option<f64>,
+    tag: Option<&'a str>,
+    problem: Option<&'a str>,
+    problem_value: Option<&'a str>,
+}
+
+impl<'a> Asked<'a> {
+    fn new(action: &'a Action) -> Self {
+        match action {
+            Action::Place { place, replaces } => Self {
+                action: "PLACE",
+                target: *replaces,
+                runner: Some(place.runner),
+                side: Some(place.side),
+                kind: Some(place.kind),
+                price: place.kind.price(),
+                size: place.kind.size(),
+                reason: place.reason.as_deref(),
+                probability: place.probability,
+                tag: place.tag.as_deref(),
+                ..Self::default()
+            },
+            Action::Cancel { order, size } => Self {
+                action: "CANCEL",
+                target: Some(*order),
+                size: *size,
+                ..Self::default()
+            },
+            Action::Replace { order, price } => Self {
+                action: "REPLACE",
+                target: Some(*order),
+                price: Some(*price),
+                ..Self::default()
+            },
+            Action::Malformed { what, value } => Self {
+                action: "MALFORMED",
+                problem: Some(what),
+                problem_value: Some(value),
+                ..Self::default()
+            },
+        }
+    }
+
+    fn liability(&self) -> Option<Money> {
+        Some(self.kind?.at_risk(self.side?))
+    }
+
+    fn limit_terms(&self) -> (Option<Persistence>, Option<FillOrKill>) {
+        match self.kind {
+            Some(OrderKind::Limit {
+                persistence,
+                fill_or_kill,
+                ..
+            }) => (Some(persistence), fill_or_kill),
+            _ => (None, None),
+        }
+    }
+}
+
+fn write_intent(
+    connection: &Connection,
+    spot: Spot,
+    intent: &IntentRecord,
+) -> Result<(), RowError> {
+    note_version(connection, spot, &intent.strategy, &intent.hash)?;
+    let asked = Asked::new(&intent.action);
+    let (persistence, fill_or_kill) = asked.limit_terms();
+    let refusal = match &intent.verdict {
+        Verdict::Approved => None,
+        Verdict::Refused(refusal) => Some(refusal),
+    };
+    let price = |level: Option<Level>| level.map(|level| level.price.to_string());
+    let size = |level: Option<Level>| level.map(|level| level.size.minor());
+    connection
+        .prepare_cached(
+            "INSERT INTO intents VALUES (
+                 :run, :id, :record, :recording, :sequence, :at, :strategy, :hash, :market,
+                 :action, :target, :selection, :handicap, :side, :type, :price, :size, :liability,
+                 :persistence, :fill_or_kill, :min_fill, :reason, :probability, :tag,
+                 :problem, :problem_value, :back_price, :back_size, :lay_price, :lay_size, :last,
+                 :verdict, :code, :value, :limit)",
+        )?
+        .execute(named_params! {
+            ":run": spot.run,
+            ":id": intent.id.to_string(),
+            ":record": spot.record,
+            ":recording": spot.recording,
+            ":sequence": whole("sequence", intent.sequence)?,
+            ":at": intent.at.0,
+            ":strategy": intent.strategy,
+            ":hash": intent.hash,
+            ":market": intent.market.as_str(),
+            ":action": asked.action,
+            ":target": asked.target.map(|id| id.to_string()),
+            ":selection": asked.runner.map(|r| whole("selection", r.selection)).transpose()?,
+            ":handicap": asked.runner.map(|runner| runner.handicap),
+            ":side": asked.side.map(Side::as_str),
+            ":type": asked.kind.as_ref().map(OrderKind::as_str),
+            ":price": asked.price.map(|price| price.to_string()),
+            ":size": asked.size.map(Money::minor),
+            ":liability": asked.liability().map(Money::minor),
+            ":persistence": persistence.map(persistence_name),
+            ":fill_or_kill": fill_or_kill.is_some(),
+            ":min_fill": fill_or_kill.and_then(|terms| terms.min_fill).map(Money::minor),
+            ":reason": asked.reason,
+            ":probability": asked.probability,
+            ":tag": asked.tag,
+            ":problem": asked.problem,
+            ":problem_value": asked.problem_value,
+            ":back_price": price(intent.seen.best_back),
+            ":back_size": size(intent.seen.best_back),
+            ":lay_price": price(intent.seen.best_lay),
+            ":lay_size": size(intent.seen.best_lay),
+            ":last": intent.seen.last_traded.map(|price| price.to_string()),
+            ":verdict": if refusal.is_none() { "APPROVED" } else { "REFUSED" },
+            ":code": refusal.map(|refusal| refusal.code.as_str()),
+            ":value": refusal.map(|refusal| refusal.value.to_string()),
+            ":limit": refusal.map(|refusal| refusal.limit.to_string()),
+        })?;
+    match (&intent.action, refusal) {
+        (Action::Place { place, .. }, None) => Ok(write_order(connection, spot, intent, place)?),
+        _ => Ok(()),
+    }
+}
+
+/// An approved placing becomes an order on its way.
+fn write_order(
+    connection: &Connection,
+    spot: Spot,
+    intent: &IntentRecord,
+    place: &Place,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO orders (run_id, id, record, recording, strategy, market, selection,
+                 handicap_hundredths, side, type, price, size_minor, liability_minor,
+                 requested_at_ms, changed_at_ms, state)
+             SELECT run_id, id, record, recording, strategy, market, selection,
+                 handicap_hundredths, side, type, price, size_minor, ?3, at_ms, at_ms, ?4
+               FROM intents WHERE run_id = ?1 AND id = ?2",
+        )?
+        .execute(params![
+            spot.run,
+            intent.id.to_string(),
+            place.kind.at_risk(place.side).minor(),
+            OrderState::Sending.as_str(),
+        ])?;
+    Ok(())
+}

@@ -1,0 +1,260 @@
+//! What a run writes: the engine's journal, and what frames it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+
+use serde_json::Value;
+
+use super::health::Health;
+use super::rows::Spot;
+use super::writer::{Entry, Job};
+use super::{Durability, LedgerError};
+use crate::engine::{Journal, JournalError, Receipt, Record, Token};
+use crate::market::{Currency, TimeMs};
+
+/// What kind of run it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunKind {
+    /// Over recordings, as fast as it goes.
+    Backtest,
+    /// On a feed, in its time.
+    Run,
+    /// The built-in demonstration.
+    Demo,
+}
+
+impl RunKind {
+    /// The name in the ledger.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Backtest => "backtest",
+            Self::Run => "run",
+            Self::Demo => "demo",
+        }
+    }
+}
+
+/// How a run ended. One without an outcome is running, or died.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It reached its end.
+    Completed,
+    /// An error ended it.
+    Failed,
+    /// The operator ended it.
+    Interrupted,
+}
+
+impl Outcome {
+    /// The name in the ledger.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// What is known of a run when it starts. Its mode is DRY_RUN: nothing here can place a bet.
+#[derive(Clone, Debug)]
+pub struct RunInfo {
+    /// What kind of run it is.
+    pub kind: RunKind,
+    /// When it started, by the wall clock.
+    pub started_at: TimeMs,
+    /// The currency of every amount in it.
+    pub currency: Currency,
+    /// Its whole configuration, without secrets.
+    pub config: Value,
+}
+
+/// Writes one run. Dropping it without [`RunWriter::finish`] leaves the run without an outcome.
+#[derive(Debug)]
+pub struct RunWriter {
+    run: i64,
+    path: PathBuf,
+    queue: SyncSender<Job>,
+    health: Arc<Health>,
+    durability: Durability,
+    recording: Option<u32>,
+    next_record: i64,
+}
+
+impl RunWriter {
+    pub(super) fn begin(
+        run: i64,
+        info: RunInfo,
+        path: &Path,
+        queue: SyncSender<Job>,
+        health: Arc<Health>,
+        durability: Durability,
+    ) -> Result<Self, LedgerError> {
+        let writer = Self {
+            run,
+            path: path.to_owned(),
+            queue,
+            health,
+            durability,
+            recording: None,
+            next_record: 1,
+        };
+        let info = Box::new(info);
+        writer.write_and_wait(Entry::BeginRun { run, info })?;
+        Ok(writer)
+    }
+
+    /// The run's number in the ledger.
+    #[must_use]
+    pub const fn run(&self) -> i64 {
+        self.run
+    }
+
+    /// Starts a recording or feed: the records that follow are of it. Ordinals count from 1.
+    ///
+    /// # Errors
+    /// If the ledger cannot be written.
+    pub fn begin_recording(
+        &mut self,
+        ordinal: u32,
+        name: &str,
+        path: &str,
+    ) -> Result<(), LedgerError> {
+        self.write(Entry::BeginRecording {
+            run: self.run,
+            ordinal,
+            name: name.to_owned(),
+            path: path.to_owned(),
+        })?;
+        self.recording = Some(ordinal);
+        Ok(())
+    }
+
+    /// Ends the present recording: how many updates it had, how many of them could not be used, and the hash of
+    /// what was done in it.
+    ///
+    /// # Errors
+    /// If no recording was begun, or the ledger cannot be written.
+    pub fn end_recording(
+        &mut self,
+        updates: u64,
+        problems: u64,
+        trace_hash: &str,
+    ) -> Result<(), LedgerError> {
+        let ordinal = self.recording()?;
+        self.write(Entry::EndRecording {
+            run: self.run,
+            ordinal,
+            updates,
+            problems,
+            trace_hash: trace_hash.to_owned(),
+        })?;
+        self.recording = None;
+        Ok(())
+    }
+
+    /// Keeps the source of a version of a script. One that is kept already is not written again.
+    ///
+    /// # Errors
+    /// If the ledger cannot be written.
+    pub fn script(&mut self, hash: &str, name: &str, source: &str) -> Result<(), LedgerError> {
+        self.write(Entry::Script {
+            hash: hash.to_owned(),
+            name: name.to_owned(),
+            source: source.to_owned(),
+        })
+    }
+
+    /// Ends the run when all of it is durable.
+    ///
+    /// # Errors
+    /// If any of the run could not be written.
+    pub fn finish(
+        self,
+        at: TimeMs,
+        outcome: Outcome,
+        trace_hash: Option<&str>,
+    ) -> Result<(), LedgerError> {
+        self.write_and_wait(Entry::EndRun {
+            run: self.run,
+            at,
+            outcome,
+            trace_hash: trace_hash.map(str::to_owned),
+        })
+    }
+
+    fn recording(&self) -> Result<u32, LedgerError> {
+        self.recording
+            .ok_or_else(|| self.failed("records came before a recording was begun".to_owned()))
+    }
+
+    fn keep(&mut self, records: &[Record]) -> Result<(), LedgerError> {
+        if let Some(cause) = self.health.error() {
+            return Err(self.failed(cause.to_owned()));
+        }
+        if records.is_empty() {
+            return Ok(());
+        }
+        let first = Spot {
+            run: self.run,
+            recording: self.recording()?,
+            record: self.next_record,
+        };
+        self.next_record += i64::try_from(records.len()).expect("a batch fits in memory");
+        self.write(Entry::Records {
+            first,
+            records: records.to_vec(),
+        })
+    }
+
+    fn write(&self, entry: Entry) -> Result<(), LedgerError> {
+        match self.durability {
+            Durability::Full => self.write_and_wait(entry),
+            Durability::Batched => self.queue(entry, None),
+        }
+    }
+
+    fn write_and_wait(&self, entry: Entry) -> Result<(), LedgerError> {
+        let (ack, answer) = sync_channel(1);
+        self.queue(entry, Some(ack))?;
+        match answer.recv() {
+            Ok(written) => written.map_err(|cause| self.failed(cause)),
+            Err(_) => Err(self.gone()),
+        }
+    }
+
+    fn queue(&self, entry: Entry, ack: Option<super::writer::Ack>) -> Result<(), LedgerError> {
+        if let Some(cause) = self.health.error() {
+            return Err(self.failed(cause.to_owned()));
+        }
+        self.queue
+            .send(Job::Write { entry, ack })
+            .map_err(|_| self.gone())
+    }
+
+    fn gone(&self) -> LedgerError {
+        let cause = self.health.error().unwrap_or("the ledger was closed");
+        self.failed(cause.to_owned())
+    }
+
+    fn failed(&self, cause: String) -> LedgerError {
+        LedgerError::Write {
+            path: self.path.clone(),
+            cause,
+        }
+    }
+}
+
+impl Journal for RunWriter {
+    /// With [`Durability::Full`] the receipt follows the COMMIT. With [`Durability::Batched`] it follows the queue:
+    /// for backtests, which send nothing and can be had again.
+    fn commit(&mut self, token: Token, records: &[Record]) -> Result<Receipt, JournalError> {
+        match self.keep(records) {
+            Ok(()) => Ok(Receipt::committed(token)),
+            Err(error) => Err(JournalError(error.to_string())),
+        }
+    }
+}

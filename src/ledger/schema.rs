@@ -1,0 +1,397 @@
+//! The schema: which file is a ledger, which settings hold, and the numbered migrations.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, params};
+
+use super::LedgerError;
+use super::lock::beside;
+use crate::engine::ReasonCode;
+
+/// `BEAL` in the file's header says that it is ours.
+pub(super) const APPLICATION_ID: i64 = 0x4245_414C;
+
+/// One step of the schema. A step that was released is never edited: its checksum is in every ledger.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Migration {
+    pub(super) name: &'static str,
+    pub(super) sql: &'static str,
+}
+
+impl Migration {
+    fn checksum(&self) -> String {
+        blake3::hash(self.sql.as_bytes()).to_hex()[..16].to_owned()
+    }
+}
+
+/// All steps; the first is number 1.
+pub(super) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        name: "records",
+        sql: include_str!("../../migrations/0001_records.sql"),
+    },
+    Migration {
+        name: "views",
+        sql: include_str!("../../migrations/0002_views.sql"),
+    },
+];
+
+/// The number of the last step of a list.
+pub(super) fn newest(migrations: &[Migration]) -> i64 {
+    i64::try_from(migrations.len()).expect("a handful of migrations")
+}
+
+/// What a file turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// An empty or new file.
+    Nothing,
+    /// A ledger with this schema.
+    Ledger(i64),
+}
+
+/// Opens the file for writing, changing nothing yet.
+pub(super) fn open_to_write(path: &Path) -> Result<Connection, LedgerError> {
+    // A statement belongs to one thread at a time, and Rust sees to that.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(path, flags).map_err(LedgerError::database(path, "open the ledger"))
+}
+
+/// Opens an existing ledger of the present schema for reading only.
+pub(super) fn open_to_read(path: &Path) -> Result<Connection, LedgerError> {
+    let failed = || LedgerError::database(path, "open the ledger for reading");
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(failed())?;
+    connection
+        .busy_timeout(Duration::from_secs(5))
+        .map_err(failed())?;
+    let known = newest(MIGRATIONS);
+    match identify(&connection, path)? {
+        Found::Nothing => Err(LedgerError::NotALedger {
+            path: path.to_owned(),
+            found: "it is empty".to_owned(),
+        }),
+        Found::Ledger(found) if found > known => Err(LedgerError::Newer {
+            path: path.to_owned(),
+            found,
+            known,
+        }),
+        Found::Ledger(found) if found < known => Err(LedgerError::Older {
+            path: path.to_owned(),
+            found,
+            known,
+        }),
+        Found::Ledger(_) => {
+            set(&connection, path, "query_only", "ON", "1")?;
+            set(&connection, path, "trusted_schema", "OFF", "0")?;
+            Ok(connection)
+        }
+    }
+}
+
+/// Says whether a file is a ledger, is empty, or is somebody else's.
+pub(super) fn identify(connection: &Connection, path: &Path) -> Result<Found, LedgerError> {
+    let header =
+        |pragma| connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0));
+    let foreign = |found: String| LedgerError::NotALedger {
+        path: path.to_owned(),
+        found,
+    };
+    let read = || -> rusqlite::Result<(i64, i64, i64)> {
+        let tables =
+            connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        Ok((header("application_id")?, header("user_version")?, tables))
+    };
+    match read() {
+        Ok((APPLICATION_ID, version, _)) => Ok(Found::Ledger(version)),
+        Ok((0, 0, 0)) => Ok(Found::Nothing),
+        Ok((id, _, tables)) => Err(foreign(format!(
+            "an SQLite database with application id {id} and {tables} tables, views and indexes"
+        ))),
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
+            Err(foreign("it is no SQLite database".to_owned()))
+        }
+        Err(error) => Err(LedgerError::database(path, "read the ledger")(error)),
+    }
+}
+
+/// Sets what makes a ledger safe, and reads it back: a library or a file system may silently say no.
+pub(super) fn configure(
+    connection: &Connection,
+    path: &Path,
+    busy_timeout: Duration,
+) -> Result<(), LedgerError> {
+    let failed = || LedgerError::database(path, "set up the ledger");
+    connection.busy_timeout(busy_timeout).map_err(failed())?;
+    let millis = busy_timeout.as_millis().to_string();
+    for (pragma, value, reads) in [
+        ("journal_mode", "WAL", "wal"),
+        ("synchronous", "FULL", "2"),
+        ("fullfsync", "ON", "1"),
+        ("foreign_keys", "ON", "1"),
+        ("recursive_triggers", "ON", "1"),
+        ("busy_timeout", millis.as_str(), millis.as_str()),
+        ("trusted_schema", "OFF", "0"),
+        ("cell_size_check", "ON", "1"),
+        ("temp_store", "MEMORY", "2"),
+        ("wal_autocheckpoint", "1000", "1000"),
+    ] {
+        set(connection, path, pragma, value, reads)?;
+    }
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
+
+fn set(
+    connection: &Connection,
+    path: &Path,
+    pragma: &'static str,
+    value: &str,
+    reads: &str,
+) -> Result<(), LedgerError> {
+    let failed = || LedgerError::database(path, "set up the ledger");
+    connection
+        .execute_batch(&format!("PRAGMA {pragma} = {value}"))
+        .map_err(failed())?;
+    let found: rusqlite::types::Value = connection
+        .query_row(&format!("PRAGMA {pragma}"), [], |row| row.get(0))
+        .map_err(failed())?;
+    let found = match found {
+        rusqlite::types::Value::Integer(number) => number.to_string(),
+        rusqlite::types::Value::Text(text) => text,
+        other => format!("{other:?}"),
+    };
+    if found == reads {
+        return Ok(());
+    }
+    Err(LedgerError::Pragma {
+        path: path.to_owned(),
+        pragma,
+        wanted: value.to_owned(),
+        found,
+    })
+}
+
+/// Brings a ledger to the last of `migrations`, each in its own transaction; an existing one is copied first.
+/// Returns where the copy is, if one was made.
+pub(super) fn migrate(
+    connection: &mut Connection,
+    path: &Path,
+    migrations: &[Migration],
+) -> Result<Option<PathBuf>, LedgerError> {
+    let known = newest(migrations);
+    let version = match identify(connection, path)? {
+        Found::Nothing => 0,
+        Found::Ledger(version) => version,
+    };
+    if version > known {
+        return Err(LedgerError::Newer {
+            path: path.to_owned(),
+            found: version,
+            known,
+        });
+    }
+    let applied = usize::try_from(version).unwrap_or(0);
+    verify_checksums(connection, path, &migrations[..applied])?;
+    let copy = match version {
+        1.. if version < known => Some(back_up(connection, path, version)?),
+        _ => None,
+    };
+    for (number, migration) in (version + 1..).zip(&migrations[applied..]) {
+        apply(connection, number, migration)
+            .map_err(LedgerError::database(path, "migrate the ledger"))?;
+    }
+    register_reason_codes(connection)
+        .map_err(LedgerError::database(path, "register the reason codes"))?;
+    Ok(copy)
+}
+
+fn verify_checksums(
+    connection: &Connection,
+    path: &Path,
+    applied: &[Migration],
+) -> Result<(), LedgerError> {
+    for (version, migration) in (1..).zip(applied) {
+        let found: Option<String> = connection
+            .query_row(
+                "SELECT checksum FROM schema_migrations WHERE version = ?1",
+                [version],
+                |row| row.get(0),
+            )
+            .optional()
+            .map_err(LedgerError::database(path, "read its migrations"))?;
+        let known = migration.checksum();
+        if found.as_deref() != Some(known.as_str()) {
+            return Err(LedgerError::Changed {
+                path: path.to_owned(),
+                version,
+                name: migration.name,
+                found: found.unwrap_or_else(|| "none".to_owned()),
+                known,
+            });
+        }
+    }
+    Ok(())
+}
+
+fn apply(connection: &mut Connection, version: i64, migration: &Migration) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute_batch(
+        "CREATE TABLE IF NOT EXISTS schema_migrations (
+             version  INTEGER PRIMARY KEY,
+             name     TEXT NOT NULL,
+             checksum TEXT NOT NULL
+         ) STRICT",
+    )?;
+    transaction.execute_batch(migration.sql)?;
+    transaction.execute(
+        "INSERT INTO schema_migrations (version, name, checksum) VALUES (?1, ?2, ?3)",
+        params![version, migration.name, migration.checksum()],
+    )?;
+    // Both live in the file's header and belong to the transaction.
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", version)?;
+    transaction.commit()
+}
+
+/// Copies the ledger beside itself, never over an earlier copy.
+fn back_up(connection: &Connection, path: &Path, version: i64) -> Result<PathBuf, LedgerError> {
+    let copy = (1..)
+        .map(|attempt| beside(path, &format!("schema{version}-{attempt}.bak")))
+        .find(|copy| !copy.exists())
+        .expect("numbers do not end");
+    connection
+        .backup(
+            rusqlite::MAIN_DB,
+            &copy,
+            None::<fn(rusqlite::backup::Progress)>,
+        )
+        .map_err(LedgerError::database(
+            path,
+            "copy the ledger before migrating it",
+        ))?;
+    Ok(copy)
+}
+
+fn register_reason_codes(connection: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for code in ReasonCode::ALL {
+        transaction.execute(
+            "INSERT OR IGNORE INTO reason_codes (code) VALUES (?1)",
+            [code.as_str()],
+        )?;
+    }
+    transaction.commit()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOTE: Migration = Migration {
+        name: "note",
+        sql: "ALTER TABLE runs ADD COLUMN note TEXT",
+    };
+    const BROKEN: Migration = Migration {
+        name: "broken",
+        sql: "CREATE TABLE half (x INTEGER) STRICT; CREATE TABLE wrong (x NONSENSE) STRICT;",
+    };
+
+    fn with(migration: Migration) -> Vec<Migration> {
+        let mut all = MIGRATIONS.to_vec();
+        all.push(migration);
+        all
+    }
+
+    fn ledger_with_a_run(path: &Path) -> Connection {
+        let mut connection = open_to_write(path).unwrap();
+        configure(&connection, path, Duration::from_secs(1)).unwrap();
+        assert_eq!(migrate(&mut connection, path, MIGRATIONS).unwrap(), None);
+        connection
+            .execute(
+                "INSERT INTO runs (kind, mode, version, currency, config, config_hash, started_at_ms)
+                 VALUES ('demo', 'DRY_RUN', '0.1.0', 'GBP', '{}', '', 0)",
+                [],
+            )
+            .unwrap();
+        connection
+    }
+
+    fn runs(connection: &Connection) -> i64 {
+        connection
+            .query_row("SELECT count(*) FROM runs", [], |row| row.get(0))
+            .unwrap()
+    }
+
+    #[test]
+    fn an_existing_ledger_is_copied_before_it_is_migrated_and_only_then() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        let mut connection = ledger_with_a_run(&path);
+        assert_eq!(migrate(&mut connection, &path, MIGRATIONS).unwrap(), None);
+
+        let newer = with(NOTE);
+        let copy = migrate(&mut connection, &path, &newer).unwrap().unwrap();
+        let found = identify(&connection, &path).unwrap();
+        assert_eq!(found, Found::Ledger(newest(&newer)));
+        assert_eq!(runs(&connection), 1);
+        assert_eq!(migrate(&mut connection, &path, &newer).unwrap(), None);
+
+        let old = open_to_read(&copy).unwrap();
+        assert_eq!(runs(&old), 1);
+    }
+
+    #[test]
+    fn a_migration_that_fails_changes_nothing_and_leaves_the_copy() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        let mut connection = ledger_with_a_run(&path);
+        for attempt in 1..=2 {
+            let error = migrate(&mut connection, &path, &with(BROKEN)).unwrap_err();
+            assert!(error.to_string().contains("cannot migrate"), "{error}");
+            let copy = beside(&path, &format!("schema2-{attempt}.bak"));
+            assert_eq!(runs(&open_to_read(&copy).unwrap()), 1);
+        }
+        assert_eq!(
+            identify(&connection, &path).unwrap(),
+            Found::Ledger(newest(MIGRATIONS))
+        );
+        assert!(connection.prepare("SELECT * FROM half").is_err());
+    }
+
+    #[test]
+    fn an_older_ledger_is_not_read_as_if_it_were_new() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        let mut connection = open_to_write(&path).unwrap();
+        migrate(&mut connection, &path, &MIGRATIONS[..1]).unwrap();
+        let error = open_to_read(&path).unwrap_err();
+        assert!(
+            matches!(error, LedgerError::Older { found: 1, .. }),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_database_that_cannot_keep_a_write_ahead_log_is_refused() {
+        let connection = Connection::open_in_memory().unwrap();
+        let error = configure(&connection, Path::new(":memory:"), Duration::ZERO).unwrap_err();
+        assert!(
+            error.to_string().contains("journal_mode is memory"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn every_reason_code_can_be_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = ledger_with_a_run(&folder.path().join("ledger.db"));
+        let known: i64 = connection
+            .query_row("SELECT count(*) FROM reason_codes", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(known, i64::try_from(ReasonCode::ALL.len()).unwrap());
+    }
+}

@@ -1,0 +1,338 @@
+//! The one thread that writes: takes batches from a bounded queue and commits them in groups.
+//!
+//! The first failure is the last thing it does. A COMMIT that failed may or may not be in the file, and writing on
+//! would decide that by accident; so the connection is dropped untouched, and every later batch is refused.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender};
+use std::time::{Duration, Instant};
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, params};
+
+use super::columns::whole;
+use super::health::Health;
+use super::rows::{self, RowError, Spot};
+use super::run::{Outcome, RunInfo};
+use crate::engine::Record;
+use crate::market::TimeMs;
+
+/// A group is committed at the latest with this many records …
+const GROUP_RECORDS: u64 = 10_000;
+/// … or after this long.
+const GROUP_TIME: Duration = Duration::from_millis(200);
+
+/// Something to write.
+#[derive(Debug)]
+pub(super) enum Entry {
+    BeginRun {
+        run: i64,
+        info: Box<RunInfo>,
+    },
+    BeginRecording {
+        run: i64,
+        ordinal: u32,
+        name: String,
+        path: String,
+    },
+    EndRecording {
+        run: i64,
+        ordinal: u32,
+        updates: u64,
+        problems: u64,
+        trace_hash: String,
+    },
+    Script {
+        hash: String,
+        name: String,
+        source: String,
+    },
+    /// Records in order; the spot is that of the first.
+    Records {
+        first: Spot,
+        records: Vec<Record>,
+    },
+    EndRun {
+        run: i64,
+        at: TimeMs,
+        outcome: Outcome,
+        trace_hash: Option<String>,
+    },
+}
+
+/// How a waiting caller learns what became of its batch.
+pub(super) type Ack = SyncSender<Result<(), String>>;
+
+/// One piece of work for the writer.
+#[derive(Debug)]
+pub(super) enum Job {
+    /// Write it; whoever waits hears when it is durable.
+    Write { entry: Entry, ack: Option<Ack> },
+    /// Finish what is queued before this, then end.
+    Stop,
+}
+
+/// Owned by the writer thread.
+pub(super) struct Writer {
+    /// `None` once a batch failed.
+    connection: Option<Connection>,
+    path: PathBuf,
+    jobs: Receiver<Job>,
+    health: Arc<Health>,
+    attempts: u8,
+}
+
+impl Writer {
+    pub(super) fn new(
+        connection: Connection,
+        path: PathBuf,
+        jobs: Receiver<Job>,
+        health: Arc<Health>,
+        attempts: u8,
+    ) -> Self {
+        Self {
+            connection: Some(connection),
+            path,
+            jobs,
+            health,
+            attempts,
+        }
+    }
+
+    /// Works until told to stop.
+    pub(super) fn run(mut self) {
+        while let Ok(Job::Write { entry, ack }) = self.jobs.recv() {
+            let mut group = Group::default();
+            let written = match self.connection.take() {
+                Some(connection) => {
+                    let written = self.write_group(&connection, &mut group, entry, ack);
+                    match written {
+                        Ok(()) => self.connection = Some(connection),
+                        Err(_) => abandon(connection),
+                    }
+                    written
+                }
+                None => {
+                    group.acks.extend(ack);
+                    Err(self
+                        .health
+                        .error()
+                        .unwrap_or("the ledger is closed")
+                        .to_owned())
+                }
+            };
+            if let Err(cause) = &written {
+                if self.health.error().is_none() {
+                    tracing::error!(ledger = %self.path.display(), "{cause}");
+                }
+                self.health.failed(cause);
+            }
+            for ack in group.acks {
+                // Who stopped waiting reads the health instead.
+                let _ = ack.send(written.clone());
+            }
+            if group.stop {
+                return;
+            }
+        }
+    }
+
+    fn write_group(
+        &self,
+        connection: &Connection,
+        group: &mut Group,
+        entry: Entry,
+        ack: Option<Ack>,
+    ) -> Result<(), String> {
+        group.acks.extend(ack);
+        self.begin(connection)?;
+        self.add(connection, group, &entry)?;
+        let deadline = Instant::now() + GROUP_TIME;
+        while group.records < GROUP_RECORDS {
+            // Nobody is kept waiting for company.
+            let wait = match group.acks.is_empty() {
+                true => deadline.saturating_duration_since(Instant::now()),
+                false => Duration::ZERO,
+            };
+            match self.jobs.recv_timeout(wait) {
+                Ok(Job::Write { entry, ack }) => {
+                    group.acks.extend(ack);
+                    self.add(connection, group, &entry)?;
+                }
+                Ok(Job::Stop) => {
+                    group.stop = true;
+                    break;
+                }
+                Err(_) => break,
+            }
+        }
+        let started = Instant::now();
+        connection.execute_batch("COMMIT").map_err(|error| {
+            format!(
+                "COMMIT failed, and whether the last {} records are in the ledger is unknown: {error}",
+                group.records
+            )
+        })?;
+        self.health
+            .committed(group.batches, group.records, started.elapsed());
+        Ok(())
+    }
+
+    /// Takes the write lock. Nothing was written yet, so this alone may be tried again.
+    fn begin(&self, connection: &Connection) -> Result<(), String> {
+        let mut tried = 0;
+        loop {
+            tried += 1;
+            match connection.execute_batch("BEGIN IMMEDIATE") {
+                Ok(()) => return Ok(()),
+                Err(error)
+                    if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                        && tried < self.attempts => {}
+                Err(error) => {
+                    return Err(format!(
+                        "cannot begin to write after {tried} attempts: {error} \
+                         (is another program, such as sqlite3, writing to the ledger?)"
+                    ));
+                }
+            }
+        }
+    }
+
+    fn add(&self, connection: &Connection, group: &mut Group, entry: &Entry) -> Result<(), String> {
+        group.batches += 1;
+        if let Entry::Records { first, records } = entry {
+            for (record, number) in records.iter().zip(first.record..) {
+                let spot = Spot {
+                    record: number,
+                    ..*first
+                };
+                rows::write(connection, spot, record).map_err(|error| {
+                    format!(
+                        "cannot write record {number} of run {}, rolled back: {error}",
+                        first.run
+                    )
+                })?;
+                group.records += 1;
+            }
+            return Ok(());
+        }
+        write_frame(connection, entry)
+            .map_err(|error| format!("cannot write {entry}, rolled back: {error}"))
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.health.failed("the ledger's writer panicked");
+        }
+    }
+}
+
+/// What is committed together.
+#[derive(Default)]
+struct Group {
+    batches: u64,
+    records: u64,
+    acks: Vec<Ack>,
+    stop: bool,
+}
+
+/// Closes the connection so that the file stays as the failure left it: the next start recovers from that.
+fn abandon(connection: Connection) {
+    let _ = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+    drop(connection);
+}
+
+/// Writes what frames the records: runs, recordings, scripts.
+fn write_frame(connection: &Connection, entry: &Entry) -> Result<(), RowError> {
+    let changed = match entry {
+        Entry::BeginRun { run, info } => {
+            let config = info.config.to_string();
+            connection.execute(
+                "INSERT INTO runs (id, kind, mode, version, currency, config, config_hash, started_at_ms)
+                 VALUES (?1, ?2, 'DRY_RUN', ?3, ?4, ?5, ?6, ?7)",
+                params![
+                    run,
+                    info.kind.as_str(),
+                    env!("CARGO_PKG_VERSION"),
+                    info.currency.as_str(),
+                    config,
+                    blake3::hash(config.as_bytes()).to_hex().as_str(),
+                    info.started_at.0,
+                ],
+            )?
+        }
+        Entry::BeginRecording {
+            run,
+            ordinal,
+            name,
+            path,
+        } => connection
+            .prepare_cached(
+                "INSERT INTO recordings (run_id, ordinal, name, path) VALUES (?1, ?2, ?3, ?4)",
+            )?
+            .execute(params![run, ordinal, name, path])?,
+        Entry::EndRecording {
+            run,
+            ordinal,
+            updates,
+            problems,
+            trace_hash,
+        } => connection
+            .prepare_cached(
+                "UPDATE recordings SET updates = ?3, problems = ?4, trace_hash = ?5
+                  WHERE run_id = ?1 AND ordinal = ?2",
+            )?
+            .execute(params![
+                run,
+                ordinal,
+                whole("updates", *updates)?,
+                whole("problems", *problems)?,
+                trace_hash
+            ])?,
+        Entry::Script { hash, name, source } => {
+            connection
+                .prepare_cached(
+                    "INSERT INTO scripts VALUES (?1, ?2, ?3) ON CONFLICT (hash) DO NOTHING",
+                )?
+                .execute(params![hash, name, source])?;
+            1
+        }
+        Entry::EndRun {
+            run,
+            at,
+            outcome,
+            trace_hash,
+        } => connection.execute(
+            "UPDATE runs SET ended_at_ms = ?2, outcome = ?3, trace_hash = ?4 WHERE id = ?1",
+            params![run, at.0, outcome.as_str(), trace_hash],
+        )?,
+        Entry::Records { .. } => unreachable!("records are no frame"),
+    };
+    match changed {
+        1 => Ok(()),
+        _ => Err(RowError::Contradiction("it was never begun".to_owned())),
+    }
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BeginRun { run, .. } => write!(f, "the start of run {run}"),
+            Self::EndRun { run, .. } => write!(f, "the end of run {run}"),
+            Self::BeginRecording { run, ordinal, .. } => {
+                write!(f, "the start of recording {ordinal} of run {run}")
+            }
+            Self::EndRecording { run, ordinal, .. } => {
+                write!(f, "the end of recording {ordinal} of run {run}")
+            }
+            Self::Script { name, hash, .. } => write!(f, "script {name} ({hash})"),
+            Self::Records { first, records } => {
+                write!(f, "{} records of run {}", records.len(), first.run)
+            }
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The ledger from outside: what is written is read back, kept, and balanced, also after a kill.
+
+mod balance;
+mod crash;
+mod opening;
+mod reading;
+mod story;
+mod writing;

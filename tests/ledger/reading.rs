@@ -1,0 +1,240 @@
+//! What was written is read back, by the program and by hand.
+
+use bea::engine::{Action, Verdict};
+use bea::ledger::{Durability, Filter, LedgerError, Reader};
+use bea::market::{FillOrKill, Money, OrderKind, Persistence, Side};
+use rusqlite::Connection;
+
+use crate::story::*;
+
+#[test]
+fn what_was_written_is_read_back_after_reopening() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    ledger_with_story(&path);
+    let reader = Reader::open(&path).unwrap();
+
+    let runs = reader.runs(10).unwrap();
+    assert_eq!(runs.len(), 1);
+    assert_eq!(
+        (runs[0].kind.as_str(), runs[0].mode.as_str()),
+        ("backtest", "DRY_RUN")
+    );
+    assert_eq!((runs[0].bets, runs[0].recordings), (3, 1));
+    assert_eq!(runs[0].outcome.as_deref(), Some("completed"));
+    assert_eq!(runs[0].trace_hash.as_deref(), Some("bb22"));
+
+    let bets = reader.bets(&Filter::default()).unwrap();
+    let ids: Vec<_> = bets.iter().map(|bet| bet.bet.clone()).collect();
+    assert_eq!(ids, [1, 3, 7].map(|number| id(number).to_string()));
+    let back = &bets[0];
+    assert_eq!(
+        (back.matched, back.state.as_str()),
+        (pounds(5.0), "EXECUTION_COMPLETE")
+    );
+    assert_eq!(back.average_price, Some(odds(2.028)));
+    assert_eq!(back.profit, Some(pounds(5.14)));
+    assert_eq!(
+        back.reason.as_deref(),
+        Some("edge 4.1 % over the fair price")
+    );
+    assert_eq!(back.seen_back.unwrap().price, odds(2.02));
+    assert_eq!(back.seen_lay.unwrap().size, pounds(7.5));
+    assert_eq!((back.runner.handicap, back.sequence), (-25, 41));
+    let lay = &bets[1];
+    assert_eq!((lay.matched, lay.liability), (pounds(1.0), pounds(8.0)));
+    assert_eq!(
+        lay.average_price,
+        Some(odds(2.7)),
+        "a reduction factor reprices it"
+    );
+    assert_eq!(lay.venue_reason.as_deref(), Some("TURNED_IN_PLAY"));
+    let void = &bets[2];
+    assert_eq!((void.matched, void.average_price), (Money::ZERO, None));
+    assert_eq!(
+        (void.price, void.size, void.liability),
+        (None, None, pounds(10.0))
+    );
+
+    let pnl = reader.pnl(&Filter::default()).unwrap();
+    assert_eq!(pnl.len(), 1);
+    assert_eq!((pnl[0].bets, pnl[0].matched, pnl[0].rejections), (3, 2, 3));
+    assert_eq!((pnl[0].turnover, pnl[0].gross), (pounds(6.0), pounds(6.14)));
+    assert_eq!(
+        (pnl[0].commission, pnl[0].net),
+        (pounds(0.31), pounds(5.83))
+    );
+
+    let rejections = reader.rejections(&Filter::default()).unwrap();
+    let codes: Vec<_> = rejections.iter().map(|row| row.code.as_str()).collect();
+    assert_eq!(
+        codes,
+        ["STAKE_TOO_LARGE", "INTENT_MALFORMED", "ORDER_UNKNOWN"]
+    );
+    assert_eq!(rejections[0].limit.as_deref(), Some("50.00"));
+    assert_eq!(rejections[1].reason.as_deref(), Some("a stake is missing"));
+
+    assert_eq!(reader.audit().unwrap(), []);
+}
+
+#[test]
+fn filters_choose_run_strategy_market_and_the_latest_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    ledger_with_story(&path);
+    let (ledger, run) = begin(&path, Durability::Full);
+    drop(run);
+    let reader = ledger.reader().unwrap();
+    let of_first = Filter {
+        run: Some(1),
+        ..Filter::default()
+    };
+    assert_eq!(
+        reader.bets(&Filter::default()).unwrap(),
+        [],
+        "the latest run has no bets"
+    );
+    assert_eq!(reader.bets(&of_first).unwrap().len(), 3);
+    let latest = Filter {
+        limit: 1,
+        ..of_first.clone()
+    };
+    assert_eq!(reader.bets(&latest).unwrap()[0].bet, id(7).to_string());
+    for (strategy, market, expected) in [
+        (Some("value_back"), None, 3),
+        (Some("other"), None, 0),
+        (None, Some("1.181223995"), 3),
+        (None, Some("1.1"), 0),
+    ] {
+        let filter = Filter {
+            strategy: strategy.map(str::to_owned),
+            market: market.map(str::to_owned),
+            ..of_first.clone()
+        };
+        assert_eq!(reader.bets(&filter).unwrap().len(), expected);
+        let bets: u64 = reader
+            .pnl(&filter)
+            .unwrap()
+            .iter()
+            .map(|row| row.bets)
+            .sum();
+        assert_eq!(bets, expected as u64);
+    }
+    let missing = Filter {
+        run: Some(77),
+        ..Filter::default()
+    };
+    assert!(matches!(
+        reader.pnl(&missing),
+        Err(LedgerError::NoRun { run: 77, .. })
+    ));
+    assert_eq!(
+        reader.runs(10).unwrap()[1].outcome,
+        None,
+        "a run that did not finish says so"
+    );
+}
+
+#[test]
+fn a_fill_or_kill_and_a_replacing_order_keep_their_terms() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let (ledger, mut run) = begin(&path, Durability::Full);
+    let kind = OrderKind::Limit {
+        price: odds(2.0),
+        size: pounds(5.0),
+        persistence: Persistence::MarketOnClose,
+        fill_or_kill: Some(FillOrKill {
+            min_fill: Some(pounds(2.0)),
+        }),
+    };
+    let Action::Place { place, .. } = place(Side::Back, kind) else {
+        unreachable!()
+    };
+    let replacing = Action::Place {
+        place,
+        replaces: Some(id(1)),
+    };
+    commit(&mut run, &[intent(2, replacing, Verdict::Approved)]).unwrap();
+    let row: (String, bool, i64, String) = Connection::open(ledger.path())
+        .unwrap()
+        .query_row(
+            "SELECT persistence, fill_or_kill, min_fill_minor, target FROM intents",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+        )
+        .unwrap();
+    assert_eq!(
+        row,
+        ("MARKET_ON_CLOSE".to_owned(), true, 200, id(1).to_string())
+    );
+}
+
+#[test]
+fn the_queries_in_the_manual_answer_on_a_real_ledger() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    ledger_with_story(&path);
+    let connection = Connection::open(&path).unwrap();
+    let manual = include_str!("../../docs/ledger.md");
+    let queries: Vec<&str> = manual
+        .split("```sql\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap())
+        .collect();
+    assert!(queries.len() >= 10, "the manual shows how to follow a bet");
+    for query in queries {
+        let mut statement = connection
+            .prepare(query)
+            .unwrap_or_else(|error| panic!("{error}\n{query}"));
+        if let Some(parameter) = statement.parameter_index(":bet").unwrap() {
+            statement
+                .raw_bind_parameter(parameter, id(1).to_string())
+                .unwrap();
+        }
+        let mut rows = statement.raw_query();
+        assert!(rows.next().unwrap().is_some(), "no answer to\n{query}");
+    }
+}
+
+#[test]
+fn the_views_show_decimals_and_leave_unknown_amounts_empty() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let (ledger, mut run) = begin(&path, Durability::Full);
+    let approved = intent(1, place(Side::Back, limit(2.02, 5.0)), Verdict::Approved);
+    commit(&mut run, &[approved]).unwrap();
+    let shown: (String, String, String, Option<String>, String) = Connection::open(ledger.path())
+        .unwrap()
+        .query_row(
+            "SELECT asked_at, runner, size, profit, seen_back FROM v_bets",
+            [],
+            |row| {
+                Ok((
+                    row.get(0)?,
+                    row.get(1)?,
+                    row.get(2)?,
+                    row.get(3)?,
+                    row.get(4)?,
+                ))
+            },
+        )
+        .unwrap();
+    let expected = (
+        "2021-03-30T16:20:00.123Z",
+        "7424945@-0.25",
+        "5.00",
+        None,
+        "2.02 x 15.00",
+    );
+    assert_eq!(
+        (
+            shown.0.as_str(),
+            shown.1.as_str(),
+            shown.2.as_str(),
+            shown.3.as_deref(),
+            shown.4.as_str()
+        ),
+        expected
+    );
+}
