@@ -506,8 +506,8 @@ fn a_specification_out_of_range_is_refused() {
 /// The recordings that come with the program.
 fn bundled() -> Vec<Spec> {
     let race = |seed, kind| Spec {
-        updates: 260,
-        in_play_updates: 80,
+        updates: 160,
+        in_play_updates: 30,
         minutes_before: 20,
         ..Spec::new(kind, seed)
     };
@@ -531,8 +531,8 @@ fn bundled() -> Vec<Spec> {
             ..race(3, Kind::Win)
         },
         Spec {
-            updates: 300,
-            in_play_updates: 400,
+            updates: 160,
+            in_play_updates: 100,
             ..Spec::new(Kind::MatchOdds, 1)
         },
     ]

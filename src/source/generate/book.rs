@@ -28,9 +28,12 @@ fn number(place: usize) -> Number {
     Number(PRICES[place].to_f64())
 }
 
-/// Levels offered next to the best price on each side, and how far off one is given up.
+/// Levels offered next to the best price on each side, at most, and how far off one is given up.
 const DEPTH: usize = 11;
 const FORGOTTEN: usize = 26;
+/// The same for outsiders and for everybody in play; and for those without hope.
+const SHALLOW: usize = 5;
+const SHALLOWEST: usize = 2;
 
 /// Sizes in pence by place in the list of prices, and what the other end has been told.
 #[derive(Debug, Default)]
@@ -138,7 +141,12 @@ impl Book {
         self.to_lay
             .now
             .retain(|&place, _| place == top() || place < lays + FORGOTTEN);
-        for away in 0..DEPTH {
+        let depth = match chance {
+            chance if chance < 0.01 => SHALLOWEST,
+            chance if chance < 0.03 || weather.in_play => SHALLOW,
+            _ => DEPTH,
+        };
+        for away in 0..depth {
             if away < 3 || random.chance(0.8) {
                 if let Some(place) = backs.checked_sub(away + 1) {
                     let size = self.size_at(away, weather, random);

@@ -59,20 +59,29 @@ impl Finish {
             .collect()
     }
 
-    /// Lets a piece of news of every runner arrive, given the true order, and learns from it.
-    pub(super) fn hear_news(&mut self, truth: &[usize], strength: f64, random: &mut Random) {
+    /// Lets news of some runners arrive, given the true order, and learns from it. Every runner is in the
+    /// news this often (`share`).
+    pub(super) fn hear_news(
+        &mut self,
+        truth: &[usize],
+        strength: f64,
+        share: f64,
+        random: &mut Random,
+    ) {
         let odds_of_good = |place: Option<usize>| {
             1.0 + strength * place.map_or(NEWS_UNPLACED, |place| NEWS_BY_PLACE[place])
         };
-        let good: Vec<bool> = (0..self.runners)
+        let good: Vec<Option<bool>> = (0..self.runners)
             .map(|runner| {
                 let place = truth.iter().position(|&finisher| finisher == runner);
-                random.chance(odds_of_good(place) / 2.0)
+                let good = random.chance(odds_of_good(place) / 2.0);
+                random.chance(share).then_some(good)
             })
             .collect();
-        let likelihood = |runner: usize, place: Option<usize>| {
-            let odds = odds_of_good(place);
-            if good[runner] { odds } else { 2.0 - odds }
+        let likelihood = |runner: usize, place: Option<usize>| match good[runner] {
+            Some(true) => odds_of_good(place),
+            Some(false) => 2.0 - odds_of_good(place),
+            None => 1.0,
         };
         // Relative to being unplaced, so that only the placed need be looked at.
         let mut total = 0.0;
@@ -190,11 +199,11 @@ mod tests {
             let truth = prior.draw(&mut random);
             let mut belief = prior.clone();
             for _ in 0..10 {
-                belief.hear_news(&truth, 0.3, &mut random);
+                belief.hear_news(&truth, 0.4, 0.5, &mut random);
             }
             after_ten += belief.chances().win[0];
             for _ in 0..200 {
-                belief.hear_news(&truth, 0.5, &mut random);
+                belief.hear_news(&truth, 0.5, 1.0, &mut random);
             }
             sure += belief.chances().win[truth[0]];
         }

@@ -21,7 +21,7 @@ use crate::market::{MarketId, TimeMs};
 pub enum Kind {
     /// The winner of a horse race.
     Win,
-    /// The placed of a horse race: with the same seed, the companion of its WIN market.
+    /// The placed of a horse race. A specification that is otherwise the same gives the companion of its WIN market.
     Place,
     /// The result of a football match.
     MatchOdds,

@@ -47,11 +47,14 @@ pub(super) struct Story {
 /// Purpose of the stream of numbers that stories are drawn from.
 const STORY: u64 = 1;
 /// How much is learnt before the off, and in running: the sum of squared strengths of the news.
-const NEWS_BEFORE: f64 = 0.15;
+const NEWS_BEFORE: f64 = 0.05;
 const NEWS_RUNNING: f64 = 14.0;
+/// How often a runner is in the news, and so how few prices move at once.
+const SHARE_BEFORE: f64 = 0.25;
+const SHARE_RUNNING: f64 = 0.4;
 /// Strength of the passing moods that move prices without meaning anything.
 const MOOD: f64 = 0.006;
-const MOOD_KEPT: f64 = 0.95;
+const MOOD_KEPT: f64 = 0.9;
 
 /// Tells the story that a specification asks for.
 pub(super) fn tell(spec: &Spec) -> Story {
@@ -87,7 +90,10 @@ struct Moods(Vec<f64>);
 impl Moods {
     fn shift(&mut self, random: &mut Random) {
         for mood in &mut self.0 {
-            *mood = *mood * MOOD_KEPT + MOOD * random.normal();
+            let change = MOOD * random.normal();
+            if random.chance(SHARE_BEFORE) {
+                *mood = *mood * MOOD_KEPT + change;
+            }
         }
     }
 
@@ -99,8 +105,8 @@ impl Moods {
             .map(|(p, mood)| p * (1.0 + mood))
             .collect();
         let scale = chances.iter().sum::<f64>() / seen.iter().sum::<f64>();
-        // In a PLACE market a chance must not pass certainty.
-        seen.iter().map(|p| (p * scale).min(0.999)).collect()
+        // Before the off nobody is so sure to be placed that no price is left.
+        seen.iter().map(|p| (p * scale).min(0.985)).collect()
     }
 }
 
@@ -129,7 +135,9 @@ fn race(spec: &Spec, random: &mut Random) -> Story {
     let mut scenes = Vec::new();
     let mut add = |at: TimeMs, beat: Beat| scenes.push(Scene { at, beat });
 
-    let news = (NEWS_BEFORE / spec.updates.max(1) as f64).sqrt();
+    let news = (NEWS_BEFORE / (SHARE_BEFORE * spec.updates.max(1) as f64))
+        .sqrt()
+        .min(0.9);
     let mut leaving = withdrawn;
     for (at, done) in before_the_off(spec, random) {
         if let Some((runner, _)) = leaving.take_if(|(_, when)| done > *when) {
@@ -145,7 +153,7 @@ fn race(spec: &Spec, random: &mut Random) -> Story {
             );
             add(at + 4_000, Beat::Reopen { chances });
         }
-        belief.hear_news(&truth, news, random);
+        belief.hear_news(&truth, news, SHARE_BEFORE, random);
         moods.shift(random);
         add(
             at,
@@ -172,10 +180,11 @@ fn race(spec: &Spec, random: &mut Random) -> Story {
     let running = random.between(75_000.0, 240_000.0);
     let updates = spec.in_play_updates as f64;
     // The mean of (0.3 + done)² is 0.72: news comes faster toward the line.
-    let news = (NEWS_RUNNING / (0.72 * updates.max(1.0))).sqrt();
+    let news = (NEWS_RUNNING / (0.72 * SHARE_RUNNING * updates.max(1.0))).sqrt();
     for number in 0..spec.in_play_updates {
         let done = (number as f64 + random.unit()) / updates;
-        belief.hear_news(&truth, (news * (0.3 + done)).min(0.9), random);
+        let strength = (news * (0.3 + done)).min(0.9);
+        belief.hear_news(&truth, strength, SHARE_RUNNING, random);
         let chances = view(belief.chances());
         add(
             off + 1_500 + whole(running * done),
