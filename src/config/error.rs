@@ -1,0 +1,72 @@
+//! What can be wrong with settings, told so that it can be put right.
+
+use std::path::PathBuf;
+
+use super::Origin;
+
+/// What is wrong with the settings.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A file that was asked for cannot be read.
+    #[error("{}: cannot be read: {source}", path.display())]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file is not TOML.
+    #[error("{}: not valid TOML: {message}", path.display())]
+    Syntax {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong, with line and column.
+        message: String,
+    },
+    /// A key that does not exist.
+    #[error("{origin}: there is no setting `{key}`{}", did_you_mean(nearest.as_deref()))]
+    UnknownKey {
+        /// Where it was set.
+        origin: Origin,
+        /// The whole key, such as `risk.max_stak`.
+        key: String,
+        /// The nearest key that exists, if one is near.
+        nearest: Option<String>,
+    },
+    /// A value that is no value for its key.
+    #[error("{origin}: `{key}` cannot be {value}: {problem}")]
+    Value {
+        /// Where it was set.
+        origin: Origin,
+        /// The whole key.
+        key: String,
+        /// The value, as it was written.
+        value: String,
+        /// What is wrong and what is permitted.
+        problem: String,
+    },
+    /// `mode = "LIVE"`: this program must not quietly do less than it was told, so it does not start (exit code 8).
+    #[error("{origin}: mode = \"LIVE\" is not available; missing: {}", missing.join("; "))]
+    LiveNotAvailable {
+        /// Where it was set.
+        origin: Origin,
+        /// What it would need.
+        missing: Vec<String>,
+    },
+}
+
+fn did_you_mean(nearest: Option<&str>) -> String {
+    nearest.map_or_else(
+        || "; `bea config show` lists all settings".to_owned(),
+        |nearest| format!("; did you mean `{nearest}`?"),
+    )
+}
+
+/// The one of some known names that was probably meant.
+pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
+    known
+        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate.to_owned())
+}

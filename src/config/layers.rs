@@ -1,0 +1,235 @@
+//! Puts the layers over each other and turns figment's findings into ours.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use figment::error::Kind;
+use figment::providers::{Format, Serialized, Toml};
+use figment::value::{Dict, Map, Value};
+use figment::{Figment, Metadata, Profile, Provider, Source};
+
+use super::error::nearest;
+use super::origin::line_of;
+use super::{Config, ConfigError, ENV_PREFIX, Loaded, Mode, Origin};
+
+/// What LIVE needs and this version does not have, or cannot be given yet.
+const LIVE_NEEDS: [&str; 5] = [
+    "a client for a real venue (this version has none)",
+    "an arming token with an end",
+    "credentials for the venue",
+    "a green preflight",
+    "an approved script hash for every strategy",
+];
+
+/// The layers so far, and the texts of the files among them.
+pub(super) struct Layers {
+    figment: Figment,
+    known: BTreeSet<String>,
+    texts: BTreeMap<PathBuf, String>,
+}
+
+impl Default for Layers {
+    fn default() -> Self {
+        let defaults = Config::default();
+        let known = defaults.values().into_keys().collect();
+        let figment = Figment::from(Serialized::defaults(defaults));
+        Self {
+            figment,
+            known,
+            texts: BTreeMap::new(),
+        }
+    }
+}
+
+/// Names of figment's sources, by which an [`Origin`] is found again.
+const FILE: &str = "file";
+const ENVIRONMENT: &str = "environment";
+const COMMAND_LINE: &str = "command line";
+
+/// One source of values.
+struct Layer {
+    metadata: Metadata,
+    values: Dict,
+}
+
+impl Provider for Layer {
+    fn metadata(&self) -> Metadata {
+        self.metadata.clone()
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        Ok(Profile::Default.collect(self.values.clone()))
+    }
+}
+
+impl Layers {
+    /// Reads a file; one that is not required may be absent.
+    pub(super) fn add_file(&mut self, path: &Path, required: bool) -> Result<(), ConfigError> {
+        let text = match fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound && !required => return Ok(()),
+            Err(source) => {
+                return Err(ConfigError::Unreadable {
+                    path: path.to_owned(),
+                    source,
+                });
+            }
+        };
+        let values = Toml::from_str::<Dict>(&text).map_err(|error| ConfigError::Syntax {
+            path: path.to_owned(),
+            message: error.to_string().trim_end().to_owned(),
+        })?;
+        self.texts.insert(path.to_owned(), text);
+        self.add(Metadata::from(FILE, Source::File(path.to_owned())), values)
+    }
+
+    /// Takes the variables whose names begin with the prefix, in the order of their names.
+    pub(super) fn add_environment(
+        &mut self,
+        env: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<(), ConfigError> {
+        let variables: BTreeMap<String, String> = env
+            .into_iter()
+            .filter(|(name, _)| name.starts_with(ENV_PREFIX))
+            .collect();
+        for (name, text) in variables {
+            let key = name[ENV_PREFIX.len()..].to_lowercase().replace("__", ".");
+            self.add_text(
+                Metadata::from(ENVIRONMENT, Source::Custom(name)),
+                &key,
+                &text,
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Takes (key, value) pairs in their order.
+    pub(super) fn add_overrides(&mut self, pairs: &[(String, String)]) -> Result<(), ConfigError> {
+        pairs
+            .iter()
+            .try_for_each(|(key, text)| self.add_text(Metadata::named(COMMAND_LINE), key, text))
+    }
+
+    /// Takes one value written as text: a number, `true`, a `[list]`, or else a word.
+    fn add_text(&mut self, metadata: Metadata, key: &str, text: &str) -> Result<(), ConfigError> {
+        let value = text.parse().unwrap_or_else(|never| match never {});
+        let nested = figment::util::nest(key, value)
+            .into_dict()
+            .unwrap_or_default();
+        self.add(metadata, nested)
+    }
+
+    fn add(&mut self, metadata: Metadata, values: Dict) -> Result<(), ConfigError> {
+        for key in leaves(&values) {
+            let sections = || self.known.iter().filter_map(|known| known.split_once('.'));
+            let is_parameter = key.starts_with("params.") && key.matches('.').count() >= 2;
+            let is_empty_section = sections().any(|(section, _)| section == key) || key == "params";
+            if !(self.known.contains(&key) || is_parameter || is_empty_section) {
+                return Err(ConfigError::UnknownKey {
+                    origin: self.origin(&metadata, &key),
+                    nearest: self.meant_by(&key),
+                    key,
+                });
+            }
+        }
+        let figment = std::mem::take(&mut self.figment);
+        self.figment = figment.merge(Layer { metadata, values });
+        Ok(())
+    }
+
+    /// The known key that was probably meant: by its own name first, for a section is seldom mistyped.
+    fn meant_by(&self, key: &str) -> Option<String> {
+        let known = || self.known.iter().map(String::as_str);
+        let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
+        let same_name = known()
+            .find(|known| last(known) == last(key))
+            .map(str::to_owned);
+        same_name.or_else(|| nearest(key, known()))
+    }
+
+    /// Settles what holds.
+    pub(super) fn finish(self) -> Result<Loaded, ConfigError> {
+        let config: Config = self
+            .figment
+            .extract()
+            .map_err(|error| self.explain(&error))?;
+        if config.mode == Mode::Live {
+            return Err(ConfigError::LiveNotAvailable {
+                origin: self.origin_of("mode"),
+                missing: LIVE_NEEDS.map(str::to_owned).to_vec(),
+            });
+        }
+        if let Some((key, value, problem)) = config.problem() {
+            return Err(ConfigError::Value {
+                origin: self.origin_of(&key),
+                key,
+                value,
+                problem,
+            });
+        }
+        let keys = config.values().into_keys();
+        let origins = keys
+            .map(|key| (key.clone(), self.origin_of(&key)))
+            .collect();
+        Ok(Loaded { config, origins })
+    }
+
+    fn explain(&self, error: &figment::Error) -> ConfigError {
+        let key = error.path.join(".");
+        let value = self.figment.find_value(&key).ok();
+        let problem = match &error.kind {
+            Kind::Message(message) => message.clone(),
+            Kind::InvalidType(_, wanted) | Kind::InvalidValue(_, wanted) => format!("use {wanted}"),
+            Kind::UnknownVariant(_, permitted) => format!("use {}", one_of(permitted)),
+            other => other.to_string(),
+        };
+        ConfigError::Value {
+            origin: self.origin_of(&key),
+            value: value.map_or_else(|| "this".to_owned(), |value| written(&value)),
+            key,
+            problem,
+        }
+    }
+
+    fn origin_of(&self, key: &str) -> Origin {
+        let metadata = self.figment.find_metadata(key);
+        metadata.map_or(Origin::Default, |metadata| self.origin(metadata, key))
+    }
+
+    fn origin(&self, metadata: &Metadata, key: &str) -> Origin {
+        match (metadata.name.as_ref(), &metadata.source) {
+            (FILE, Some(Source::File(path))) => {
+                let line = self.texts.get(path).and_then(|text| line_of(text, key));
+                Origin::File(path.clone(), line)
+            }
+            (ENVIRONMENT, Some(Source::Custom(name))) => Origin::Environment(name.clone()),
+            (COMMAND_LINE, _) => Origin::CommandLine,
+            _ => Origin::Default,
+        }
+    }
+}
+
+/// Whole keys of all values in a table; an empty table counts as one.
+fn leaves(table: &Dict) -> Vec<String> {
+    let mut keys = Vec::new();
+    for (name, value) in table {
+        match value {
+            Value::Dict(_, inner) if !inner.is_empty() => {
+                keys.extend(leaves(inner).into_iter().map(|key| format!("{name}.{key}")));
+            }
+            _ => keys.push(name.clone()),
+        }
+    }
+    keys
+}
+
+fn written(value: &Value) -> String {
+    serde_json::to_string(value).unwrap_or_else(|_| format!("{value:?}"))
+}
+
+fn one_of(permitted: &[&str]) -> String {
+    let quoted: Vec<String> = permitted.iter().map(|name| format!("\"{name}\"")).collect();
+    quoted.join(" or ")
+}

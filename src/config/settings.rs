@@ -1,0 +1,347 @@
+//! The settings themselves: plain structs with their defaults and ranges. Paths are relative to the working
+//! directory.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::exchange::ExchangeSettings;
+use crate::market::{Bound, Currency, Money, setting};
+use crate::risk::RiskLimits;
+
+/// All settings.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Whether real money may move.
+    pub mode: Mode,
+    /// What is run, and how.
+    pub run: Run,
+    /// The money.
+    pub account: Account,
+    /// What may be bet.
+    pub risk: RiskLimits,
+    /// How the simulated exchange behaves.
+    pub exchange: ExchangeSettings,
+    /// Where records are kept.
+    pub ledger: Ledger,
+    /// The health server.
+    pub http: Http,
+    /// The kill switch.
+    pub kill: Kill,
+    /// What is logged.
+    pub log: Log,
+    /// Parameters of strategies by strategy, over the defaults that the scripts themselves state.
+    pub params: BTreeMap<String, Params>,
+}
+
+/// Parameters of one strategy.
+pub type Params = serde_json::Map<String, serde_json::Value>;
+
+/// Whether real money may move.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Mode {
+    /// Orders go to the simulated exchange.
+    #[default]
+    DryRun,
+    /// Orders go to a venue. Loading settings refuses it as long as that is not available.
+    Live,
+}
+
+/// What is run, and how.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Run {
+    /// Recordings: files, or folders of them.
+    pub data: Vec<PathBuf>,
+    /// How fast recordings are played.
+    pub speed: Speed,
+    /// Folder of the strategies.
+    pub strategies: PathBuf,
+}
+
+impl Default for Run {
+    fn default() -> Self {
+        Self {
+            data: vec![PathBuf::from("examples/recordings")],
+            speed: Speed::Max,
+            strategies: PathBuf::from("strategies"),
+        }
+    }
+}
+
+/// How fast a recording is played.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Speed {
+    /// As fast as it can be handled.
+    #[default]
+    Max,
+    /// So many times as fast as it happened.
+    Times(f64),
+}
+
+impl Speed {
+    /// The fastest pace by number; beyond it, `max` is meant.
+    pub const FASTEST: f64 = 100_000.0;
+    const HELP: &str =
+        "use \"max\" or a number over 0 and up to 100000, as in 60 for a minute a second";
+}
+
+impl fmt::Display for Speed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Max => f.pad("max"),
+            Self::Times(times) => times.fmt(f),
+        }
+    }
+}
+
+impl Serialize for Speed {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Max => serializer.serialize_str("max"),
+            Self::Times(times) => serializer.serialize_f64(*times),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Speed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            Number(f64),
+            Word(String),
+        }
+        match Written::deserialize(deserializer) {
+            Ok(Written::Word(word)) if word == "max" => Ok(Self::Max),
+            Ok(Written::Number(times)) if times > 0.0 && times <= Self::FASTEST => {
+                Ok(Self::Times(times))
+            }
+            _ => Err(serde::de::Error::custom(Self::HELP)),
+        }
+    }
+}
+
+/// The money.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Account {
+    /// Currency of all amounts.
+    pub currency: Currency,
+    /// What each strategy starts with.
+    #[serde(with = "setting::money")]
+    pub bankroll: Money,
+}
+
+impl Default for Account {
+    fn default() -> Self {
+        Self {
+            currency: Currency::GBP,
+            bankroll: Money::from_major(10_000),
+        }
+    }
+}
+
+/// Where records are kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Ledger {
+    /// The database file.
+    pub path: PathBuf,
+    /// How often a write is tried before the session stops.
+    pub retry_attempts: u32,
+    /// How long a write waits for another program that holds the database.
+    pub busy_timeout_seconds: u32,
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Self {
+            path: "data/ledger.sqlite".into(),
+            retry_attempts: 3,
+            busy_timeout_seconds: 30,
+        }
+    }
+}
+
+/// The health server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Http {
+    /// Whether it runs.
+    pub enabled: bool,
+    /// Where it listens; only this machine itself.
+    pub bind: SocketAddr,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 8_080)),
+        }
+    }
+}
+
+/// The kill switch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Kill {
+    /// While this file exists, or cannot be looked for, nothing is bet.
+    pub file: PathBuf,
+}
+
+impl Default for Kill {
+    fn default() -> Self {
+        Self {
+            file: "data/KILL".into(),
+        }
+    }
+}
+
+/// What is logged.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// The least important level shown.
+    pub level: Level,
+    /// In which form.
+    pub format: LogFormat,
+}
+
+/// How important a log line is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Something failed.
+    Error,
+    /// Something needs a look.
+    Warn,
+    /// What happens.
+    #[default]
+    Info,
+    /// How it happens.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+impl Level {
+    /// The name as it is written in settings.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+/// The form of log lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people on a terminal, else JSON.
+    #[default]
+    Auto,
+    /// For people.
+    Human,
+    /// One JSON document a line.
+    Json,
+}
+
+impl Config {
+    /// Every setting with a range, by its whole key.
+    #[must_use]
+    pub fn bounds(&self) -> Vec<(String, Bound)> {
+        let bankroll = Money::from_major(1)..=Money::from_major(10_000_000);
+        let account = vec![Bound::new("bankroll", &self.account.bankroll, &bankroll)];
+        let ledger = vec![
+            Bound::new("retry_attempts", &self.ledger.retry_attempts, &(1..=10)),
+            Bound::new(
+                "busy_timeout_seconds",
+                &self.ledger.busy_timeout_seconds,
+                &(1..=120),
+            ),
+        ];
+        let sections = [
+            ("account", account),
+            ("risk", self.risk.bounds()),
+            ("exchange", self.exchange.bounds()),
+            ("ledger", ledger),
+        ];
+        let whole =
+            |section: &'static str| move |bound: Bound| (format!("{section}.{}", bound.key), bound);
+        sections
+            .into_iter()
+            .flat_map(|(section, list)| list.into_iter().map(whole(section)))
+            .collect()
+    }
+
+    /// What is wrong with the values taken together: the whole key, the value, and what is permitted.
+    pub(super) fn problem(&self) -> Option<(String, String, String)> {
+        if let Some((key, bound)) = self.bounds().into_iter().find(|(_, bound)| !bound.holds) {
+            let problem = format!("it must lie between {} and {}", bound.lowest, bound.highest);
+            return Some((key, bound.value, problem));
+        }
+        let risk = &self.risk;
+        let lowest_highest = risk.max_back_price.max(risk.max_lay_price);
+        let contradiction = if risk.min_stake > risk.max_stake {
+            Some((
+                "risk.min_stake",
+                risk.min_stake.to_string(),
+                "it is over risk.max_stake, so no bet could pass",
+            ))
+        } else if risk.min_price > lowest_highest {
+            Some((
+                "risk.min_price",
+                risk.min_price.to_string(),
+                "it is over both highest prices, so no bet could pass",
+            ))
+        } else if !self.http.bind.ip().is_loopback() {
+            Some((
+                "http.bind",
+                self.http.bind.to_string(),
+                "the server has no access tokens, so it may listen only on this machine: use 127.0.0.1 or [::1]",
+            ))
+        } else {
+            None
+        };
+        contradiction.map(|(key, value, problem)| (key.to_owned(), value, problem.to_owned()))
+    }
+
+    /// Every value by its whole key, as `bea config show` prints it. Lists are one value; parameters are one each.
+    #[must_use]
+    pub fn values(&self) -> BTreeMap<String, serde_json::Value> {
+        let mut values = BTreeMap::new();
+        let whole = serde_json::to_value(self).unwrap_or_default();
+        flatten(&whole, "", &mut values);
+        values
+    }
+}
+
+fn flatten(value: &serde_json::Value, key: &str, into: &mut BTreeMap<String, serde_json::Value>) {
+    match value.as_object() {
+        Some(table) => {
+            for (name, inner) in table {
+                let key = if key.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{key}.{name}")
+                };
+                flatten(inner, &key, into);
+            }
+        }
+        None => {
+            into.insert(key.to_owned(), value.clone());
+        }
+    }
+}
