@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use bea::market::{Price, PriceLadder, TimeMs};
 use bea::source::generate::{Kind, Spec, Summary, generate};
+use proptest::prelude::*;
 use serde_json::Value;
 
 fn recording(spec: &Spec) -> (String, Summary) {
@@ -500,6 +501,30 @@ fn a_specification_out_of_range_is_refused() {
     ] {
         let error = generate(&spec, &mut Vec::new()).unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput, "{spec:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn every_specification_in_range_gives_a_whole_market(
+        seed: u64,
+        place: bool,
+        runners in 5_usize..=20,
+        minutes_before in 1_u32..=1_440,
+        updates in 0_usize..40,
+        in_play_updates in 0_usize..20,
+        withdrawal: Option<bool>,
+    ) {
+        let kind = if place { Kind::Place } else { Kind::Win };
+        let spec = Spec {
+            runners, minutes_before, updates, in_play_updates, withdrawal, ..Spec::new(kind, seed)
+        };
+        let mut reader = Reader::default();
+        recording(&spec).0.lines().for_each(|line| reader.read(line));
+        prop_assert_eq!(&reader.definition["status"], "CLOSED");
+        prop_assert_eq!(reader.definition["runners"].as_array().unwrap().len(), runners);
     }
 }
 

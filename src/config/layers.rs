@@ -181,7 +181,10 @@ impl Layers {
         let value = self.figment.find_value(&key).ok();
         let problem = match &error.kind {
             Kind::Message(message) => message.clone(),
-            Kind::InvalidType(_, wanted) | Kind::InvalidValue(_, wanted) => format!("use {wanted}"),
+            Kind::InvalidType(_, wanted) | Kind::InvalidValue(_, wanted) => {
+                format!("use {}", in_words(wanted))
+            }
+
             Kind::UnknownVariant(_, permitted) => format!("use {}", one_of(permitted)),
             other => other.to_string(),
         };
@@ -232,4 +235,20 @@ fn written(value: &Value) -> String {
 fn one_of(permitted: &[&str]) -> String {
     let quoted: Vec<String> = permitted.iter().map(|name| format!("\"{name}\"")).collect();
     quoted.join(" or ")
+}
+
+/// What serde wanted, in words for people.
+fn in_words(wanted: &str) -> &str {
+    match wanted {
+        "f32" | "f64" => "a number",
+        "u8" | "u16" | "u32" | "u64" => "a whole number, not below 0",
+        "a boolean" => "true or false",
+        "a sequence" => "a list, as in [\"one\", \"two\"]",
+        "a string" | "path string" => "a text in quotes",
+        "socket address" => "an address and port, as in 127.0.0.1:8080",
+        wanted if wanted.starts_with("struct") || wanted == "a map" => {
+            "a table with keys of its own"
+        }
+        wanted => wanted,
+    }
 }

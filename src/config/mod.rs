@@ -10,6 +10,7 @@ mod origin;
 mod settings;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 pub use error::ConfigError;
@@ -44,8 +45,9 @@ impl Config {
         file: Option<&Path>,
         overrides: &[(String, String)],
     ) -> Result<Loaded, ConfigError> {
-        let text = |name: std::ffi::OsString| name.into_string().ok();
-        let env = std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?)));
+        // A value that is no Unicode is not passed over: made readable, it fails as what it is.
+        let text = |text: OsString| text.to_string_lossy().into_owned();
+        let env = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
         Self::load_with(file, env, overrides)
     }
 

@@ -1,0 +1,349 @@
+//! Settings: what wins over what, where each value came from, and what a wrong one is answered with.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use bea::config::{Config, ConfigError, Loaded, Mode, Origin, Speed};
+use bea::market::{Money, Price};
+
+/// A folder with a `bea.toml`, and what is read with it.
+struct Case {
+    folder: tempfile::TempDir,
+    env: Vec<(String, String)>,
+    overrides: Vec<(String, String)>,
+}
+
+impl Case {
+    fn new(toml: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("bea.toml"), toml).unwrap();
+        Self {
+            folder,
+            env: Vec::new(),
+            overrides: Vec::new(),
+        }
+    }
+
+    fn local(self, toml: &str) -> Self {
+        fs::write(self.folder.path().join("bea.local.toml"), toml).unwrap();
+        self
+    }
+
+    fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    fn with(mut self, key: &str, value: &str) -> Self {
+        self.overrides.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.path().join("bea.toml")
+    }
+
+    fn load(&self) -> Result<Loaded, ConfigError> {
+        Config::load_with(Some(&self.file()), self.env.clone(), &self.overrides)
+    }
+
+    fn config(&self) -> Config {
+        self.load().unwrap().config
+    }
+
+    /// The message of the error, with the folder left out.
+    fn complaint(&self) -> String {
+        let folder = format!("{}/", self.folder.path().display());
+        self.load().unwrap_err().to_string().replace(&folder, "")
+    }
+}
+
+fn in_project(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+#[test]
+fn the_commented_file_holds_every_key_at_its_default() {
+    let file = in_project("config/bea.toml");
+    let Loaded { config, origins } = Config::load_with(Some(&file), [], &[]).unwrap();
+    assert_eq!(config, Config::default());
+    for (key, origin) in origins {
+        assert!(
+            matches!(&origin, Origin::File(_, Some(_))),
+            "{key} is not in the file: {origin}"
+        );
+    }
+}
+
+#[test]
+fn the_guide_tells_of_every_key_with_its_default_and_range() {
+    let guide = fs::read_to_string(in_project("docs/configuration.md")).unwrap();
+    let config = Config::default();
+    let bounds = config.bounds();
+    let values = config.values();
+    for (key, value) in &values {
+        let row = match bounds.iter().find(|(bounded, _)| bounded == key) {
+            Some((_, bound)) => {
+                format!(
+                    "| `{key}` | {} | {} to {} | ",
+                    bound.value, bound.lowest, bound.highest
+                )
+            }
+            None => format!("| `{key}` | `{value}` | "),
+        };
+        let lines = || guide.lines().filter(|line| line.starts_with(&row));
+        assert_eq!(
+            lines().count(),
+            1,
+            "docs/configuration.md should have one row: {row}"
+        );
+        assert!(lines().all(|line| line.ends_with("| restart |") || line.ends_with("| live |")));
+    }
+    let rows = guide.lines().filter(|line| line.starts_with("| `")).count();
+    assert_eq!(
+        rows,
+        values.len() + 1,
+        "one row a key, and one for parameters"
+    );
+}
+
+#[test]
+fn without_any_source_the_defaults_hold() {
+    let empty = Case::new("");
+    let Loaded { config, origins } = empty.load().unwrap();
+    assert_eq!(config, Config::default());
+    assert_eq!(config.mode, Mode::DryRun);
+    assert!(origins.len() > 30 && origins.values().all(|origin| *origin == Origin::Default));
+}
+
+#[test]
+fn later_layers_win_and_each_value_knows_its_origin() {
+    let case = Case::new("[risk]\nmax_stake = 10\nmax_liability = 20\ndaily_loss_limit = 30.5\n[log]\nlevel = \"warn\"\n")
+        .local("[risk]\nmax_liability = 21.25\ndaily_loss_limit = 31")
+        .env("BEA__RISK__DAILY_LOSS_LIMIT", "32.10")
+        .env("BEA__RUN__DATA", "[\"a\", \"b c\"]")
+        .env("HOME", "/nowhere")
+        .with("log.level", "debug")
+        .with("run.speed", "60");
+    let Loaded { config, origins } = case.load().unwrap();
+    assert_eq!(config.risk.max_stake, Money::from_major(10));
+    assert_eq!(config.risk.max_liability, Money::from_minor(2_125));
+    assert_eq!(config.risk.daily_loss_limit, Money::from_minor(3_210));
+    assert_eq!(config.run.data, [PathBuf::from("a"), PathBuf::from("b c")]);
+    assert_eq!(config.run.speed, Speed::Times(60.0));
+    assert_eq!(config.log.level.as_str(), "debug");
+    let local = case.file().with_file_name("bea.local.toml");
+    assert_eq!(
+        origins["risk.max_stake"],
+        Origin::File(case.file(), Some(2))
+    );
+    assert_eq!(origins["risk.max_liability"], Origin::File(local, Some(2)));
+    assert_eq!(
+        origins["risk.daily_loss_limit"].to_string(),
+        "environment BEA__RISK__DAILY_LOSS_LIMIT"
+    );
+    assert_eq!(origins["log.level"], Origin::CommandLine);
+    assert_eq!(origins["account.bankroll"], Origin::Default);
+}
+
+#[test]
+fn parameters_of_strategies_pass_as_they_are() {
+    let case = Case::new("[params.favourite]\nedge = 0.02\nnote = \"x\"\nlist = [1, 2]\n")
+        .with("params.favourite.edge", "0.03")
+        .env("BEA__PARAMS__DRIFT__ON", "true");
+    let Loaded { config, origins } = case.load().unwrap();
+    let expected = serde_json::json!({
+        "drift": {"on": true},
+        "favourite": {"edge": 0.03, "list": [1, 2], "note": "x"},
+    });
+    assert_eq!(serde_json::to_value(&config.params).unwrap(), expected);
+    assert_eq!(origins["params.favourite.edge"], Origin::CommandLine);
+    assert_eq!(
+        origins["params.favourite.note"],
+        Origin::File(case.file(), Some(3))
+    );
+}
+
+#[test]
+fn prices_and_money_are_read_exactly() {
+    let config = Case::new(
+        "[risk]\nmin_price = 1.5\nmax_back_price = 20\nmax_stake = 0.29\nmin_stake = 0.01",
+    )
+    .config();
+    assert_eq!(config.risk.min_price, Price::from_hundredths(150));
+    assert_eq!(config.risk.max_back_price, Price::from_hundredths(2_000));
+    assert_eq!(config.risk.max_stake, Money::from_minor(29));
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_the_nearest_one() {
+    let case = Case::new("mode = \"DRY_RUN\"\n\n[risk]\nmax_stak = 5\n");
+    assert_eq!(
+        case.complaint(),
+        "bea.toml:4: there is no setting `risk.max_stak`; did you mean `risk.max_stake`?"
+    );
+    assert_eq!(
+        Case::new("max_stake = 5").complaint(),
+        "bea.toml:1: there is no setting `max_stake`; did you mean `risk.max_stake`?"
+    );
+    assert_eq!(
+        Case::new("").env("BEA__LEGER__PATH", "x").complaint(),
+        "environment BEA__LEGER__PATH: there is no setting `leger.path`; did you mean `ledger.path`?"
+    );
+    assert_eq!(
+        Case::new("").with("xyzzy", "1").complaint(),
+        "command line: there is no setting `xyzzy`; `bea config show` lists all settings"
+    );
+    for unknown in [
+        "[stakes]\n",
+        "params = 3",
+        "[params]\nfavourite = 3",
+        "[risk.max_stake]\nx = 1",
+    ] {
+        assert!(Case::new(unknown).load().is_err(), "{unknown} was taken");
+    }
+}
+
+#[test]
+fn a_wrong_type_tells_what_is_wanted() {
+    for (toml, complaint) in [
+        (
+            "[risk]\nmax_stake = \"ten\"",
+            "bea.toml:2: `risk.max_stake` cannot be \"ten\": use a number",
+        ),
+        (
+            "[risk]\nmax_open_orders = -1",
+            "bea.toml:2: `risk.max_open_orders` cannot be -1: use a whole number, not below 0",
+        ),
+        (
+            "[http]\nenabled = 1",
+            "bea.toml:2: `http.enabled` cannot be 1: use true or false",
+        ),
+        (
+            "[run]\ndata = \"x\"",
+            "bea.toml:2: `run.data` cannot be \"x\": use a list, as in [\"one\", \"two\"]",
+        ),
+        (
+            "mode = \"PAPER\"",
+            "bea.toml:1: `mode` cannot be \"PAPER\": use \"DRY_RUN\" or \"LIVE\"",
+        ),
+        (
+            "[risk]\nmax_stake = 1.005",
+            "bea.toml:2: `risk.max_stake` cannot be 1.005: 1.005 is not an amount of money: it has at most two decimals",
+        ),
+    ] {
+        assert_eq!(Case::new(toml).complaint(), complaint);
+    }
+    let speeds = ["\"fast\"", "0", "-1", "1e9", "nan"];
+    for speed in speeds {
+        let complaint = Case::new(&format!("[run]\nspeed = {speed}")).complaint();
+        assert!(complaint.contains("use \"max\" or a number"), "{complaint}");
+    }
+    for (key, value) in [
+        ("account.currency", "pounds"),
+        ("http.bind", "here"),
+        ("log.level", "loud"),
+    ] {
+        let complaint = Case::new("").with(key, value).complaint();
+        let start = format!("command line: `{key}` cannot be \"{value}\": ");
+        assert!(complaint.starts_with(&start), "{complaint}");
+    }
+}
+
+#[test]
+fn every_bound_is_kept_on_both_sides() {
+    for (key, bound) in Config::default().bounds() {
+        for (end, step) in [(&bound.lowest, -1.0), (&bound.highest, 1.0)] {
+            let end: f64 = end.parse().unwrap();
+            let error = Case::new("")
+                .with(&key, &(end + step).to_string())
+                .load()
+                .unwrap_err();
+            let ConfigError::Value {
+                key: named, origin, ..
+            } = error
+            else {
+                panic!("{key} = {}: {error}", end + step);
+            };
+            assert_eq!((named, origin), (key.clone(), Origin::CommandLine));
+        }
+    }
+    assert_eq!(
+        Case::new("[ledger]\nretry_attempts = 11").complaint(),
+        "bea.toml:2: `ledger.retry_attempts` cannot be 11: it must lie between 1 and 10"
+    );
+}
+
+#[test]
+fn values_that_contradict_each_other_are_refused() {
+    let complaint = Case::new("[risk]\nmin_stake = 5\nmax_stake = 2").complaint();
+    assert!(
+        complaint
+            .starts_with("bea.toml:2: `risk.min_stake` cannot be 5.00: it is over risk.max_stake")
+    );
+    assert!(
+        Case::new("[risk]\nmin_price = 50\nmax_back_price = 20\nmax_lay_price = 20")
+            .load()
+            .is_err()
+    );
+    assert!(
+        Case::new("[risk]\nmin_price = 50\nmax_back_price = 60\nmax_lay_price = 20")
+            .load()
+            .is_ok()
+    );
+}
+
+#[test]
+fn the_health_server_listens_only_on_this_machine() {
+    let complaint = Case::new("[http]\nbind = \"0.0.0.0:8080\"").complaint();
+    assert!(
+        complaint.starts_with("bea.toml:2: `http.bind` cannot be 0.0.0.0:8080: "),
+        "{complaint}"
+    );
+    assert!(complaint.contains("no access tokens"));
+    let six = Case::new("").with("http.bind", "[::1]:9000").config();
+    assert_eq!(six.http.bind, "[::1]:9000".parse::<SocketAddr>().unwrap());
+}
+
+#[test]
+fn live_is_refused_wherever_it_is_asked_for_and_says_what_is_missing() {
+    for case in [
+        Case::new("mode = \"LIVE\""),
+        Case::new("").env("BEA__MODE", "LIVE"),
+        Case::new("").with("mode", "LIVE"),
+    ] {
+        let error = case.load().unwrap_err();
+        let ConfigError::LiveNotAvailable { missing, .. } = &error else {
+            panic!("{error}")
+        };
+        assert!(missing.len() >= 5);
+        assert!(error.to_string().contains("arming token"), "{error}");
+    }
+}
+
+#[test]
+fn a_named_file_must_exist_and_be_toml() {
+    let missing = Config::load_with(Some(Path::new("/nonexistent/bea.toml")), [], &[]).unwrap_err();
+    assert!(
+        matches!(&missing, ConfigError::Unreadable { .. }),
+        "{missing}"
+    );
+    let complaint = Case::new("[risk]\nmax_stake = = 5\n").complaint();
+    assert!(
+        complaint.starts_with("bea.toml: not valid TOML:") && complaint.contains("line 2"),
+        "{complaint}"
+    );
+    let broken_local = Case::new("").local("[risk");
+    assert!(
+        broken_local
+            .complaint()
+            .starts_with("bea.local.toml: not valid TOML")
+    );
+}
+
+#[test]
+fn the_default_file_may_be_absent() {
+    // The tests run in the project's folder, which has one: whatever it says, it loads.
+    assert!(Config::load_with(None, [], &[]).is_ok());
+}
