@@ -60,7 +60,7 @@ CREATE TABLE strategy_events (
     PRIMARY KEY (run_id, record),
     FOREIGN KEY (run_id, recording) REFERENCES recordings (run_id, ordinal),
     FOREIGN KEY (run_id, strategy, script_hash) REFERENCES run_scripts (run_id, strategy, script_hash)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 -- The closed set of reasons for a refusal; bea fills it.
 CREATE TABLE reason_codes (
@@ -113,7 +113,7 @@ CREATE TABLE intents (
     CHECK (action NOT IN ('CANCEL', 'REPLACE') OR target IS NOT NULL),
     CHECK (action <> 'MALFORMED' OR problem IS NOT NULL)
 ) STRICT;
-CREATE INDEX intents_by_strategy ON intents (run_id, strategy, verdict);
+CREATE INDEX intents_refused ON intents (run_id, strategy, record) WHERE verdict = 'REFUSED';
 
 -- One row for each approved placing. What was asked never changes; where it stands is kept up to date.
 CREATE TABLE orders (
@@ -169,7 +169,7 @@ CREATE TABLE order_events (
     matched_minor INTEGER NOT NULL,            -- in all, after it
     PRIMARY KEY (run_id, record),
     FOREIGN KEY (run_id, order_id) REFERENCES orders (run_id, id)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX order_events_by_order ON order_events (run_id, order_id, record);
 
 CREATE TABLE fills (
@@ -182,7 +182,7 @@ CREATE TABLE fills (
     PRIMARY KEY (run_id, record),
     FOREIGN KEY (run_id, record) REFERENCES order_events (run_id, record),
     FOREIGN KEY (run_id, order_id) REFERENCES orders (run_id, id)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX fills_by_order ON fills (run_id, order_id, record);
 
 -- The result of a market for one strategy.
@@ -199,7 +199,7 @@ CREATE TABLE settlements (
     PRIMARY KEY (run_id, record),
     FOREIGN KEY (run_id, recording) REFERENCES recordings (run_id, ordinal),
     CHECK (net_minor = gross_minor - commission_minor)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX settlements_by_strategy ON settlements (run_id, strategy, market);
 
 -- What each order brought. An order is settled once.
@@ -224,7 +224,7 @@ CREATE TABLE halts (
     reason    TEXT NOT NULL,
     PRIMARY KEY (run_id, record),
     FOREIGN KEY (run_id, recording) REFERENCES recordings (run_id, ordinal)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 -- Facts are added, never changed.
 CREATE TRIGGER strategy_events_keep BEFORE UPDATE ON strategy_events

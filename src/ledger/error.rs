@@ -129,12 +129,14 @@ pub enum LedgerError {
         cause: String,
     },
     /// No such run.
-    #[error("{}: there is no run {run}: `bea ledger runs` lists them", path.display())]
+    #[error("{}: there is no run {run}; {latest}", path.display())]
     NoRun {
         /// Which ledger.
         path: PathBuf,
         /// The run asked for.
         run: i64,
+        /// Which runs there are.
+        latest: String,
     },
 }
 

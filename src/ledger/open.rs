@@ -57,7 +57,7 @@ pub struct Ledger {
     queue: SyncSender<Job>,
     health: Arc<Health>,
     next_run: AtomicI64,
-    migrated_from: Option<PathBuf>,
+    backup: Option<PathBuf>,
     // The order matters: the writer ends, then the lock is freed.
     thread: Option<JoinHandle<()>>,
     _lock: Lock,
@@ -83,8 +83,8 @@ impl Ledger {
         schema::identify(&connection, &path)?;
         let lock = Lock::take(&path)?;
         schema::configure(&connection, &path, settings.busy_timeout)?;
-        let migrated_from = schema::migrate(&mut connection, &path, schema::MIGRATIONS)?;
-        Self::start(connection, path, lock, settings, migrated_from)
+        let backup = schema::migrate(&mut connection, &path, schema::MIGRATIONS)?;
+        Self::start(connection, path, lock, settings, backup)
     }
 
     fn start(
@@ -92,7 +92,7 @@ impl Ledger {
         path: PathBuf,
         lock: Lock,
         settings: LedgerSettings,
-        migrated_from: Option<PathBuf>,
+        backup: Option<PathBuf>,
     ) -> Result<Self, LedgerError> {
         let last_run: i64 = connection
             .query_row("SELECT coalesce(max(id), 0) FROM runs", [], |row| {
@@ -122,7 +122,7 @@ impl Ledger {
             queue,
             health,
             next_run: AtomicI64::new(last_run + 1),
-            migrated_from,
+            backup,
             thread: Some(thread),
             _lock: lock,
         })
@@ -137,7 +137,7 @@ impl Ledger {
     /// Where the copy is that was made before this ledger was migrated, if it was.
     #[must_use]
     pub fn backup(&self) -> Option<&Path> {
-        self.migrated_from.as_deref()
+        self.backup.as_deref()
     }
 
     /// How the writer is doing; may be kept and read from any thread.

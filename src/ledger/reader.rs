@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OptionalExtension, Row, ToSql, named_params};
+use rusqlite::{Connection, Row, ToSql, named_params};
 use serde::Serialize;
 
 use super::columns::{parsed, price_from};
@@ -389,20 +389,24 @@ impl Reader {
     }
 
     /// The run asked for, or the latest; `None` if the ledger has no run yet.
-    pub(super) fn run_of(&self, asked: Option<i64>) -> Result<Option<i64>, LedgerError> {
-        let found: Option<i64> = self
-            .connection
-            .query_row(
-                "SELECT id FROM runs WHERE ?1 IS NULL OR id = ?1 ORDER BY id DESC LIMIT 1",
-                [asked],
-                |row| row.get(0),
-            )
-            .optional()
-            .map_err(LedgerError::database(&self.path, "read its runs"))?;
-        match (found, asked) {
+    fn run_of(&self, asked: Option<i64>) -> Result<Option<i64>, LedgerError> {
+        let newest = |asked: Option<i64>| {
+            self.connection
+                .query_row(
+                    "SELECT max(id) FROM runs WHERE ?1 IS NULL OR id = ?1",
+                    [asked],
+                    |row| row.get::<_, Option<i64>>(0),
+                )
+                .map_err(LedgerError::database(&self.path, "read its runs"))
+        };
+        match (newest(asked)?, asked) {
             (None, Some(run)) => Err(LedgerError::NoRun {
                 path: self.path.clone(),
                 run,
+                latest: match newest(None)? {
+                    Some(latest) => format!("the latest is {latest}"),
+                    None => "it has none yet".to_owned(),
+                },
             }),
             (found, _) => Ok(found),
         }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use bea::engine::Verdict;
-use bea::ledger::{Durability, Ledger};
+use bea::ledger::{Durability, Ledger, Reader};
 use bea::market::{OrderChange, OrderState, Side};
 
 use crate::story::*;
@@ -75,8 +75,8 @@ fn nothing_acknowledged_is_lost_to_a_kill() {
         );
         child.wait().unwrap();
     }
-    let ledger = Ledger::open(&path, settings(Durability::Full)).unwrap();
-    let reader = ledger.reader().unwrap();
+    // What a person looks at after a crash, before anything is started again.
+    let reader = Reader::open(&path).unwrap();
     assert_eq!(reader.audit().unwrap(), []);
     let runs = reader.runs(100).unwrap();
     assert_eq!((runs.len(), acknowledged.len()), (10, 10));
@@ -93,4 +93,6 @@ fn nothing_acknowledged_is_lost_to_a_kill() {
             "more was kept than was ever asked for"
         );
     }
+    let again = Ledger::open(&path, settings(Durability::Full)).unwrap();
+    assert_eq!(again.begin_run(info()).unwrap().run(), 11);
 }

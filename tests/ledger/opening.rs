@@ -19,6 +19,7 @@ fn a_second_writer_is_refused_with_the_number_of_the_first() {
 }
 
 #[test]
+#[cfg(unix)]
 fn another_name_of_the_same_ledger_meets_the_same_lock() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");

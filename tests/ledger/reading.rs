@@ -1,7 +1,7 @@
 //! What was written is read back, by the program and by hand.
 
 use bea::engine::{Action, Verdict};
-use bea::ledger::{Durability, Filter, LedgerError, Reader};
+use bea::ledger::{Durability, Filter, Reader};
 use bea::market::{FillOrKill, Money, OrderKind, Persistence, Side};
 use rusqlite::Connection;
 
@@ -124,10 +124,11 @@ fn filters_choose_run_strategy_market_and_the_latest_rows() {
         run: Some(77),
         ..Filter::default()
     };
-    assert!(matches!(
-        reader.pnl(&missing),
-        Err(LedgerError::NoRun { run: 77, .. })
-    ));
+    let error = reader.pnl(&missing).unwrap_err().to_string();
+    assert!(
+        error.ends_with("there is no run 77; the latest is 2"),
+        "{error}"
+    );
     assert_eq!(
         reader.runs(10).unwrap()[1].outcome,
         None,
