@@ -72,9 +72,22 @@ const UPDATES_BETWEEN_PROGRESS: u64 = 4_096;
 ///
 /// # Errors
 /// If a strategy does not compile, or the ledger or the orders cannot be written.
-pub fn run(setup: &Setup, makers: Makers<'_>, files: &[PathBuf], sinks: &mut Sinks<'_>) -> Result<Report, RunError> {
+pub fn run(
+    setup: &Setup,
+    makers: Makers<'_>,
+    files: &[PathBuf],
+    sinks: &mut Sinks<'_>,
+) -> Result<Report, RunError> {
     let started = Instant::now();
-    let mut run = Run { setup, makers, sinks, report: Report::new(setup), trace: Trace::default(), ordinal: 0, bytes: 0 };
+    let mut run = Run {
+        setup,
+        makers,
+        sinks,
+        report: Report::new(setup),
+        trace: Trace::default(),
+        ordinal: 0,
+        bytes: 0,
+    };
     for strategy in makers()? {
         run.report.add_strategy(strategy.name(), strategy.hash());
     }
@@ -104,7 +117,9 @@ pub fn run(setup: &Setup, makers: Makers<'_>, files: &[PathBuf], sinks: &mut Sin
             break;
         }
     }
-    let Run { mut report, trace, .. } = run;
+    let Run {
+        mut report, trace, ..
+    } = run;
     report.finish(trace.hash(), stopped, started.elapsed());
     Ok(report)
 }
@@ -130,22 +145,42 @@ impl Run<'_, '_> {
             ledger.begin_recording(self.ordinal, &name, recording.path())?;
             let (flow, updates, hash) = {
                 let session = Session::new(self.setup, self.ordinal, strategies, &mut *ledger);
-                play_session(session, recording, &mut self.report, self.bytes, &mut Outputs {
-                    orders: self.sinks.orders.as_mut().map(|out| &mut **out as &mut dyn Write),
-                    progress: self.sinks.progress,
-                    notice: self.sinks.notice,
-                })?
+                play_session(
+                    session,
+                    recording,
+                    &mut self.report,
+                    self.bytes,
+                    &mut Outputs {
+                        orders: self
+                            .sinks
+                            .orders
+                            .as_mut()
+                            .map(|out| &mut **out as &mut dyn Write),
+                        progress: self.sinks.progress,
+                        notice: self.sinks.notice,
+                    },
+                )?
             };
             self.trace.add_part(&name, &hash);
             ledger.end_recording(updates, recording.problems().len() as u64, &hash)?;
             return Ok(flow);
         }
         let session = Session::new(self.setup, self.ordinal, strategies, NoJournal);
-        let (flow, _, hash) = play_session(session, recording, &mut self.report, self.bytes, &mut Outputs {
-            orders: self.sinks.orders.as_mut().map(|out| &mut **out as &mut dyn Write),
-            progress: self.sinks.progress,
-            notice: self.sinks.notice,
-        })?;
+        let (flow, _, hash) = play_session(
+            session,
+            recording,
+            &mut self.report,
+            self.bytes,
+            &mut Outputs {
+                orders: self
+                    .sinks
+                    .orders
+                    .as_mut()
+                    .map(|out| &mut **out as &mut dyn Write),
+                progress: self.sinks.progress,
+                notice: self.sinks.notice,
+            },
+        )?;
         self.trace.add_part(&name, &hash);
         Ok(flow)
     }
@@ -179,7 +214,10 @@ fn play_session<J: crate::engine::Journal>(
         if session.updates() >= due {
             due = session.updates() + UPDATES_BETWEEN_PROGRESS;
             let bytes = bytes_before + recording.bytes_read();
-            flow = (outputs.progress)(Progress { bytes, updates: updates_before + session.updates() });
+            flow = (outputs.progress)(Progress {
+                bytes,
+                updates: updates_before + session.updates(),
+            });
             if flow.is_break() {
                 break None;
             }

@@ -42,7 +42,11 @@ struct OrderLine<'a> {
 ///
 /// # Errors
 /// If they cannot be written.
-pub fn write_orders<J: Journal>(session: &Session<J>, recording: &str, out: &mut dyn Write) -> io::Result<()> {
+pub fn write_orders<J: Journal>(
+    session: &Session<J>,
+    recording: &str,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     for slot in session.slots() {
         for (market, holding) in slot.holdings() {
             let market = session.books().get(market);
@@ -56,10 +60,17 @@ pub fn write_orders<J: Journal>(session: &Session<J>, recording: &str, out: &mut
     Ok(())
 }
 
-fn line_of<'a>(order: &Order, strategy: &'a str, market_id: &'a str, recording: &'a str) -> OrderLine<'a> {
+fn line_of<'a>(
+    order: &Order,
+    strategy: &'a str,
+    market_id: &'a str,
+    recording: &'a str,
+) -> OrderLine<'a> {
     let liability = match order.kind {
         OrderKind::Limit { .. } => None,
-        OrderKind::LimitOnClose { liability, .. } | OrderKind::MarketOnClose { liability } => Some(liability),
+        OrderKind::LimitOnClose { liability, .. } | OrderKind::MarketOnClose { liability } => {
+            Some(liability)
+        }
     };
     let unsettled = order.profit.is_none() && order.matched.is_positive();
     OrderLine {

@@ -156,15 +156,25 @@ impl Report {
 
     /// Adds what stopped a file.
     pub fn trouble(&mut self, error: &SourceError) {
-        self.problems.push(Trouble { path: error.path.clone(), line: error.line, message: error.to_string() });
+        self.problems.push(Trouble {
+            path: error.path.clone(),
+            line: error.line,
+            message: error.to_string(),
+        });
     }
 
     /// Counts a failure of a strategy.
     pub fn fault(&mut self, strategy: &str, message: &str) {
-        match self.faults.iter_mut().find(|f| f.strategy == strategy && f.message == message) {
+        let full = self.faults.len() >= MOST_FAULTS;
+        let known = |f: &&mut Fault| f.strategy == strategy && f.message == message;
+        match self.faults.iter_mut().find(known) {
             Some(known) => known.count += 1,
-            None if self.faults.len() < MOST_FAULTS => {
-                self.faults.push(Fault { strategy: strategy.into(), message: message.into(), count: 1 });
+            None if !full => {
+                self.faults.push(Fault {
+                    strategy: strategy.into(),
+                    message: message.into(),
+                    count: 1,
+                });
             }
             None => {}
         }
@@ -234,9 +244,16 @@ impl StrategyReport {
         self.profit_gross = totals.gross.to_f64();
         self.commission = totals.commission.to_f64();
         self.profit_net = totals.net().to_f64();
-        self.yield_ratio = totals.turnover.is_positive().then(|| self.profit_net / self.turnover);
+        self.yield_ratio = totals
+            .turnover
+            .is_positive()
+            .then(|| self.profit_net / self.turnover);
         self.max_drawdown = max_drawdown;
-        self.rejections = totals.rejections.iter().map(|(code, &count)| (code.as_str(), count)).collect();
+        self.rejections = totals
+            .rejections
+            .iter()
+            .map(|(code, &count)| (code.as_str(), count))
+            .collect();
         self.refused_by_venue = totals.refused_by_venue;
         self.faults = totals.faults;
         self.unsettled = totals.unsettled.to_f64();
@@ -245,7 +262,8 @@ impl StrategyReport {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plural = |count: u64, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
+        let plural =
+            |count: u64, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
         writeln!(
             f,
             "{} in {}, {} in {:.2} s ({:.0} a second). Amounts in {}.\n",
@@ -259,26 +277,52 @@ impl fmt::Display for Report {
         writeln!(
             f,
             "{:<22} {:>6} {:>7} {:>10} {:>9} {:>10} {:>9} {:>8} {:>10}",
-            "strategy", "bets", "matched", "turnover", "gross", "commission", "net", "yield", "drawdown"
+            "strategy",
+            "bets",
+            "matched",
+            "turnover",
+            "gross",
+            "commission",
+            "net",
+            "yield",
+            "drawdown"
         )?;
         for s in &self.strategies {
-            let yield_text = s.yield_ratio.map_or("-".to_owned(), |y| format!("{:.2} %", y * 100.0));
+            let yield_text = s
+                .yield_ratio
+                .map_or("-".to_owned(), |y| format!("{:.2} %", y * 100.0));
             writeln!(
                 f,
                 "{:<22} {:>6} {:>7} {:>10.2} {:>9.2} {:>10.2} {:>9.2} {:>8} {:>10.2}",
-                shorten(&s.name), s.bets, s.matched, s.turnover, s.profit_gross, s.commission, s.profit_net,
-                yield_text, s.max_drawdown.amount
+                shorten(&s.name),
+                s.bets,
+                s.matched,
+                s.turnover,
+                s.profit_gross,
+                s.commission,
+                s.profit_net,
+                yield_text,
+                s.max_drawdown.amount
             )?;
         }
         self.write_rejections(f)?;
         self.write_remarks(f)?;
-        write!(f, "\nfills: {} model   trace: {}", self.fill, &self.trace_hash[..self.trace_hash.len().min(16)])
+        write!(
+            f,
+            "\nfills: {} model   trace: {}",
+            self.fill,
+            &self.trace_hash[..self.trace_hash.len().min(16)]
+        )
     }
 }
 
 impl Report {
     fn write_rejections(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let refusing: Vec<_> = self.strategies.iter().filter(|s| !s.rejections.is_empty()).collect();
+        let refusing: Vec<_> = self
+            .strategies
+            .iter()
+            .filter(|s| !s.rejections.is_empty())
+            .collect();
         if refusing.is_empty() {
             return Ok(());
         }
@@ -302,14 +346,25 @@ impl Report {
                 )?;
             }
             if s.refused_by_venue > 0 {
-                writeln!(f, "\n{}: the exchange refused {} of its orders.", s.name, s.refused_by_venue)?;
+                writeln!(
+                    f,
+                    "\n{}: the exchange refused {} of its orders.",
+                    s.name, s.refused_by_venue
+                )?;
             }
         }
         for fault in &self.faults {
-            writeln!(f, "\n{} failed {} ×:\n{}", fault.strategy, fault.count, fault.message)?;
+            writeln!(
+                f,
+                "\n{} failed {} ×:\n{}",
+                fault.strategy, fault.count, fault.message
+            )?;
         }
         if self.interrupted {
-            writeln!(f, "\nStopped before the end: the figures are of what was played.")?;
+            writeln!(
+                f,
+                "\nStopped before the end: the figures are of what was played."
+            )?;
         }
         Ok(())
     }
@@ -320,11 +375,17 @@ fn hint(code: &str) -> Option<&'static str> {
     match code {
         "MARKET_IN_PLAY" => Some("in-play betting is off; allow it with risk.allow_in_play = true"),
         "PRICE_OFF_LADDER" => Some("use market.nearest_price(x) to land on the ladder"),
-        "ORDERS_TOO_MANY_ON_RUNNER" => Some("raise risk.max_open_orders_per_runner, or wait for the open one"),
+        "ORDERS_TOO_MANY_ON_RUNNER" => {
+            Some("raise risk.max_open_orders_per_runner, or wait for the open one")
+        }
         _ => None,
     }
 }
 
 fn shorten(name: &str) -> String {
-    if name.chars().count() <= 22 { name.to_owned() } else { name.chars().take(21).chain(['…']).collect() }
+    if name.chars().count() <= 22 {
+        name.to_owned()
+    } else {
+        name.chars().take(21).chain(['…']).collect()
+    }
 }

@@ -27,11 +27,20 @@ pub struct Session<J> {
 
 impl<J: Journal> Session<J> {
     /// A session that is about to begin. `ordinal` tells the sessions of a run apart.
-    pub fn new(setup: &Setup, ordinal: u32, strategies: Vec<Box<dyn Strategy>>, journal: J) -> Self {
+    pub fn new(
+        setup: &Setup,
+        ordinal: u32,
+        strategies: Vec<Box<dyn Strategy>>,
+        journal: J,
+    ) -> Self {
         let gate = RiskGate::new(setup.limits.clone());
         let engine = Engine::new(gate, u64::from(ordinal), setup.bank);
         let exchange = Exchange::new(setup.exchange.clone());
-        Self { desk: Desk::new(engine, exchange, journal), waiting: strategies, now: TimeMs::default() }
+        Self {
+            desk: Desk::new(engine, exchange, journal),
+            waiting: strategies,
+            now: TimeMs::default(),
+        }
     }
 
     /// Handles one message. Its publish time is the session's time. Strategies are loaded with the first message.
@@ -50,9 +59,14 @@ impl<J: Journal> Session<J> {
             self.desk.load(published_at, strategy)?;
         }
         for delta in deltas {
-            self.desk.step_guarded(published_at, published_at, delta, |order| {
-                if may_send(order) { Sending::Allowed } else { Sending::Stopped }
-            })?;
+            self.desk
+                .step_guarded(published_at, published_at, delta, |order| {
+                    if may_send(order) {
+                        Sending::Allowed
+                    } else {
+                        Sending::Stopped
+                    }
+                })?;
         }
         Ok(())
     }
@@ -62,7 +76,11 @@ impl<J: Journal> Session<J> {
     /// # Errors
     /// If the journal fails.
     pub fn load(&mut self, strategy: Box<dyn Strategy>) -> Result<(), DeskError> {
-        match self.waiting.iter_mut().find(|waiting| waiting.name() == strategy.name()) {
+        match self
+            .waiting
+            .iter_mut()
+            .find(|waiting| waiting.name() == strategy.name())
+        {
             Some(waiting) => *waiting = strategy,
             None => self.desk.load(self.now, strategy)?,
         }

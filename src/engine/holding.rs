@@ -29,10 +29,9 @@ impl Holding {
     /// A holding of these orders, oldest first.
     #[must_use]
     pub fn from_orders(orders: Vec<Order>) -> Self {
-        let live = (0..orders.len())
-            .filter(|&at| orders[at].state.is_live())
-            .collect();
-        Self { orders, live }
+        let mut holding = Self::default();
+        orders.into_iter().for_each(|order| holding.add(order));
+        holding
     }
 
     /// All orders, oldest first.

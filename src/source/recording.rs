@@ -73,6 +73,12 @@ impl<'a> Recording<'a> {
         &self.name
     }
 
+    /// The path as given; for a member of an archive with the path inside it.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
     /// The lines skipped so far because they could not be decoded.
     #[must_use]
     pub fn problems(&self) -> &[Problem] {
