@@ -1,7 +1,7 @@
 //! One recording: its lines, decoded in order.
 
 use std::cell::Cell;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::rc::Rc;
 
 use super::error::{Cause, EXPECTED, Problem, SourceError};
@@ -14,6 +14,8 @@ use crate::venue::{DecodeError, excerpt};
 const LONGEST_LINE: u64 = 32 << 20;
 /// How many lines of one recording may be bad before it is given up.
 const MOST_PROBLEMS: usize = 20;
+/// More than a bzip2 block holds, which has the largest of blocks with a checksum.
+const LONGEST_BLOCK: u64 = 4 << 20;
 /// What some editors put before UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Characters of a bad line that are shown.
@@ -90,7 +92,8 @@ impl<'a> Recording<'a> {
     /// A line that cannot be decoded is noted in [`Self::problems`] and skipped.
     ///
     /// # Errors
-    /// If the file cannot be read further, has too many bad lines, or ends without a market.
+    /// If the file cannot be read further, has too many bad lines, or ends without a market. Where it is damaged
+    /// rather than cut short, lines before the one named may be wrong already.
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Result<Option<Update<'_>>, SourceError> {
         if self.ended {
@@ -165,12 +168,17 @@ impl<'a> Recording<'a> {
         self.problems.push(Problem {
             path: self.path.clone(),
             line: self.number,
-            excerpt: excerpt(&self.line, error.column() - 1, EXCERPT),
+            excerpt: excerpt(without_ending(&self.line), error.column() - 1, EXCERPT),
             error,
         });
         let count = self.problems.len();
         if count < MOST_PROBLEMS {
             return Ok(());
+        }
+        // Damage shows as bad lines before the decompressor comes to the checksum of its block.
+        let mut block = (&mut self.input).take(LONGEST_BLOCK);
+        if let Err(error) = io::copy(&mut block, &mut io::sink()) {
+            return Err(self.here(self.problems[0].line, Cause::of(error)));
         }
         Err(match self.contents.without_market() {
             Some(cause) => self.whole(cause),
@@ -331,7 +339,7 @@ mod tests {
             panic!("one problem")
         };
         let expected = "data/a.jsonl:2:18: pt: found \\u{1b}7 where milliseconds since 1970 was \
-                        expected in {\"op\":\"mcm\",\"pt\":\\u{1b}7}\\n";
+                        expected in {\"op\":\"mcm\",\"pt\":\\u{1b}7}";
         assert_eq!(problem.to_string(), expected);
     }
 

@@ -81,7 +81,7 @@ impl fmt::Debug for DecodeError {
 /// A piece of untrusted bytes fit to be shown: `around` a byte offset, at most `length` characters, with everything
 /// that could move a cursor or hide text written as an escape.
 #[must_use]
-pub fn excerpt(bytes: &[u8], around: usize, length: usize) -> String {
+pub(crate) fn excerpt(bytes: &[u8], around: usize, length: usize) -> String {
     let start = around.min(bytes.len()).saturating_sub(length / 2);
     // Four bytes are the longest character.
     let end = bytes.len().min(start.saturating_add(4 * length));
@@ -334,7 +334,7 @@ impl<'a> Scanner<'a> {
                 any = true;
                 if number.digits < FULL {
                     number.digits = number.digits * 10 + digit;
-                    number.exponent -= 1;
+                    number.exponent = number.exponent.saturating_sub(1);
                 }
             }
         }

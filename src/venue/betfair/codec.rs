@@ -138,7 +138,8 @@ impl Decoder {
                     let start = scan.start();
                     let name = scan.string()?;
                     named = true;
-                    if delta.market.as_str().as_bytes() != &*name {
+                    // A delta used for the first time has an empty name, which no market may have.
+                    if name.is_empty() || delta.market.as_str().as_bytes() != &*name {
                         delta.market = self
                             .names
                             .get(&name)
@@ -444,13 +445,13 @@ mod tests {
             assert!(error.cause().contains(cause), "{rc}: {error}");
             assert!(error.column() > start.len(), "{rc}: {}", error.column());
         }
+        for id in ["", "a b"] {
+            let error = error(&format!(r#"{{"op":"mcm","pt":1,"mc":[{{"id":"{id}"}}]}}"#));
+            assert_eq!(error.field(), "mc.id");
+        }
         assert_eq!(error(r#"{"op":"mcm","mc":[]}"#).field(), "pt");
         assert_eq!(error(r#"{"pt":1}"#).field(), "op");
         assert_eq!(error(r#"{"op":"mcm","pt":1,"mc":[{}]}"#).field(), "mc.id");
-        assert_eq!(
-            error(r#"{"op":"mcm","pt":1,"mc":[{"id":"a b"}]}"#).field(),
-            "mc.id"
-        );
         assert!(
             error(r#"{"op":"mcm","pt":1} {"#)
                 .cause()
