@@ -341,7 +341,9 @@ impl<'a> Scanner<'a> {
         if any && (self.here(b'e') || self.here(b'E')) {
             any = false;
             let down = self.here(b'-');
-            let _ = !down && self.here(b'+');
+            if !down {
+                self.here(b'+');
+            }
             let mut exponent = 0_i32;
             while let Some(digit) = self.digit() {
                 any = true;
