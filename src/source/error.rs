@@ -47,7 +47,7 @@ pub enum Cause {
     #[error("a line longer than {} MiB", .0 >> 20)]
     LineTooLong(u64),
     /// Too many lines that cannot be decoded; this is the first.
-    #[error("{count} lines cannot be read; the first: {first}")]
+    #[error("{count} lines cannot be read; the first, line {}: {} in {}", first.line, first.error, first.excerpt)]
     TooManyProblems {
         /// How many there were.
         count: usize,

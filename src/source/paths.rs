@@ -91,3 +91,75 @@ fn matching(path: &Path) -> Result<Vec<PathBuf>, Cause> {
     files.sort();
     Ok(files)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder with these files in it.
+    fn folder(files: &[&str]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = root.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        root
+    }
+
+    fn expanded(root: &Path, paths: &[&str]) -> Vec<String> {
+        let paths: Vec<_> = paths.iter().map(|path| root.join(path)).collect();
+        let inside = |file: PathBuf| file.strip_prefix(root).unwrap().display().to_string();
+        expand(&paths).unwrap().into_iter().map(inside).collect()
+    }
+
+    #[test]
+    fn folders_are_read_recursively_and_sorted_without_hidden_files() {
+        let root = folder(&["b/2", "b/1", "a/x/9", "a/y", ".hidden", ".git/objects", "c"]);
+        assert_eq!(
+            expanded(root.path(), &[""]),
+            ["a/x/9", "a/y", "b/1", "b/2", "c"]
+        );
+        assert_eq!(expanded(root.path(), &[".hidden"]), [".hidden"]);
+    }
+
+    #[test]
+    fn patterns_match_files_and_folders() {
+        let root = folder(&["a/1.bz2", "a/2.txt", "a/b/3.bz2", "a/.4.bz2", "a/[5]"]);
+        assert_eq!(expanded(root.path(), &["a/*.bz2"]), ["a/1.bz2"]);
+        assert_eq!(
+            expanded(root.path(), &["**/*.bz2"]),
+            ["a/1.bz2", "a/b/3.bz2"]
+        );
+        assert_eq!(expanded(root.path(), &["a/?"]), ["a/b/3.bz2"]);
+        assert_eq!(
+            expanded(root.path(), &["a/[5]"]),
+            ["a/[5]"],
+            "a file's own name comes first"
+        );
+    }
+
+    #[test]
+    fn the_order_given_is_kept_and_each_file_comes_once() {
+        let root = folder(&["a/1", "a/2", "b"]);
+        assert_eq!(
+            expanded(root.path(), &["b", "a/2", "a", "a/../b"]),
+            ["b", "a/2", "a/1"]
+        );
+    }
+
+    #[test]
+    fn what_names_nothing_is_an_error() {
+        let root = folder(&["empty/.hidden"]);
+        let error = |path: &str| expand(&[root.path().join(path)]).unwrap_err();
+        assert!(matches!(error("missing").cause, Cause::NotFound));
+        assert!(matches!(error("*.bz2").cause, Cause::NoMatch));
+        assert!(matches!(error("a***").cause, Cause::BadPattern(_)));
+        assert!(matches!(error("empty").cause, Cause::NoFiles));
+        let text = error("missing").to_string();
+        assert!(
+            text.contains("missing: no such file or folder. Check the path"),
+            "{text}"
+        );
+    }
+}

@@ -128,3 +128,74 @@ pub(super) fn no_market(head: &[u8]) -> Cause {
 fn holds(text: &[u8], part: &[u8]) -> bool {
     memchr::memmem::find(text, part).is_some()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packing_is_told_by_content() {
+        for (head, packing) in [
+            (&b"BZh91AY&SY\x00"[..], Packing::Bzip2),
+            (b"BZh9\x17\x72\x45\x38\x50\x90", Packing::Bzip2),
+            (b"BZh91A", Packing::Bzip2),
+            (b"BZh9 is how it starts", Packing::Plain),
+            (b"\x1f\x8b\x08\x00", Packing::Gzip),
+            (b"\x28\xb5\x2f\xfd", Packing::Zstd),
+            (b"PK\x03\x04", Packing::Zip),
+            (b"{\"op\":\"mcm\"}", Packing::Plain),
+            (b"", Packing::Plain),
+            (&[0; HEAD], Packing::Plain),
+        ] {
+            assert_eq!(Packing::of(head), packing, "{}", excerpt(head, 0, 20));
+        }
+    }
+
+    #[test]
+    fn a_tar_archive_is_told_by_its_word_or_its_checksum() {
+        let mut old = tar::Header::new_old();
+        old.set_path("1.2").unwrap();
+        old.set_size(0);
+        old.set_cksum();
+        assert_eq!(Packing::of(old.as_bytes()), Packing::Tar);
+        let mut ustar = tar::Header::new_ustar();
+        ustar.set_path("1.2").unwrap();
+        assert_eq!(Packing::of(ustar.as_bytes()), Packing::Tar);
+        let mut broken = *old.as_bytes();
+        broken[0] += 1;
+        assert_eq!(Packing::of(&broken), Packing::Plain);
+    }
+
+    #[test]
+    fn what_is_no_recording_is_named() {
+        for (head, expected) in [
+            (&b""[..], "an empty file"),
+            (b" \r\n\n", "an empty file"),
+            (b"\x89PNG\r\n\x1a\n\0\0", "a PNG image"),
+            (b"\xfd7zXZ\0\0\x04", "an xz archive"),
+            (b"\xff\xfe{\0\"\0o\0", "UTF-16 text"),
+            (b"abc\0def", "binary data"),
+            (
+                b"2021 - b'{\"op\":\"mcm\"}\\n'",
+                "Python's way of printing messages",
+            ),
+            (b"<!doctype html><p>log in", "a web page or XML"),
+            (b"[{\"op\":\"mcm\"},{", "one JSON array"),
+            (b"{\r\n  \"op\"", "JSON spread over several lines"),
+            (b"{\"a\":1}\n", "other JSON: {\"a\":1}"),
+            (
+                b"Div,Date,Time\nE0,1,2",
+                "comma-separated values: Div,Date,Time",
+            ),
+            (b"hello\x1b[2J", "other text: hello\\u{1b}[2J"),
+        ] {
+            match no_market(head) {
+                Cause::NoMarket { found, hint } => {
+                    assert_eq!(found, expected);
+                    assert!(!hint.is_empty());
+                }
+                other => panic!("{other}"),
+            }
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! One recording: its lines, decoded in order.
 
 use std::cell::Cell;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::rc::Rc;
 
 use super::error::{Cause, EXPECTED, Problem, SourceError};
@@ -14,6 +14,8 @@ use crate::venue::{DecodeError, excerpt};
 const LONGEST_LINE: u64 = 32 << 20;
 /// How many lines of one recording may be bad before it is given up.
 const MOST_PROBLEMS: usize = 20;
+/// More than a bzip2 block holds, which has the largest of blocks with a checksum.
+const LONGEST_BLOCK: u64 = 4 << 20;
 /// What some editors put before UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Characters of a bad line that are shown.
@@ -96,7 +98,8 @@ impl<'a> Recording<'a> {
     /// A line that cannot be decoded is noted in [`Self::problems`] and skipped.
     ///
     /// # Errors
-    /// If the file cannot be read further, has too many bad lines, or ends without a market.
+    /// If the file cannot be read further, has too many bad lines, or ends without a market. Where it is damaged
+    /// rather than cut short, lines before the one named may be wrong already.
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Result<Option<Update<'_>>, SourceError> {
         if self.ended {
@@ -171,12 +174,17 @@ impl<'a> Recording<'a> {
         self.problems.push(Problem {
             path: self.path.clone(),
             line: self.number,
-            excerpt: excerpt(&self.line, error.column() - 1, EXCERPT),
+            excerpt: excerpt(without_ending(&self.line), error.column() - 1, EXCERPT),
             error,
         });
         let count = self.problems.len();
         if count < MOST_PROBLEMS {
             return Ok(());
+        }
+        // Damage shows as bad lines before the decompressor comes to the checksum of its block.
+        let mut block = (&mut self.input).take(LONGEST_BLOCK);
+        if let Err(error) = io::copy(&mut block, &mut io::sink()) {
+            return Err(self.here(self.problems[0].line, Cause::of(error)));
         }
         Err(match self.contents.without_market() {
             Some(cause) => self.whole(cause),
@@ -272,4 +280,139 @@ impl Contents {
 fn without_ending(line: &[u8]) -> &[u8] {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OPEN: &str = r#"{"op":"mcm","pt":1,"mc":[{"id":"1.1","marketDefinition":{"status":"OPEN","marketTime":"2021-03-30T16:20:00Z","runners":[]}}]}"#;
+    const CHANGE: &str = r#"{"op":"mcm","pt":2,"mc":[{"id":"1.1","rc":[{"id":7,"ltp":3}]}]}"#;
+    const HEARTBEAT: &str = r#"{"op":"mcm","pt":3,"ct":"HEARTBEAT"}"#;
+
+    fn recording<'a>(input: impl Read + 'a) -> Recording<'a> {
+        let name = "a.jsonl".to_owned();
+        Recording::new(
+            name,
+            "data/a.jsonl".to_owned(),
+            Box::new(input),
+            Rc::default(),
+        )
+    }
+
+    /// Line and time of each update, and the error at the end, if any.
+    fn drain(recording: &mut Recording<'_>) -> (Vec<(u64, i64)>, Option<SourceError>) {
+        let mut updates = Vec::new();
+        loop {
+            match recording.next() {
+                Ok(Some(update)) => updates.push((update.line, update.published_at.0)),
+                Ok(None) => return (updates, None),
+                Err(error) => {
+                    assert!(
+                        recording.next().unwrap().is_none(),
+                        "it ends with the error"
+                    );
+                    return (updates, Some(error));
+                }
+            }
+        }
+    }
+
+    fn failing(text: &str) -> SourceError {
+        drain(&mut recording(text.as_bytes())).1.expect("an error")
+    }
+
+    #[test]
+    fn lines_may_end_either_way_and_the_last_not_at_all() {
+        for ending in ["\n", "\r\n"] {
+            let text = format!("\u{feff}{OPEN}{ending}{ending}{CHANGE}{ending}{HEARTBEAT}");
+            let (updates, error) = drain(&mut recording(text.as_bytes()));
+            assert_eq!(updates, [(1, 1), (3, 2), (4, 3)]);
+            assert!(error.is_none());
+            let mut again = recording(text.as_bytes());
+            assert_eq!(again.next().unwrap().unwrap().raw, OPEN.as_bytes());
+        }
+    }
+
+    #[test]
+    fn a_bad_line_is_noted_and_skipped() {
+        let text = format!("{OPEN}\n{{\"op\":\"mcm\",\"pt\":\x1b7}}\n{CHANGE}\n");
+        let mut recording = recording(text.as_bytes());
+        let (updates, error) = drain(&mut recording);
+        assert_eq!(updates, [(1, 1), (3, 2)]);
+        assert!(error.is_none());
+        let [problem] = recording.problems() else {
+            panic!("one problem")
+        };
+        let expected = "data/a.jsonl:2:18: pt: found \\u{1b}7 where milliseconds since 1970 was \
+                        expected in {\"op\":\"mcm\",\"pt\":\\u{1b}7}";
+        assert_eq!(problem.to_string(), expected);
+    }
+
+    #[test]
+    fn too_many_bad_lines_end_it() {
+        let text = format!("{OPEN}\n{}{CHANGE}\n", "bad\n".repeat(20));
+        let mut recording = recording(text.as_bytes());
+        let (updates, error) = drain(&mut recording);
+        assert_eq!(updates, [(1, 1)]);
+        let error = error.unwrap();
+        assert!(
+            matches!(error.cause, Cause::TooManyProblems { count: 20, .. }),
+            "{error}"
+        );
+        assert_eq!((error.line, recording.problems().len()), (Some(21), 20));
+    }
+
+    #[test]
+    fn other_streams_are_named() {
+        let connection = r#"{"op":"connection","connectionId":"1"}"#;
+        for (lines, expected) in [
+            (
+                format!("{connection}\n{{\"op\":\"ocm\",\"pt\":1}}"),
+                "an order stream",
+            ),
+            (r#"{"op":"rcm","pt":1}"#.to_owned(), "a race stream"),
+            (r#"{"op":"ccm"}"#.to_owned(), "a cricket stream"),
+            (format!("{connection}\n{HEARTBEAT}"), "heartbeats only"),
+            (connection.to_owned(), "never sent a market"),
+            (r#"{"op":"tea"}"#.to_owned(), "other JSON"),
+            (String::new(), "an empty file"),
+            ("text\n".repeat(100), "other text: text"),
+        ] {
+            let error = failing(&lines).to_string();
+            assert!(
+                error.starts_with("data/a.jsonl: no market found: this is "),
+                "{error}"
+            );
+            assert!(
+                error.contains(expected) && error.contains("\"op\":\"mcm\""),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_recording_without_a_definition_says_so_at_its_end() {
+        let error = failing(CHANGE);
+        assert!(matches!(&error.cause, Cause::NoDefinition { market } if market == "1.1"));
+        let text = format!("{CHANGE}\n{OPEN}");
+        assert!(drain(&mut recording(text.as_bytes())).1.is_none());
+    }
+
+    #[test]
+    fn a_line_without_end_is_an_error_and_not_memory() {
+        let endless = || std::io::repeat(b'x').take(10 * LONGEST_LINE);
+        let start = format!("{OPEN}\n");
+        let mut recording = recording(start.as_bytes().chain(endless()));
+        let (updates, error) = drain(&mut recording);
+        assert_eq!(updates.len(), 1);
+        let error = error.unwrap();
+        assert!(matches!(error.cause, Cause::LineTooLong(_)), "{error}");
+        assert!(
+            error
+                .to_string()
+                .starts_with("data/a.jsonl, line 2: a line longer than 32 MiB. ")
+        );
+        assert!(recording.line.capacity() as u64 <= 4 * LONGEST_LINE);
+    }
 }

@@ -81,7 +81,7 @@ impl fmt::Debug for DecodeError {
 /// A piece of untrusted bytes fit to be shown: `around` a byte offset, at most `length` characters, with everything
 /// that could move a cursor or hide text written as an escape.
 #[must_use]
-pub fn excerpt(bytes: &[u8], around: usize, length: usize) -> String {
+pub(crate) fn excerpt(bytes: &[u8], around: usize, length: usize) -> String {
     let start = around.min(bytes.len()).saturating_sub(length / 2);
     // Four bytes are the longest character.
     let end = bytes.len().min(start.saturating_add(4 * length));
@@ -334,14 +334,16 @@ impl<'a> Scanner<'a> {
                 any = true;
                 if number.digits < FULL {
                     number.digits = number.digits * 10 + digit;
-                    number.exponent -= 1;
+                    number.exponent = number.exponent.saturating_sub(1);
                 }
             }
         }
         if any && (self.here(b'e') || self.here(b'E')) {
             any = false;
             let down = self.here(b'-');
-            let _ = !down && self.here(b'+');
+            if !down {
+                self.here(b'+');
+            }
             let mut exponent = 0_i32;
             while let Some(digit) = self.digit() {
                 any = true;

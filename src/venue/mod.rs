@@ -3,4 +3,5 @@
 pub mod betfair;
 mod json;
 
-pub use json::{DecodeError, excerpt};
+pub use json::DecodeError;
+pub(crate) use json::excerpt;
