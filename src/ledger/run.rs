@@ -166,8 +166,10 @@ impl RunWriter {
     }
 
     fn recording(&self) -> Result<u32, LedgerError> {
-        self.recording
-            .ok_or_else(|| self.pen.failed("records came before a recording was begun".to_owned()))
+        self.recording.ok_or_else(|| {
+            self.pen
+                .failed("records came before a recording was begun".to_owned())
+        })
     }
 
     fn keep(&mut self, records: &[Record]) -> Result<(), LedgerError> {
