@@ -123,19 +123,22 @@ impl Program {
         ScriptError::of_file(&self.sources.main, message)
     }
 
+    /// An error of one of the script's functions, where there is such.
+    fn wrong_in(&self, function: &str, message: &str) -> ScriptError {
+        let place = self.sources.place_of_function(function);
+        self.sources.error_at(&self.sources.main, place, message)
+    }
+
     fn check_callbacks(&self) -> Result<(), ScriptError> {
         for function in self.ast.iter_functions() {
             let (name, count) = (function.name, function.params.len());
-            let wrong = |message: String| {
-                let place = self.sources.place_of_function(name);
-                Err(self.sources.error_at(&self.sources.main, place, &message))
-            };
+            let wrong = |message: String| Err(self.wrong_in(name, &message));
             if let Some((_, counts, usage)) = CALLBACKS.iter().find(|(known, ..)| *known == name) {
                 if !counts.contains(&count) {
-                    return wrong(format!("{name} has {count} parameters\nuse fn {usage}"));
+                    return wrong(format!("{name} takes other parameters\nuse fn {usage}"));
                 }
             } else if name.starts_with("test_") && count != 1 {
-                return wrong(format!("{name} has {count} parameters\nuse fn {name}(t)"));
+                return wrong(format!("{name} takes other parameters\nuse fn {name}(t)"));
             } else if let Some(meant) = meant_callback(name, count) {
                 return wrong(format!("{name} is never called\ndid you mean \"{meant}\"?"));
             }
@@ -152,7 +155,8 @@ impl Program {
         } else {
             Dynamic::from(Map::new())
         };
-        params::read(declared, &script.overrides).map_err(|message| self.wrong(&message))
+        params::read(declared, &script.overrides)
+            .map_err(|message| self.wrong_in("params", &message))
     }
 
     fn read_filter(&self) -> Result<MarketFilter, ScriptError> {
@@ -164,7 +168,7 @@ impl Program {
         } else {
             return Ok(MarketFilter::default());
         };
-        filter::read(wanted).map_err(|message| self.wrong(&message))
+        filter::read(wanted).map_err(|message| self.wrong_in("markets", &message))
     }
 }
 
