@@ -38,7 +38,8 @@ pub(super) struct Program {
     pub(super) log: Log,
     /// Its parameters.
     pub(super) params: Vec<Param>,
-    filter: MarketFilter,
+    /// Which markets and moments it wants.
+    pub(super) filter: MarketFilter,
     /// The body holds constants or imports, which each call needs.
     has_body: bool,
 }

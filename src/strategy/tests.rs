@@ -221,6 +221,14 @@ fn a_library_error_names_the_library() {
 }
 
 #[test]
+fn a_script_may_be_sent_to_another_thread() {
+    let script = script(&super::template("x")).unwrap();
+    let hash = script.hash().to_owned();
+    let there = std::thread::spawn(move || script.compile().map(|s| s.hash().to_owned()));
+    assert_eq!(there.join().unwrap(), Ok(hash));
+}
+
+#[test]
 fn constants_are_seen_as_global() {
     let mut strategy =
         compiled("const LEAST = 3;\nfn on_odds(market, ctx) { back(1, global::LEAST, 2) }");
