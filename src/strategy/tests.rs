@@ -454,34 +454,3 @@ fn equal_calls_give_equal_answers() {
     );
     assert_eq!(first.hash(), second.hash());
 }
-
-/// How long a call takes: `cargo test --lib strategy::tests::speed -- --ignored --nocapture`.
-#[test]
-#[ignore = "a measurement, not a check"]
-fn speed() {
-    let (market, holding) = (market(), Arc::new(Holding::default()));
-    let account = Account::new(Money::from_major(500));
-    let moment = Moment {
-        now: market.published_at,
-        market: &market,
-        holding: &holding,
-        account: &account,
-    };
-    for (name, text) in [
-        ("trivial", "fn on_odds(market, ctx) { }".to_owned()),
-        ("template", super::template("x")),
-        ("loop", "fn on_odds(market, ctx) { for r in market.active { if r.best_back == () { continue; } if r.best_back.price > 100.0 { return back(r, 2.0, 2.0); } } }".to_owned()),
-    ] {
-        let start = std::time::Instant::now();
-        let mut strategy = compiled(&text);
-        eprintln!("{name}: compiled in {:?}", start.elapsed());
-        let mut answer = Answer::default();
-        let start = std::time::Instant::now();
-        let rounds = 100_000;
-        for _ in 0..rounds {
-            answer.clear();
-            strategy.on_odds(&moment, &mut answer).unwrap();
-        }
-        eprintln!("{name}: {:?} a call", start.elapsed() / rounds);
-    }
-}
