@@ -191,6 +191,8 @@ pub struct RhaiStrategy {
     state: Dynamic,
     /// No source names `this`, so there is no state to copy.
     is_stateless: bool,
+    /// It was told that intents count only if returned.
+    was_told_to_return: bool,
 }
 
 impl RhaiStrategy {
@@ -201,6 +203,7 @@ impl RhaiStrategy {
             params: ParamsView(Rc::new(params::values(&program.params))),
             state: Dynamic::from(Map::new()),
             is_stateless: !names_this(&script.sources),
+            was_told_to_return: false,
             program,
         }
     }
@@ -218,15 +221,42 @@ impl RhaiStrategy {
         moment: &Moment<'_>,
         answer: &mut Answer,
     ) -> Result<(), Fault> {
+        let before = answer.intents.len();
+        let value = self.run(callback, subject, moment, answer)?;
+        read_intents(value, &mut answer.intents);
+        if answer.intents.len() == before {
+            self.remind_to_return(callback, answer);
+        }
+        Ok(())
+    }
+
+    /// Runs a callback; its lines go to the log whether it fails or not.
+    fn run(
+        &mut self,
+        callback: &str,
+        subject: Dynamic,
+        moment: &Moment<'_>,
+        answer: &mut Answer,
+    ) -> Result<Dynamic, Fault> {
         let context = ContextView::new(moment, &self.params, &self.program.log);
+        self.program.api.made.set(0);
         let outcome = if self.is_stateless {
             self.program.call(callback, None, (subject, context))
         } else {
             self.call_on_copy(callback, subject, context)
         };
         self.program.log.drain_into(&mut answer.log);
-        read_intents(outcome?, &mut answer.intents);
-        Ok(())
+        Ok(outcome?)
+    }
+
+    /// The slip everybody makes once: `back(…);` instead of returning what it gives.
+    fn remind_to_return(&mut self, callback: &str, answer: &mut Answer) {
+        if self.program.api.made.get() > 0 && !self.was_told_to_return {
+            self.was_told_to_return = true;
+            answer.log.push(format!(
+                "{callback} made an intent and returned none: only what is returned counts"
+            ));
+        }
     }
 
     /// Runs the call on a copy of the state, which takes the state's place only if all went well.
@@ -294,7 +324,8 @@ impl Strategy for RhaiStrategy {
             return Ok(());
         }
         let market = Dynamic::from(MarketView(moment.market.clone()));
-        self.call("on_settled", market, moment, answer)
+        // There is nothing left to bet on, so what it returns means nothing.
+        self.run("on_settled", market, moment, answer).map(drop)
     }
 
     fn state(&self) -> Value {

@@ -1,7 +1,9 @@
 //! The words a script may use, so that a misspelt one is answered with the right one.
 
 use std::any::type_name;
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use rhai::{Dynamic, Engine, RhaiNativeFunc, Variant};
 
@@ -36,6 +38,8 @@ pub(super) struct Api {
     pub(super) engine: Engine,
     /// The words recorded.
     pub(super) names: Vocabulary,
+    /// Intents the script has made, returned or not.
+    pub(super) made: Rc<Cell<u64>>,
 }
 
 impl Api {

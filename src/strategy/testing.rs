@@ -244,7 +244,7 @@ fn register_calls(api: &mut Api) {
     );
     api.function(
         "t.settled(market)",
-        |context: NativeCallContext<'_>, t: &mut TestView, market: MarketView| -> Outcome<Array> {
+        |context: NativeCallContext<'_>, t: &mut TestView, market: MarketView| -> Outcome<()> {
             if !t.0.borrow().has_on_settled {
                 return Err(fail("the script has no fn on_settled(market, ctx)"));
             }
@@ -254,6 +254,7 @@ fn register_calls(api: &mut Api) {
                 Dynamic::from(market.clone()),
                 &market.0,
             )
+            .map(drop)
         },
     );
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::fixture;
 use super::{Overrides, RhaiStrategy, Script, ScriptError};
 use crate::engine::{Account, Answer, Fault, Holding, Moment, Strategy};
-use crate::market::{Intent, Market, Money, OrderKind, Persistence};
+use crate::market::{Intent, Market, Money, OrderKind, Persistence, Settlement};
 
 fn script(text: &str) -> Result<Script, ScriptError> {
     Script::from_text("x", text, &Overrides::new())
@@ -442,6 +442,43 @@ fn a_hostile_script_is_stopped() {
 #[test]
 fn what_is_printed_goes_to_the_log() {
     assert_eq!(logs("print(\"a\\nb\"); debug(1);"), ["a\\nb", "1"]);
+}
+
+#[test]
+fn an_intent_that_is_not_returned_is_remarked_once() {
+    let mut strategy = compiled("fn on_odds(market, ctx) { back(1, 2.0, 2.0); () }");
+    let log = odds(&mut strategy).unwrap().log;
+    assert_eq!(
+        log,
+        ["on_odds made an intent and returned none: only what is returned counts"]
+    );
+    assert!(odds(&mut strategy).unwrap().log.is_empty());
+    assert!(logs("[]").is_empty());
+}
+
+#[test]
+fn what_on_settled_returns_means_nothing() {
+    let mut strategy =
+        compiled("fn on_odds(market, ctx) { }\nfn on_settled(market, ctx) { this.n = 1; 42 }");
+    let (market, holding) = (market(), Arc::new(Holding::default()));
+    let moment = Moment {
+        now: market.published_at,
+        market: &market,
+        holding: &holding,
+        account: &Account::new(Money::from_major(500)),
+    };
+    let settlement = Settlement {
+        market: market.id.clone(),
+        at: market.published_at,
+        base_rate: 500,
+        profits: Vec::new(),
+    };
+    let mut answer = Answer::default();
+    strategy
+        .on_settled(&settlement, &moment, &mut answer)
+        .unwrap();
+    assert!(answer.intents.is_empty());
+    assert_eq!(strategy.state(), json!({ "n": 1 }));
 }
 
 #[test]
