@@ -1,1 +1,102 @@
-//! (to be written)
+//! The command line: one file a command. Results go to stdout, everything else to stderr.
+
+mod backtest;
+mod bets;
+mod check;
+mod demo;
+mod failure;
+mod generate;
+mod new;
+mod output;
+mod pnl;
+mod prepare;
+mod progress;
+mod settings;
+mod test;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+pub use failure::{Failure, exit};
+
+/// Betting Expert Advisor: runs betting strategies written as Rhai scripts, from backtest to the market.
+#[derive(Debug, Parser)]
+#[command(name = "bea", version, max_term_width = 100, after_help = EXAMPLES)]
+pub struct Cli {
+    /// Options of every command.
+    #[command(flatten)]
+    pub shared: Shared,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Start here:
+  bea demo                                        watch a strategy bet on bundled markets
+  bea new my_first                                write a strategy with a test
+  bea backtest my_first --data examples/recordings
+  bea run --data examples/recordings --speed 10   play markets as if live, edit scripts meanwhile
+
+Exit codes: 0 done, 1 internal error, 2 usage, 3 configuration, 4 strategy, 5 data, 6 a gate said no,
+7 venue or network, 8 safety refusal, 9 another instance holds the lock, 130 interrupted.";
+
+/// Options of every command.
+#[derive(Clone, Debug, Args)]
+pub struct Shared {
+    /// Configuration file [default: config/bea.toml, where it exists]
+    #[arg(short, long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Override a setting, as in risk.max_stake=20 (repeatable)
+    #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = pair)]
+    pub set: Vec<(String, String)>,
+    /// Print one JSON document on stdout
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// No progress and no remarks on stderr, errors excepted
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::Demo),
+    Backtest(backtest::Backtest),
+    Check(check::Check),
+    Test(test::Test),
+    New(new::New),
+    Generate(generate::Generate),
+    Bets(bets::Bets),
+    Pnl(pnl::Pnl),
+    Config(settings::Settings),
+}
+
+/// Runs a command.
+///
+/// # Errors
+/// What went wrong, with its exit code.
+pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
+    let shared = cli.shared;
+    match cli.command {
+        Command::Demo(command) => command.run(&shared),
+        Command::Backtest(command) => command.run(&shared),
+        Command::Check(command) => command.run(&shared),
+        Command::Test(command) => command.run(&shared),
+        Command::New(command) => command.run(&shared),
+        Command::Generate(command) => command.run(&shared),
+        Command::Bets(command) => command.run(&shared),
+        Command::Pnl(command) => command.run(&shared),
+        Command::Config(command) => command.run(&shared),
+    }
+}
+
+/// Reads `NAME=VALUE`.
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() => {
+            Ok((name.trim().to_owned(), value.trim().to_owned()))
+        }
+        _ => Err(format!("\"{text}\" is not NAME=VALUE")),
+    }
+}

@@ -60,8 +60,6 @@ pub enum ReasonCode {
     MarketNotOpen,
     /// The market is in play and in-play betting is off.
     MarketInPlay,
-    /// The market has no starting price to be matched at, or it is past.
-    MarketNoStartingPrice,
     /// The runner is not in this market.
     RunnerUnknown,
     /// The runner was withdrawn or is settled.
@@ -106,13 +104,12 @@ pub enum ReasonCode {
 
 impl ReasonCode {
     /// Every code, in the order of the enum.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 25] = [
         Self::IntentMalformed,
         Self::IntentTooMany,
         Self::KillSwitchOn,
         Self::MarketNotOpen,
         Self::MarketInPlay,
-        Self::MarketNoStartingPrice,
         Self::RunnerUnknown,
         Self::RunnerNotActive,
         Self::SnapshotStale,
@@ -144,7 +141,6 @@ impl ReasonCode {
             Self::KillSwitchOn => "KILL_SWITCH_ON",
             Self::MarketNotOpen => "MARKET_NOT_OPEN",
             Self::MarketInPlay => "MARKET_IN_PLAY",
-            Self::MarketNoStartingPrice => "MARKET_NO_STARTING_PRICE",
             Self::RunnerUnknown => "RUNNER_UNKNOWN",
             Self::RunnerNotActive => "RUNNER_NOT_ACTIVE",
             Self::SnapshotStale => "SNAPSHOT_STALE",

@@ -14,6 +14,8 @@ mod record;
 mod strategy;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod trace;
 mod venue;
 

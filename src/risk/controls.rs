@@ -9,13 +9,12 @@ use crate::market::{MarketStatus, Money, OrderKind, Persistence, Price, Side, Ti
 type Verdict = Result<(), Refusal>;
 
 /// Controls that need only the order and its market, in the order they are asked.
-pub(super) const SIMPLE: [fn(&Ask<'_>, &RiskLimits) -> Verdict; 13] = [
+pub(super) const SIMPLE: [fn(&Ask<'_>, &RiskLimits) -> Verdict; 12] = [
     kill_switch,
     market_open,
     in_play,
     snapshot_age,
     runner_active,
-    starting_price,
     ladder,
     price_bounds,
     stake_bounds,
@@ -118,25 +117,6 @@ fn runner_active(ask: &Ask<'_>, _: &RiskLimits) -> Verdict {
         )),
         Some(_) => Ok(()),
     }
-}
-
-/// An order for the starting price needs a market that has one, still to come.
-fn starting_price(ask: &Ask<'_>, _: &RiskLimits) -> Verdict {
-    let needs_it = match ask.place.kind {
-        OrderKind::Limit { persistence, .. } => persistence == Persistence::MarketOnClose,
-        OrderKind::LimitOnClose { .. } | OrderKind::MarketOnClose { .. } => true,
-    };
-    let market = &ask.market.definition;
-    if needs_it && (!market.bsp_market || market.bsp_reconciled || market.in_play) {
-        let value = if market.bsp_market {
-            "already set"
-        } else {
-            "none"
-        };
-        let (value, limit) = (Figure::Text(value.into()), Figure::Text("to come".into()));
-        return Err(Refusal::of(ReasonCode::MarketNoStartingPrice, value, limit));
-    }
-    Ok(())
 }
 
 /// A price off the ladder is refused, never moved; the limit names the nearest that would do.

@@ -105,15 +105,6 @@ fn every_control_names_its_code_the_value_and_the_limit() {
             refused(|c| c.market.runners[0].status = RunnerStatus::Removed),
         ),
         (
-            "MARKET_NO_STARTING_PRICE (value already set, limit to come)",
-            refused(|c| {
-                define(c, |m| m.bsp_reconciled = true);
-                c.place.kind = OrderKind::MarketOnClose {
-                    liability: pounds(10),
-                };
-            }),
-        ),
-        (
             "PRICE_OFF_LADDER (value 3.01, limit 3)",
             refused(|c| c.place = limit(1, Side::Back, 301, 1_000)),
         ),

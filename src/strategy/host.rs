@@ -38,7 +38,8 @@ pub(super) struct Program {
     pub(super) log: Log,
     /// Its parameters.
     pub(super) params: Vec<Param>,
-    filter: MarketFilter,
+    /// Which markets and moments it wants.
+    pub(super) filter: MarketFilter,
     /// The body holds constants or imports, which each call needs.
     has_body: bool,
 }
@@ -123,19 +124,22 @@ impl Program {
         ScriptError::of_file(&self.sources.main, message)
     }
 
+    /// An error of one of the script's functions, where there is such.
+    fn wrong_in(&self, function: &str, message: &str) -> ScriptError {
+        let place = self.sources.place_of_function(function);
+        self.sources.error_at(&self.sources.main, place, message)
+    }
+
     fn check_callbacks(&self) -> Result<(), ScriptError> {
         for function in self.ast.iter_functions() {
             let (name, count) = (function.name, function.params.len());
-            let wrong = |message: String| {
-                let place = self.sources.place_of_function(name);
-                Err(self.sources.error_at(&self.sources.main, place, &message))
-            };
+            let wrong = |message: String| Err(self.wrong_in(name, &message));
             if let Some((_, counts, usage)) = CALLBACKS.iter().find(|(known, ..)| *known == name) {
                 if !counts.contains(&count) {
-                    return wrong(format!("{name} has {count} parameters\nuse fn {usage}"));
+                    return wrong(format!("{name} takes other parameters\nuse fn {usage}"));
                 }
             } else if name.starts_with("test_") && count != 1 {
-                return wrong(format!("{name} has {count} parameters\nuse fn {name}(t)"));
+                return wrong(format!("{name} takes other parameters\nuse fn {name}(t)"));
             } else if let Some(meant) = meant_callback(name, count) {
                 return wrong(format!("{name} is never called\ndid you mean \"{meant}\"?"));
             }
@@ -152,7 +156,8 @@ impl Program {
         } else {
             Dynamic::from(Map::new())
         };
-        params::read(declared, &script.overrides).map_err(|message| self.wrong(&message))
+        params::read(declared, &script.overrides)
+            .map_err(|message| self.wrong_in("params", &message))
     }
 
     fn read_filter(&self) -> Result<MarketFilter, ScriptError> {
@@ -164,7 +169,7 @@ impl Program {
         } else {
             return Ok(MarketFilter::default());
         };
-        filter::read(wanted).map_err(|message| self.wrong(&message))
+        filter::read(wanted).map_err(|message| self.wrong_in("markets", &message))
     }
 }
 
@@ -186,6 +191,8 @@ pub struct RhaiStrategy {
     state: Dynamic,
     /// No source names `this`, so there is no state to copy.
     is_stateless: bool,
+    /// It was told that intents count only if returned.
+    was_told_to_return: bool,
 }
 
 impl RhaiStrategy {
@@ -196,6 +203,7 @@ impl RhaiStrategy {
             params: ParamsView(Rc::new(params::values(&program.params))),
             state: Dynamic::from(Map::new()),
             is_stateless: !names_this(&script.sources),
+            was_told_to_return: false,
             program,
         }
     }
@@ -213,15 +221,42 @@ impl RhaiStrategy {
         moment: &Moment<'_>,
         answer: &mut Answer,
     ) -> Result<(), Fault> {
+        let before = answer.intents.len();
+        let value = self.run(callback, subject, moment, answer)?;
+        read_intents(value, &mut answer.intents);
+        if answer.intents.len() == before {
+            self.remind_to_return(callback, answer);
+        }
+        Ok(())
+    }
+
+    /// Runs a callback; its lines go to the log whether it fails or not.
+    fn run(
+        &mut self,
+        callback: &str,
+        subject: Dynamic,
+        moment: &Moment<'_>,
+        answer: &mut Answer,
+    ) -> Result<Dynamic, Fault> {
         let context = ContextView::new(moment, &self.params, &self.program.log);
+        self.program.api.made.set(0);
         let outcome = if self.is_stateless {
             self.program.call(callback, None, (subject, context))
         } else {
             self.call_on_copy(callback, subject, context)
         };
         self.program.log.drain_into(&mut answer.log);
-        read_intents(outcome?, &mut answer.intents);
-        Ok(())
+        Ok(outcome?)
+    }
+
+    /// The slip everybody makes once: `back(…);` instead of returning what it gives.
+    fn remind_to_return(&mut self, callback: &str, answer: &mut Answer) {
+        if self.program.api.made.get() > 0 && !self.was_told_to_return {
+            self.was_told_to_return = true;
+            answer.log.push(format!(
+                "{callback} made an intent and returned none: only what is returned counts"
+            ));
+        }
     }
 
     /// Runs the call on a copy of the state, which takes the state's place only if all went well.
@@ -289,7 +324,8 @@ impl Strategy for RhaiStrategy {
             return Ok(());
         }
         let market = Dynamic::from(MarketView(moment.market.clone()));
-        self.call("on_settled", market, moment, answer)
+        // There is nothing left to bet on, so what it returns means nothing.
+        self.run("on_settled", market, moment, answer).map(drop)
     }
 
     fn state(&self) -> Value {

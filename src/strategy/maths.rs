@@ -12,6 +12,9 @@ type Outcome<T> = Result<T, Box<EvalAltResult>>;
 
 /// Registers the maths.
 pub(super) fn register(api: &mut Api) {
+    api.function("round(number, decimals)", |x: Dynamic, decimals: i64| {
+        round(&x, decimals)
+    });
     api.function("implied(odds)", |odds: Dynamic| implied(&odds));
     api.function("fair_odds(probability)", |p: Dynamic| fair_odds(&p));
     api.function("book_sum(odds_array)", |odds: Array| {
@@ -63,6 +66,22 @@ fn price(value: &Dynamic) -> Outcome<f64> {
             "odds are numbers, not a {}",
             value.type_name()
         ))),
+    }
+}
+
+fn round(value: &Dynamic, decimals: i64) -> Outcome<f64> {
+    let Some(x) = number(value) else {
+        return Err(fail(format!(
+            "round takes a number, not a {}",
+            value.type_name()
+        )));
+    };
+    match i32::try_from(decimals) {
+        Ok(places @ 0..=12) => {
+            let scale = 10_f64.powi(places);
+            Ok((x * scale).round() / scale)
+        }
+        _ => Err(fail(format!("decimals are 0 to 12: {decimals} is not"))),
     }
 }
 

@@ -16,6 +16,8 @@ mod sandbox;
 mod script;
 mod state;
 mod testing;
+#[cfg(test)]
+mod tests;
 mod view;
 
 pub use error::ScriptError;

@@ -1,7 +1,9 @@
 //! The words a script may use, so that a misspelt one is answered with the right one.
 
 use std::any::type_name;
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use rhai::{Dynamic, Engine, RhaiNativeFunc, Variant};
 
@@ -36,6 +38,8 @@ pub(super) struct Api {
     pub(super) engine: Engine,
     /// The words recorded.
     pub(super) names: Vocabulary,
+    /// Intents the script has made, returned or not.
+    pub(super) made: Rc<Cell<u64>>,
 }
 
 impl Api {
@@ -100,7 +104,7 @@ pub(super) fn closest<'a>(
     name: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
-    let most = (name.chars().count() / 3).clamp(1, 3);
+    let most = ((name.chars().count() + 1) / 3).clamp(1, 3);
     candidates
         .into_iter()
         .filter(|candidate| *candidate != name)

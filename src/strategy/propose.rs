@@ -2,6 +2,7 @@
 //! intent becomes [`Intent::Malformed`], which the gate refuses and records.
 
 use std::fmt;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use rhai::{Array, Dynamic};
@@ -248,37 +249,52 @@ fn replace(order: &Dynamic, price: &Dynamic) -> Draft {
 /// Registers the ways to make and refine intents.
 pub(super) fn register(api: &mut Api) {
     api.kind::<Draft>("Intent");
+    let made = Rc::clone(&api.made);
+    let counted = move |draft: Draft| {
+        made.set(made.get() + 1);
+        draft
+    };
+    let make = counted.clone();
     api.function(
         "back(runner, price, stake)",
-        |runner: Dynamic, price: Dynamic, stake: Dynamic| {
-            Draft::place(&runner, Side::Back, limit(&price, &stake))
+        move |runner: Dynamic, price: Dynamic, stake: Dynamic| {
+            make(Draft::place(&runner, Side::Back, limit(&price, &stake)))
         },
     );
+    let make = counted.clone();
     api.function(
         "lay(runner, price, stake)",
-        |runner: Dynamic, price: Dynamic, stake: Dynamic| {
-            Draft::place(&runner, Side::Lay, limit(&price, &stake))
+        move |runner: Dynamic, price: Dynamic, stake: Dynamic| {
+            make(Draft::place(&runner, Side::Lay, limit(&price, &stake)))
         },
     );
+    let make = counted.clone();
     api.function(
         "back_on_close(runner, liability)",
-        |runner: Dynamic, liability: Dynamic| {
-            Draft::place(&runner, Side::Back, on_close(&liability))
+        move |runner: Dynamic, liability: Dynamic| {
+            make(Draft::place(&runner, Side::Back, on_close(&liability)))
         },
     );
+    let make = counted.clone();
     api.function(
         "lay_on_close(runner, liability)",
-        |runner: Dynamic, liability: Dynamic| {
-            Draft::place(&runner, Side::Lay, on_close(&liability))
+        move |runner: Dynamic, liability: Dynamic| {
+            make(Draft::place(&runner, Side::Lay, on_close(&liability)))
         },
     );
-    api.function("cancel(order)", |order: Dynamic| cancel(&order, None));
-    api.function("cancel(order, size)", |order: Dynamic, size: Dynamic| {
-        cancel(&order, Some(&size))
+    let make = counted.clone();
+    api.function("cancel(order)", move |order: Dynamic| {
+        make(cancel(&order, None))
     });
-    api.function("replace(order, price)", |order: Dynamic, price: Dynamic| {
-        replace(&order, &price)
-    });
+    let make = counted.clone();
+    api.function(
+        "cancel(order, size)",
+        move |order: Dynamic, size: Dynamic| make(cancel(&order, Some(&size))),
+    );
+    api.function(
+        "replace(order, price)",
+        move |order: Dynamic, price: Dynamic| counted(replace(&order, &price)),
+    );
     register_refinements(api);
     register_getters(api);
 }

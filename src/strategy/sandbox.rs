@@ -3,6 +3,7 @@
 //! No clock, files, network, randomness, `sleep`, `eval` or `exit`; imports come from memory. Time is limited by the
 //! number of operations, so that a call that is too long is too long on every machine.
 
+use std::rc::Rc;
 use std::sync::Once;
 
 use rhai::module_resolvers::StaticModuleResolver;
@@ -69,6 +70,7 @@ pub(super) fn engine(purpose: Purpose, log: &Log) -> Api {
     let mut api = Api {
         engine: Engine::new_raw(),
         names: Vocabulary::default(),
+        made: Rc::default(),
     };
     load_packages(&mut api.engine);
     set_limits(&mut api.engine, purpose);

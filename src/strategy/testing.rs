@@ -19,7 +19,7 @@ use super::script::Script;
 use super::state;
 use super::view::MarketView;
 use crate::engine::{Account, Holding, Moment};
-use crate::market::{Market, Money, Order, TimeMs};
+use crate::market::{Market, MarketFilter, Money, Order, TimeMs};
 
 type Outcome<T> = Result<T, Box<EvalAltResult>>;
 
@@ -99,6 +99,7 @@ struct Bench {
     market: Option<Arc<Market>>,
     log: Log,
     lines: Vec<String>,
+    filter: MarketFilter,
     has_on_order: bool,
     has_on_settled: bool,
 }
@@ -113,6 +114,7 @@ impl TestView {
             market: None,
             log: program.log.clone(),
             lines: Vec::new(),
+            filter: program.filter.clone(),
             has_on_order: program.defines("on_order", 2),
             has_on_settled: program.defines("on_settled", 2),
         })))
@@ -188,6 +190,11 @@ pub(super) fn register(api: &mut Api) {
     api.kind::<TestView>("Test");
     api.function("t.market(map)", |t: &mut TestView, map: Map| t.market(&map));
     api.function("t.order(map)", |t: &mut TestView, map: Map| t.order(&map));
+    api.function("t.wants(market)", |t: &mut TestView, market: MarketView| {
+        let filter = &t.0.borrow().filter;
+        let (definition, now) = (&market.0.definition, market.0.published_at);
+        filter.wants_market(definition) && filter.wants_moment(definition, now)
+    });
     api.function("t.param(name, value)", set_param);
     api.function(
         "t.bankroll(amount)",
@@ -237,7 +244,7 @@ fn register_calls(api: &mut Api) {
     );
     api.function(
         "t.settled(market)",
-        |context: NativeCallContext<'_>, t: &mut TestView, market: MarketView| -> Outcome<Array> {
+        |context: NativeCallContext<'_>, t: &mut TestView, market: MarketView| -> Outcome<()> {
             if !t.0.borrow().has_on_settled {
                 return Err(fail("the script has no fn on_settled(market, ctx)"));
             }
@@ -247,6 +254,7 @@ fn register_calls(api: &mut Api) {
                 Dynamic::from(market.clone()),
                 &market.0,
             )
+            .map(drop)
         },
     );
 }

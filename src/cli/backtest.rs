@@ -1,0 +1,227 @@
+//! `bea backtest`: strategies over recordings.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::progress::Watch;
+use super::{Failure, Shared, exit, output, pair, prepare};
+use crate::backtest::{self, Report, RunError, Setup, Sinks};
+use crate::config::Config;
+use crate::engine::Notice;
+use crate::ledger::{Durability, Outcome, RunKind, RunWriter};
+use crate::source;
+use crate::strategy::Script;
+
+/// Run strategies over recordings and report what became of them
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bea backtest value_back --data examples/recordings
+  bea backtest strategies/*.rhai --data 'recordings/**/*.bz2' --orders orders.jsonl
+  bea backtest value_back --data 1.181223995.bz2 --param edge=0.08 --json
+
+Each recording is a session of its own: full bank, empty state, new day.")]
+pub(super) struct Backtest {
+    /// Strategies: a file, a name in the strategies folder, or a folder
+    #[arg(required = true, value_name = "STRATEGY")]
+    strategies: Vec<String>,
+    /// Recordings: a file, a folder or a pattern; plain, .bz2, .gz, .zst, and tar or zip of those
+    #[arg(short, long, required = true, num_args = 1.., value_name = "PATH")]
+    data: Vec<String>,
+    /// Override a parameter of every strategy given, as in edge=0.08 (repeatable)
+    #[arg(short, long, value_name = "NAME=VALUE", value_parser = pair)]
+    param: Vec<(String, String)>,
+    /// Write one JSON line for each order to this file
+    #[arg(long, value_name = "FILE")]
+    orders: Option<PathBuf>,
+    /// Keep a ledger of the run in this file
+    #[arg(long, value_name = "FILE")]
+    ledger: Option<PathBuf>,
+}
+
+impl Backtest {
+    pub(super) fn run(&self, shared: &Shared) -> Result<ExitCode, Failure> {
+        let config = prepare::config(shared)?;
+        let scripts = prepare::scripts(&config, &self.strategies, &self.param)?;
+        let files = source::expand(&self.data)?;
+        let played = Played {
+            config: &config,
+            scripts: &scripts,
+            files: &files,
+        };
+        let outputs = Outputs {
+            orders: self.orders.as_deref(),
+            ledger: self.ledger.as_deref(),
+            kind: RunKind::Backtest,
+        };
+        let report = play(shared, &played, &outputs)?;
+        output::print(shared, &report, &report)?;
+        Ok(conclude(shared, &report))
+    }
+}
+
+/// What is played.
+pub(super) struct Played<'a> {
+    pub(super) config: &'a Config,
+    pub(super) scripts: &'a [Script],
+    pub(super) files: &'a [PathBuf],
+}
+
+/// Where results go besides the report.
+pub(super) struct Outputs<'a> {
+    pub(super) orders: Option<&'a Path>,
+    pub(super) ledger: Option<&'a Path>,
+    pub(super) kind: RunKind,
+}
+
+/// Plays recordings with a progress bar.
+pub(super) fn play(
+    shared: &Shared,
+    played: &Played<'_>,
+    outputs: &Outputs<'_>,
+) -> Result<Report, Failure> {
+    let mut orders = outputs.orders.map(OrdersFile::create).transpose()?;
+    let ledger = match outputs.ledger {
+        Some(path) => Some(prepare::ledger(played.config, path, Durability::Batched)?),
+        None => None,
+    };
+    let mut run = match &ledger {
+        Some(ledger) => Some(ledger.begin_run(prepare::run_info(played.config, outputs.kind))?),
+        None => None,
+    };
+    if let Some(run) = &mut run {
+        for script in played.scripts {
+            run.script(script.hash(), script.name(), script.text())?;
+        }
+    }
+    let watch = Watch::over(played.files, shared);
+    let setup = prepare::setup(played.config);
+    let result = prepare::with_script_stack(|| {
+        run_all(
+            &setup,
+            played,
+            run.as_mut(),
+            orders
+                .as_mut()
+                .map(|file| &mut file.out as &mut (dyn Write + Send)),
+            &watch,
+            shared,
+        )
+    })?;
+    drop(watch);
+    let trace = result.as_ref().ok().map(|report| report.trace_hash.clone());
+    if let Some(run) = run {
+        let outcome = match &result {
+            Ok(report) if report.interrupted => Outcome::Interrupted,
+            Ok(_) => Outcome::Completed,
+            Err(_) => Outcome::Failed,
+        };
+        let finished = run.finish(prepare::wall_clock(), outcome, trace.as_deref());
+        // A failed run's own error says more than the ledger's complaint about it.
+        if result.is_ok() {
+            finished?;
+        }
+    }
+    if let Some(ledger) = ledger {
+        let closed = ledger.close();
+        if result.is_ok() {
+            closed?;
+        }
+    }
+    let report = result?;
+    if let Some(file) = orders {
+        file.finish()?;
+    }
+    Ok(report)
+}
+
+fn run_all(
+    setup: &Setup,
+    played: &Played<'_>,
+    ledger: Option<&mut RunWriter>,
+    orders: Option<&mut (dyn Write + Send)>,
+    watch: &Watch,
+    shared: &Shared,
+) -> Result<Report, RunError> {
+    let mut faults: Vec<(String, String)> = Vec::new();
+    let mut logged: u64 = 0;
+    let mut report = backtest::run(
+        setup,
+        &|| prepare::compile(played.scripts),
+        played.files,
+        &mut Sinks {
+            ledger,
+            orders: orders.map(|out| out as &mut dyn Write),
+            progress: &mut |progress| watch.take(progress),
+            notice: &mut |notice| match notice {
+                Notice::Fault {
+                    strategy, detail, ..
+                } => faults.push((strategy, detail)),
+                Notice::Log { strategy, line } => {
+                    logged += 1;
+                    if logged <= MOST_LOGGED {
+                        output::remark(shared, format_args!("{strategy}: {line}"));
+                    }
+                }
+            },
+        },
+    )?;
+    if logged > MOST_LOGGED {
+        output::remark(
+            shared,
+            format_args!("({} more lines logged)", logged - MOST_LOGGED),
+        );
+    }
+    for (strategy, detail) in faults {
+        report.fault(&strategy, &detail);
+    }
+    Ok(report)
+}
+
+/// Lines of strategies' logs shown of a backtest.
+const MOST_LOGGED: u64 = 200;
+
+/// Tells what was wrong with the data and gives the exit code.
+pub(super) fn conclude(shared: &Shared, report: &Report) -> ExitCode {
+    if !shared.json {
+        for problem in &report.problems {
+            eprintln!("error: {}", problem.message);
+        }
+    }
+    if report.interrupted {
+        ExitCode::from(exit::INTERRUPTED)
+    } else if report.has_problems() {
+        ExitCode::from(exit::DATA)
+    } else if report.strategies.iter().any(|s| s.faults > 0) {
+        ExitCode::from(exit::STRATEGY)
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+/// The file of orders.
+struct OrdersFile {
+    path: PathBuf,
+    out: BufWriter<File>,
+}
+
+impl OrdersFile {
+    fn create(path: &Path) -> Result<Self, Failure> {
+        let file = File::create(path)
+            .map_err(|error| Failure::io("write the orders to it", path, &error))?;
+        Ok(Self {
+            path: path.to_owned(),
+            out: BufWriter::new(file),
+        })
+    }
+
+    fn finish(mut self) -> Result<(), Failure> {
+        self.out
+            .flush()
+            .map_err(|error| Failure::io("write the orders to it", &self.path, &error))
+    }
+}

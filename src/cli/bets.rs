@@ -1,0 +1,182 @@
+//! `bea bets`: what is in the ledger, bet by bet; and what was refused.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{Failure, Shared, exit, output, prepare};
+use crate::ledger::{BetRow, Filter, Reader, RejectionRow};
+use crate::market::{Money, Price};
+
+/// List the bets in the ledger, or with --refused what the risk gate refused
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bea bets                              bets of the latest run
+  bea bets --strategy value_back --limit 20
+  bea bets --refused --json
+  bea bets --ledger data/demo/ledger.sqlite")]
+pub(super) struct Bets {
+    #[command(flatten)]
+    choice: Choice,
+    /// List refused intents instead
+    #[arg(long)]
+    refused: bool,
+}
+
+/// Which part of which ledger.
+#[derive(Debug, Args)]
+pub(super) struct Choice {
+    /// The ledger [default: ledger.path of the configuration]
+    #[arg(long, value_name = "FILE")]
+    ledger: Option<PathBuf>,
+    /// Number of the run [default: the latest]
+    #[arg(long)]
+    run: Option<i64>,
+    /// Only this strategy
+    #[arg(long, value_name = "NAME")]
+    strategy: Option<String>,
+    /// Only this market
+    #[arg(long, value_name = "ID")]
+    market: Option<String>,
+    /// At most so many rows, the latest
+    #[arg(long, default_value_t = 1000)]
+    limit: u32,
+}
+
+impl Choice {
+    pub(super) fn open(&self, shared: &Shared) -> Result<(Reader, Filter), Failure> {
+        let path = match &self.ledger {
+            Some(path) => path.clone(),
+            None => prepare::config(shared)?.ledger.path,
+        };
+        if !Path::exists(&path) {
+            return Err(Failure::new(
+                exit::DATA,
+                format!("there is no ledger at {}", path.display()),
+            )
+            .hint("bea run and bea demo leave one; name it with --ledger FILE"));
+        }
+        let filter = Filter {
+            run: self.run,
+            strategy: self.strategy.clone(),
+            market: self.market.clone(),
+            limit: self.limit,
+        };
+        Ok((Reader::open(&path)?, filter))
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Document<T> {
+    schema: &'static str,
+    #[serde(flatten)]
+    rows: T,
+}
+
+#[derive(Debug, Serialize)]
+struct BetList {
+    bets: Vec<BetRow>,
+}
+
+#[derive(Debug, Serialize)]
+struct Refusals {
+    rejections: Vec<RejectionRow>,
+}
+
+impl Bets {
+    pub(super) fn run(&self, shared: &Shared) -> Result<ExitCode, Failure> {
+        let (reader, filter) = self.choice.open(shared)?;
+        if self.refused {
+            let rejections = reader.rejections(&filter)?;
+            let text = refusals_text(&rejections);
+            output::print(
+                shared,
+                &Document {
+                    schema: "bea.rejections/1",
+                    rows: Refusals { rejections },
+                },
+                text,
+            )?;
+        } else {
+            let bets = reader.bets(&filter)?;
+            let text = bets_text(&bets);
+            output::print(
+                shared,
+                &Document {
+                    schema: "bea.bets/1",
+                    rows: BetList { bets },
+                },
+                text,
+            )?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn or_dash<T: ToString>(value: Option<T>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| value.to_string())
+}
+
+fn bets_text(bets: &[BetRow]) -> String {
+    let mut lines = vec![format!(
+        "{:<24} {:<16} {:<13} {:>10} {:<4} {:>7} {:>8} {:>8} {:>7} {:>8}",
+        "asked",
+        "strategy",
+        "market",
+        "runner",
+        "side",
+        "price",
+        "size",
+        "matched",
+        "average",
+        "profit"
+    )];
+    for bet in bets {
+        lines.push(format!(
+            "{:<24} {:<16.16} {:<13} {:>10} {:<4} {:>7} {:>8} {:>8} {:>7} {:>8}",
+            bet.asked_at.to_string(),
+            bet.strategy,
+            bet.market,
+            bet.runner.to_string(),
+            bet.side,
+            or_dash(bet.price),
+            bet.size.unwrap_or(bet.liability),
+            bet.matched,
+            or_dash(bet.average_price.map(two_decimals)),
+            or_dash(bet.profit),
+        ));
+    }
+    let profit: Money = bets.iter().filter_map(|bet| bet.profit).sum();
+    lines.push(format!("{} bets, {profit} before commission", bets.len()));
+    lines.join("\n")
+}
+
+fn two_decimals(price: Price) -> String {
+    format!("{:.2}", price.to_f64())
+}
+
+fn refusals_text(rejections: &[RejectionRow]) -> String {
+    let mut lines = vec![format!(
+        "{:<24} {:<16} {:<13} {:<4} {:>7} {:>8}  refused",
+        "asked", "strategy", "market", "side", "price", "size"
+    )];
+    for row in rejections {
+        lines.push(format!(
+            "{:<24} {:<16.16} {:<13} {:<4} {:>7} {:>8}  {} (value {}, limit {})",
+            row.asked_at.to_string(),
+            row.strategy,
+            row.market,
+            or_dash(row.side.as_deref()),
+            or_dash(row.price),
+            or_dash(row.size),
+            row.code,
+            or_dash(row.value.as_deref()),
+            or_dash(row.limit.as_deref()),
+        ));
+    }
+    lines.push(format!("{} refused", rejections.len()));
+    lines.join("\n")
+}

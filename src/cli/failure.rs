@@ -1,0 +1,156 @@
+//! What went wrong, as a person and as a program want to read it, and the exit code.
+
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use crate::backtest::RunError;
+use crate::config::ConfigError;
+use crate::ledger::LedgerError;
+use crate::source::SourceError;
+use crate::strategy::ScriptError;
+
+/// Exit codes. Every command keeps them.
+pub mod exit {
+    /// Something unexpected inside the program.
+    pub const INTERNAL: u8 = 1;
+    /// The command line is wrong.
+    pub const USAGE: u8 = 2;
+    /// The configuration is invalid.
+    pub const CONFIG: u8 = 3;
+    /// A strategy is invalid, or its tests failed.
+    pub const STRATEGY: u8 = 4;
+    /// Data is missing or corrupt.
+    pub const DATA: u8 = 5;
+    /// Refused for safety.
+    pub const SAFETY: u8 = 8;
+    /// Another instance holds the lock.
+    pub const LOCKED: u8 = 9;
+    /// Interrupted from the keyboard.
+    pub const INTERRUPTED: u8 = 130;
+}
+
+/// What went wrong.
+#[derive(Debug)]
+pub struct Failure {
+    code: u8,
+    message: String,
+    hint: Option<String>,
+    place: Option<Place>,
+}
+
+#[derive(Debug)]
+struct Place {
+    path: String,
+    line: Option<u64>,
+    column: Option<u64>,
+}
+
+impl Failure {
+    /// A failure with its exit code.
+    pub fn new(code: u8, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            hint: None,
+            place: None,
+        }
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Something that the operating system refused.
+    pub fn io(doing: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
+        Self::new(
+            exit::INTERNAL,
+            format!("{}: cannot {doing}: {error}", path.display()),
+        )
+    }
+
+    /// Prints it on stderr and gives the exit code.
+    #[must_use]
+    pub fn report(&self, as_json: bool) -> ExitCode {
+        if as_json {
+            let place = self.place.as_ref();
+            let error = json!({"error": {
+                "code": self.code,
+                "message": self.message,
+                "hint": self.hint,
+                "path": place.map(|p| &p.path),
+                "line": place.and_then(|p| p.line),
+                "column": place.and_then(|p| p.column),
+            }});
+            eprintln!("{error}");
+        } else {
+            eprintln!("error: {}", self.message);
+            if let Some(hint) = &self.hint {
+                eprintln!("hint: {hint}");
+            }
+        }
+        ExitCode::from(self.code)
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        let code = match error {
+            ConfigError::LiveNotAvailable { .. } => exit::SAFETY,
+            _ => exit::CONFIG,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<ScriptError> for Failure {
+    fn from(error: ScriptError) -> Self {
+        let number = |n: usize| u64::try_from(n).ok();
+        let place = Place {
+            path: error.file.clone(),
+            line: error.position.and_then(|(line, _)| number(line)),
+            column: error.position.and_then(|(_, column)| number(column)),
+        };
+        Self {
+            place: Some(place),
+            ..Self::new(exit::STRATEGY, error.to_string())
+        }
+    }
+}
+
+impl From<SourceError> for Failure {
+    fn from(error: SourceError) -> Self {
+        let place = Place {
+            path: error.path.clone(),
+            line: error.line,
+            column: None,
+        };
+        Self {
+            place: Some(place),
+            ..Self::new(exit::DATA, error.to_string())
+        }
+    }
+}
+
+impl From<LedgerError> for Failure {
+    fn from(error: LedgerError) -> Self {
+        let code = match error {
+            LedgerError::Locked { .. } => exit::LOCKED,
+            _ => exit::INTERNAL,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Script(error) => error.into(),
+            RunError::Ledger(error) => error.into(),
+            other => Self::new(exit::INTERNAL, other.to_string()),
+        }
+    }
+}
