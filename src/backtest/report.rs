@@ -143,7 +143,7 @@ impl Report {
     }
 
     /// Adds what a session did.
-    pub fn add_session<J: Journal>(&mut self, session: &Session<J>) {
+    pub(super) fn add_session<J: Journal>(&mut self, session: &Session<J>) {
         self.recordings += 1;
         self.markets += session.books().iter().count() as u64;
         self.updates += session.updates();
@@ -165,7 +165,7 @@ impl Report {
     }
 
     /// Adds what stopped a file.
-    pub fn trouble(&mut self, error: &SourceError) {
+    pub(super) fn trouble(&mut self, error: &SourceError) {
         self.problems.push(Trouble {
             path: error.path.clone(),
             line: error.line,
@@ -174,7 +174,7 @@ impl Report {
     }
 
     /// Counts a failure of a strategy.
-    pub fn fault(&mut self, strategy: &str, message: &str) {
+    pub(super) fn fault(&mut self, strategy: &str, message: &str) {
         let full = self.faults.len() >= MOST_FAULTS;
         let known = |f: &&mut Fault| f.strategy == strategy && f.message == message;
         match self.faults.iter_mut().find(known) {
