@@ -39,6 +39,8 @@ pub struct Plan<'a> {
     pub setup: &'a Setup,
     /// The recordings, played one after the other.
     pub files: &'a [PathBuf],
+    /// How long before a market's start recorded time is kept; what comes earlier is played at full speed.
+    pub join: Option<Duration>,
     /// How the operator is spoken to.
     pub voice: Voice,
     /// Gives the wall clock, to stamp the run's end.
@@ -109,7 +111,7 @@ pub fn run(plan: &Plan<'_>, ledger: Ledger, info: RunInfo) -> Result<Report, Hos
         board,
         &ledger,
         KillSwitch::new(&plan.config.kill.file),
-        Pace::new(plan.config.run.speed),
+        Pace::new(plan.config.run.speed, plan.join),
         plan.voice,
         scripts,
     );
