@@ -36,7 +36,7 @@ pub struct Report {
     /// What each strategy starts each recording with.
     pub bank: f64,
     /// How orders were matched.
-    pub fill: &'static str,
+    pub fill: String,
     /// Whether the run was stopped before its end.
     pub interrupted: bool,
     /// What was wrong with the data; the rest was still done.
@@ -120,7 +120,7 @@ impl Report {
             trace_hash: String::new(),
             currency: setup.currency,
             bank: setup.bank.to_f64(),
-            fill: "reference",
+            fill: setup.exchange.fill.as_str().to_owned(),
             interrupted: false,
             problems: Vec::new(),
             faults: Vec::new(),

@@ -86,6 +86,7 @@ impl Demo {
         let ledger = self.out.join("ledger.sqlite");
         let played = Played {
             config: &config,
+            setup: &prepare::setup(&config),
             scripts: &scripts,
             files: &files,
         };
