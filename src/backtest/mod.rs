@@ -3,6 +3,7 @@
 //! Each recording is a session of its own: fresh books, fresh strategies, a full bank, a new day. So recordings can be
 //! played in any number and the results add up, and a live host playing the same recording does the same.
 
+mod band;
 mod drawdown;
 mod orders;
 mod report;
@@ -13,6 +14,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Instant;
 
+pub use band::{BandLine, BandResult, run_band};
 pub use orders::write_orders;
 pub use report::{Fault, Report, StrategyReport, Trouble};
 pub use session::{Session, Setup};

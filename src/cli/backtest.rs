@@ -25,6 +25,7 @@ Examples:
   bea backtest value_back --data examples/recordings
   bea backtest strategies/*.rhai --data 'recordings/**/*.bz2' --orders orders.jsonl
   bea backtest value_back --data 1.181223995.bz2 --param edge=0.08 --json
+  bea backtest queue_joiner --data examples/recordings --fill band
 
 Each recording is a session of its own: full bank, empty state, new day.")]
 pub(super) struct Backtest {
@@ -55,13 +56,15 @@ enum FillChoice {
     Reference,
     /// Ours: what was taken is gone, queues shorten, nothing is met before it arrived
     Strict,
+    /// Strict under a pessimistic, a neutral and an optimistic outlook, side by side
+    Band,
 }
 
 impl FillChoice {
     /// Has the sessions of a run use the model. The reference comes with its own limits, or its orders would differ.
     fn apply(self, setup: &mut Setup, shared: &Shared) {
         match self {
-            Self::Strict => setup.exchange.fill = Fill::Strict,
+            Self::Strict | Self::Band => setup.exchange.fill = Fill::Strict,
             Self::Reference => {
                 setup.exchange.fill = Fill::Reference;
                 setup.limits = RiskLimits::reference();
@@ -81,12 +84,21 @@ impl Backtest {
         let scripts = prepare::scripts(&config, &self.strategies, &self.param)?;
         let files = source::expand(&self.data)?;
         let mut setup = prepare::setup(&config);
+        let band = self.fill == Some(FillChoice::Band);
+        if band && (self.orders.is_some() || self.ledger.is_some()) {
+            return Err(Failure::new(
+                exit::USAGE,
+                "--fill band plays three runs at once, and --orders and --ledger keep one",
+            )
+            .hint("choose one: --fill strict --set exchange.outlook=pessimistic, neutral or optimistic"));
+        }
         if let Some(fill) = self.fill {
             fill.apply(&mut setup, shared);
         }
         let played = Played {
             config: &config,
             setup: &setup,
+            band,
             scripts: &scripts,
             files: &files,
         };
@@ -105,6 +117,8 @@ impl Backtest {
 pub(super) struct Played<'a> {
     pub(super) config: &'a Config,
     pub(super) setup: &'a Setup,
+    /// Under three outlooks at once.
+    pub(super) band: bool,
     pub(super) scripts: &'a [Script],
     pub(super) files: &'a [PathBuf],
 }
@@ -184,7 +198,12 @@ fn run_all(
 ) -> Result<Report, RunError> {
     let mut faults: Vec<(String, String)> = Vec::new();
     let mut logged: u64 = 0;
-    let mut report = backtest::run(
+    let run = if played.band {
+        backtest::run_band
+    } else {
+        backtest::run
+    };
+    let mut report = run(
         played.setup,
         &|| prepare::compile(played.scripts),
         played.files,

@@ -87,6 +87,7 @@ impl Demo {
         let played = Played {
             config: &config,
             setup: &prepare::setup(&config),
+            band: false,
             scripts: &scripts,
             files: &files,
         };
