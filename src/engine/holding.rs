@@ -103,6 +103,14 @@ impl Holding {
         }
     }
 
+    /// Takes back what the orders were settled with, and gives it with its sign turned.
+    pub(super) fn unsettle(&mut self) -> Vec<(OrderId, Money)> {
+        let settled = self.orders.iter_mut();
+        settled
+            .filter_map(|order| Some((order.id, -order.profit.take()?)))
+            .collect()
+    }
+
     pub(crate) fn add(&mut self, order: Order) {
         if order.state.is_live() {
             self.live.push(self.orders.len());

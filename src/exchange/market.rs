@@ -3,14 +3,12 @@
 use std::sync::Arc;
 
 use super::order::SimOrder;
+use super::settlement::Settled;
 use super::{ExchangeSettings, Pending, Report, Task, matching, starting_price};
 use crate::market::{
     Market, MarketDefinition, MarketDelta, MarketStatus, Money, OrderChange, OrderId, OrderKind,
     Persistence, Price, RunnerId, RunnerStatus, Side, TimeMs, VenueReason,
 };
-
-/// A reduction factor under this (2.5 %, in hundredths of a percent) changes no matched price.
-const LEAST_REDUCTION: u32 = 250;
 
 /// One market on the exchange.
 #[derive(Debug, Default)]
@@ -21,9 +19,14 @@ pub(super) struct SimMarket {
     removed: Vec<RunnerId>,
     /// Whether starting prices were dealt with.
     reconciled: bool,
+    pub(super) settled: Settled,
 }
 
 impl SimMarket {
+    pub(super) fn is_empty(&self) -> bool {
+        self.pending.is_empty() && self.orders.is_empty()
+    }
+
     /// Carries out requests that are due, in the order made, upon the book as it stood before the update.
     pub(super) fn take_due(
         &mut self,
@@ -181,18 +184,16 @@ impl SimMarket {
     }
 }
 
-/// What a removal does to a bet on another runner. Betfair rules, part B, "Non-runners" (published): in win markets
-/// matched prices fall by the factor if it is at least 2.5 %; lay liabilities at the starting price are scaled.
+/// What a removal does to a bet on another runner: matched prices fall by the market's rule, and lay liabilities at the
+/// starting price are scaled.
 fn reduce(
     order: &mut SimOrder,
     factor: u32,
     definition: &MarketDefinition,
     report: &mut Report<'_>,
 ) {
+    order.reprice(|price| definition.reduced(price, factor), report);
     let win = definition.market_type == "WIN";
-    if win && factor >= LEAST_REDUCTION {
-        order.reprice(factor, report);
-    }
     let lay_on_close = order.side() == Side::Lay
         && matches!(order.instruction.kind, OrderKind::MarketOnClose { .. });
     if !lay_on_close || !order.is_live() {

@@ -10,7 +10,7 @@ mod settings;
 mod settlement;
 mod starting_price;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 pub use settings::ExchangeSettings;
 
@@ -26,7 +26,12 @@ use market::SimMarket;
 pub struct Exchange {
     settings: ExchangeSettings,
     markets: BTreeMap<MarketId, SimMarket>,
+    /// Closed markets with matched bets, oldest first: they may be opened again.
+    closed: VecDeque<MarketId>,
 }
+
+/// How many closed markets are remembered, so that a host that runs for months does not grow.
+const MOST_CLOSED: usize = 1_000;
 
 /// A request on its way: it takes effect on the first update more than its latency later.
 #[derive(Debug)]
@@ -57,6 +62,21 @@ impl Exchange {
         Self {
             settings,
             markets: BTreeMap::new(),
+            closed: VecDeque::new(),
+        }
+    }
+
+    /// Keeps a closed market in which something was matched, for it may be settled again; forgets the oldest.
+    fn remember_closed(&mut self, market: &MarketId) {
+        if self.markets.get(market).is_none_or(SimMarket::is_empty) {
+            self.markets.remove(market);
+        } else if !self.closed.contains(market) {
+            self.closed.push_back(market.clone());
+            if self.closed.len() > MOST_CLOSED
+                && let Some(oldest) = self.closed.pop_front()
+            {
+                self.markets.remove(&oldest);
+            }
         }
     }
 }
@@ -89,10 +109,13 @@ impl<P: AsRef<Instruction>> Venue<P> for Exchange {
             .as_ref()
             .filter(|new| new.status == MarketStatus::Closed);
         if let Some(definition) = closed {
-            let settlement = sim.settle(now, definition, &self.settings, &mut report);
-            report.out.push(VenueEvent::Settled(settlement));
-            self.markets.remove(&delta.market);
+            sim.settle(definition, &self.settings, &mut report);
+            self.remember_closed(&delta.market);
         } else {
+            if delta.definition.is_some() && self.closed.contains(&delta.market) {
+                sim.take_back(&mut report);
+                self.closed.retain(|market| market != &delta.market);
+            }
             sim.change(book, delta, &mut report);
         }
     }

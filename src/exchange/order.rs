@@ -103,15 +103,15 @@ impl SimOrder {
     }
 
     /// Gives matched bets new prices, after a reduction.
-    pub(super) fn reprice(&mut self, factor_hundredths: u32, report: &mut Report<'_>) {
-        if self.fills.is_empty() {
-            return;
-        }
+    pub(super) fn reprice(&mut self, reduced: impl Fn(Price) -> Price, report: &mut Report<'_>) {
+        let before = weighted(&self.fills);
         for (price, _) in &mut self.fills {
-            *price = price.reduced_by(factor_hundredths);
+            *price = reduced(*price);
         }
         let matched_value = weighted(&self.fills);
-        report.say(self.instruction.id, OrderChange::Repriced { matched_value });
+        if matched_value != before {
+            report.say(self.instruction.id, OrderChange::Repriced { matched_value });
+        }
     }
 }
 
