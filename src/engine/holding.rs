@@ -15,6 +15,8 @@ pub struct Position {
     pub backed: Money,
     /// Size laid.
     pub laid: Money,
+    /// What the backs alone win if the runner wins.
+    pub back_profit: Money,
 }
 
 /// The orders of one strategy in one market. Shared with scripts as an `Arc`.
@@ -84,6 +86,7 @@ impl Holding {
             match order.side {
                 Side::Back => {
                     position.if_win += size.profit_at(price);
+                    position.back_profit += size.profit_at(price);
                     position.if_lose -= size;
                     position.backed += size;
                 }
