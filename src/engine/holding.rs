@@ -15,6 +15,8 @@ pub struct Position {
     pub backed: Money,
     /// Size laid.
     pub laid: Money,
+    /// What the backs alone win if the runner wins.
+    pub back_profit: Money,
 }
 
 /// The orders of one strategy in one market. Shared with scripts as an `Arc`.
@@ -87,6 +89,7 @@ impl Holding {
             match order.side {
                 Side::Back => {
                     winnings += wins;
+                    position.back_profit += size.profit_at(price);
                     position.if_lose -= size;
                     position.backed += size;
                 }
@@ -105,6 +108,14 @@ impl Holding {
         if let Some(order) = self.order_mut(id) {
             order.profit = Some(profit);
         }
+    }
+
+    /// Takes back what the orders were settled with, and gives it with its sign turned.
+    pub(super) fn unsettle(&mut self) -> Vec<(OrderId, Money)> {
+        let settled = self.orders.iter_mut();
+        settled
+            .filter_map(|order| Some((order.id, -order.profit.take()?)))
+            .collect()
     }
 
     pub(crate) fn add(&mut self, order: Order) {

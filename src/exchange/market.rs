@@ -4,14 +4,12 @@ use super::liquidity::Liquidity;
 use super::matching::Terms;
 use super::model::Fill;
 use super::order::SimOrder;
+use super::settlement::Settled;
 use super::{ExchangeSettings, Pending, Report, Task, basic, reference, starting_price, strict};
 use crate::market::{
     Market, MarketDefinition, MarketDelta, MarketStatus, Money, OrderChange, OrderId, OrderKind,
     Persistence, Price, Runner, RunnerId, RunnerStatus, Side, TimeMs, VenueReason,
 };
-
-/// A reduction factor under this (2.5 %, in hundredths of a percent) changes no matched price.
-const LEAST_REDUCTION: u32 = 250;
 
 /// One market on the exchange.
 #[derive(Debug, Default)]
@@ -26,6 +24,8 @@ pub(super) struct SimMarket {
     pub(super) basic: bool,
     /// Removals already dealt with.
     removed: Vec<RunnerId>,
+    /// How far its settlement has come.
+    pub(super) settled: Settled,
 }
 
 impl SimMarket {
@@ -48,6 +48,10 @@ impl SimMarket {
             strict::meet_offers(&mut self.orders, book, assumed, liquidity, report);
         }
         self.take_due(now, book, settings, report);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.pending.is_empty() && self.orders.is_empty()
     }
 
     /// Carries out requests that are due, in the order made, upon the book as it stood before the update.
@@ -209,7 +213,7 @@ impl SimMarket {
         report: &mut Report<'_>,
     ) {
         if let Some(definition) = &delta.definition {
-            self.remove_runners(definition, report);
+            self.remove_runners(definition, settings.fill, report);
         }
         let definition = delta.definition.as_deref().unwrap_or(&book.definition);
         if definition.bsp_reconciled {
@@ -259,7 +263,12 @@ impl SimMarket {
         }
     }
 
-    fn remove_runners(&mut self, definition: &MarketDefinition, report: &mut Report<'_>) {
+    fn remove_runners(
+        &mut self,
+        definition: &MarketDefinition,
+        fill: Fill,
+        report: &mut Report<'_>,
+    ) {
         for runner in &definition.runners {
             if runner.status != RunnerStatus::Removed || self.removed.contains(&runner.id) {
                 continue;
@@ -273,24 +282,25 @@ impl SimMarket {
                 if order.runner() == runner.id {
                     order.annul(VenueReason::RunnerRemoved, report);
                 } else {
-                    reduce(order, factor, definition, report);
+                    reduce(order, factor, definition, fill, report);
                 }
             }
         }
     }
 }
 
-/// What a removal does to a bet on another runner. Betfair rules, part B, "Non-runners" (published): in win markets
-/// matched prices fall by the factor if it is at least 2.5 %; lay liabilities at the starting price are scaled.
+/// What a removal does to a bet on another runner: matched prices fall by the market's rule, and lay liabilities at the
+/// starting price are scaled. The reference model knows a rule for win markets only.
 fn reduce(
     order: &mut SimOrder,
     factor: u32,
     definition: &MarketDefinition,
+    fill: Fill,
     report: &mut Report<'_>,
 ) {
     let win = definition.market_type == "WIN";
-    if win && factor >= LEAST_REDUCTION {
-        order.reprice(|price| price.reduced_by(factor), report);
+    if win || fill == Fill::Strict {
+        order.reprice(|price| definition.reduced(price, factor), report);
     }
     let lay_on_close = order.side() == Side::Lay
         && matches!(order.instruction.kind, OrderKind::MarketOnClose { .. });

@@ -15,7 +15,7 @@ mod settlement;
 mod starting_price;
 mod strict;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 pub use model::{Fill, Outlook};
 pub use settings::ExchangeSettings;
@@ -32,11 +32,16 @@ use market::SimMarket;
 pub struct Exchange {
     settings: ExchangeSettings,
     markets: BTreeMap<MarketId, SimMarket>,
-    /// Closed markets in which orders were handled by last traded prices alone.
+    /// Forgotten markets in which orders were handled by last traded prices alone.
     basic_closed: u64,
     /// Requests so far: each has a delay of its own.
     requests: u64,
+    /// Closed markets with matched bets, oldest first: they may be opened again.
+    closed: VecDeque<MarketId>,
 }
+
+/// How many closed markets are remembered, so that a host that runs for months does not grow.
+const MOST_CLOSED: usize = 1_000;
 
 /// A request on its way: it takes effect on the first update more than its latency later.
 #[derive(Debug)]
@@ -69,7 +74,27 @@ impl Exchange {
             markets: BTreeMap::new(),
             basic_closed: 0,
             requests: 0,
+            closed: VecDeque::new(),
         }
+    }
+
+    /// Keeps a closed market in which something was matched, for it may be settled again; forgets the oldest.
+    fn remember_closed(&mut self, market: &MarketId) {
+        if self.markets.get(market).is_none_or(SimMarket::is_empty) {
+            self.forget(market);
+        } else if !self.closed.contains(market) {
+            self.closed.push_back(market.clone());
+            if self.closed.len() > MOST_CLOSED
+                && let Some(oldest) = self.closed.pop_front()
+            {
+                self.forget(&oldest);
+            }
+        }
+    }
+
+    fn forget(&mut self, market: &MarketId) {
+        let basic = self.markets.remove(market).is_some_and(|sim| sim.basic);
+        self.basic_closed += u64::from(basic);
     }
 
     /// Markets of which only last traded prices were known when orders came (strict model).
@@ -124,16 +149,13 @@ impl<P: AsRef<Instruction>> Venue<P> for Exchange {
             .filter(|new| new.status == MarketStatus::Closed);
         if let Some(definition) = closed {
             sim.conclude(&self.settings, &mut report);
-            let mut settlement = sim.settle(now, definition, &self.settings, &mut report);
-            if self.settings.fill == Fill::Reference
-                && let Some(profits) = reference::profits(&sim.orders, definition)
-            {
-                settlement.profits = profits;
-            }
-            report.out.push(VenueEvent::Settled(settlement));
-            self.basic_closed += u64::from(sim.basic);
-            self.markets.remove(&delta.market);
+            sim.settle(definition, &self.settings, &mut report);
+            self.remember_closed(&delta.market);
         } else {
+            if delta.definition.is_some() && self.closed.contains(&delta.market) {
+                sim.take_back(&mut report);
+                self.closed.retain(|market| market != &delta.market);
+            }
             sim.change(book, delta, &self.settings, &mut report);
             sim.conclude(&self.settings, &mut report);
         }

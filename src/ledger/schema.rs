@@ -35,6 +35,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "views",
         sql: include_str!("../../migrations/0002_views.sql"),
     },
+    Migration {
+        name: "resettlement",
+        sql: include_str!("../../migrations/0003_resettlement.sql"),
+    },
 ];
 
 /// The number of the last step of a list.
@@ -358,7 +362,10 @@ mod tests {
         for attempt in 1..=2 {
             let error = migrate(&mut connection, &path, &with(BROKEN)).unwrap_err();
             assert!(error.to_string().contains("cannot migrate"), "{error}");
-            let copy = beside(&path, &format!("schema2-{attempt}.bak"));
+            let copy = beside(
+                &path,
+                &format!("schema{}-{attempt}.bak", newest(MIGRATIONS)),
+            );
             assert_eq!(runs(&open_to_read(&copy).unwrap()), 1);
         }
         assert_eq!(

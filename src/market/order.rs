@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{MarketId, Money, OrderId, Price, RunnerId, TimeMs};
+use super::{MarketId, Money, OrderId, Price, Ratio, RunnerId, TimeMs};
 
 /// For or against a runner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -437,10 +437,23 @@ pub struct Settlement {
     pub market: MarketId,
     /// When.
     pub at: TimeMs,
-    /// Commission on net winnings in hundredths of a percent.
-    pub base_rate: u32,
-    /// Profit (or loss) of each order.
+    /// 1, and one more each time that the market is settled again after a reversal.
+    pub version: u32,
+    /// Commission on net winnings.
+    pub commission_rate: Ratio,
+    /// Profit (or loss) of each order of which something is matched.
     pub profits: Vec<(OrderId, Money)>,
+}
+
+/// A market's settlement does not hold any more: it was opened again, or is about to be settled with other results.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reversal {
+    /// Which market.
+    pub market: MarketId,
+    /// When.
+    pub at: TimeMs,
+    /// Which of its settlements.
+    pub version: u32,
 }
 
 /// What a venue tells the core.
@@ -450,4 +463,6 @@ pub enum VenueEvent {
     Order(OrderEvent),
     /// A market was settled.
     Settled(Settlement),
+    /// A market's last settlement was taken back.
+    Reversed(Reversal),
 }
