@@ -8,6 +8,8 @@ use crate::market::{
 };
 use proptest::prelude::*;
 
+mod models;
+
 /// A market on the exchange, moved by hand.
 struct World {
     exchange: Exchange,
