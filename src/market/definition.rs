@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use serde::Serialize;
 
-use super::{Price, PriceLadder, RunnerId, TimeMs};
+use super::{Money, OrderKind, Price, PriceLadder, RunnerId, Side, TimeMs};
 
 /// State of a market.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
@@ -190,6 +190,23 @@ impl MarketDefinition {
             (BettingType::Odds, Some(divisor)) if divisor > 0 => MarketKind::EachWay { divisor },
             (BettingType::Odds, None) if self.market_type != "EACH_WAY" => MarketKind::Odds,
             _ => MarketKind::Unknown,
+        }
+    }
+
+    /// What an order in this market can lose at most if matched whole at its own price.
+    #[must_use]
+    pub fn at_risk(&self, side: Side, terms: OrderKind) -> Money {
+        let alone = terms.at_risk(side);
+        match (self.kind(), terms, side) {
+            // A line is bought and sold at evens.
+            (MarketKind::Line, OrderKind::Limit { size, .. }, _) => size,
+            (MarketKind::EachWay { .. }, _, Side::Back) => alone + alone,
+            (MarketKind::EachWay { divisor }, _, Side::Lay) => {
+                let liability = i128::from(alone.minor()) * 100;
+                let placed = -(-liability).div_euclid(i128::from(divisor));
+                alone + Money::from_minor(i64::try_from(placed).unwrap_or(i64::MAX / 2))
+            }
+            _ => alone,
         }
     }
 

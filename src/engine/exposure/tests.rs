@@ -271,6 +271,23 @@ mod every_kind {
     }
 
     #[test]
+    fn an_order_alone_risks_what_its_market_says() {
+        let race = redefined(market_with(8, 3), |market| {
+            market.each_way_divisor = Some(500)
+        });
+        let runs = redefined(market_with(8, 0), |market| {
+            market.betting_type = BettingType::Line
+        });
+        for (market, hundredths) in [(&race, 1_100), (&runs, 25_050), (&market_with(8, 1), 1_100)] {
+            for side in [Side::Back, Side::Lay] {
+                let one = order(1, 1, side, hundredths, 1_003);
+                let held = worst_case(market, &holding_of(&[one.clone()]), None);
+                assert_eq!(market.definition.at_risk(side, one.kind), held.market);
+            }
+        }
+    }
+
+    #[test]
     fn a_line_risks_the_size_whichever_side() {
         let runs = redefined(market_with(1, 0), |market| {
             market.betting_type = BettingType::Line
