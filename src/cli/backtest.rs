@@ -182,9 +182,15 @@ const MOST_LOGGED: u64 = 200;
 
 /// Tells what was wrong with the data and gives the exit code.
 pub(super) fn conclude(shared: &Shared, report: &Report) -> ExitCode {
-    if !shared.json {
+    if shared.json {
+        // One document; the whole list is in the report.
+        if let Some(first) = report.problems.first() {
+            let (path, line) = (first.path.as_str(), first.line);
+            let _ = Failure::at(exit::DATA, &first.message, path, line, None).report(true);
+        }
+    } else {
         for problem in &report.problems {
-            eprintln!("error: {}", problem.message);
+            output::complain(format_args!("error: {}", problem.message));
         }
     }
     if report.interrupted {

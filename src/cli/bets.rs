@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{Failure, Shared, exit, output, prepare};
 use crate::ledger::{BetRow, Filter, Reader, RejectionRow};
-use crate::market::{Money, Price};
+use crate::market::{Money, Price, TimeMs};
 
 /// List the bets in the ledger, or with --refused what the risk gate refused
 #[derive(Debug, Args)]
@@ -25,6 +25,9 @@ pub(super) struct Bets {
     #[arg(long)]
     refused: bool,
 }
+
+/// Where `bea demo` leaves its ledger unless told otherwise.
+const DEMO_LEDGER: &str = "data/demo/ledger.sqlite";
 
 /// Which part of which ledger.
 #[derive(Debug, Args)]
@@ -57,7 +60,12 @@ impl Choice {
                 exit::DATA,
                 format!("there is no ledger at {}", path.display()),
             )
-            .hint("bea run and bea demo leave one; name it with --ledger FILE"));
+            .hint(match DEMO_LEDGER {
+                demo if Path::exists(Path::new(demo)) => {
+                    format!("the demo's is here: --ledger {demo}")
+                }
+                _ => "bea demo leaves one, bea backtest with --ledger FILE too".to_owned(),
+            }));
         }
         let filter = Filter {
             run: self.run,
@@ -91,7 +99,7 @@ impl Bets {
         let (reader, filter) = self.choice.open(shared)?;
         if self.refused {
             let rejections = reader.rejections(&filter)?;
-            let text = refusals_text(&rejections);
+            let text = refusals_text(&rejections, filter.limit);
             output::print(
                 shared,
                 &Document {
@@ -102,7 +110,7 @@ impl Bets {
             )?;
         } else {
             let bets = reader.bets(&filter)?;
-            let text = bets_text(&bets);
+            let text = bets_text(&bets, filter.limit);
             output::print(
                 shared,
                 &Document {
@@ -120,10 +128,15 @@ fn or_dash<T: ToString>(value: Option<T>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
 }
 
-fn bets_text(bets: &[BetRow]) -> String {
+/// A time without its milliseconds, to save width.
+fn to_the_second(at: TimeMs) -> String {
+    at.to_string().chars().take(19).collect::<String>()
+}
+
+fn bets_text(bets: &[BetRow], limit: u32) -> String {
     let mut lines = vec![format!(
-        "{:<24} {:<16} {:<13} {:>10} {:<4} {:>7} {:>8} {:>8} {:>7} {:>8}",
-        "asked",
+        "{:<19} {:<14} {:<11} {:>9} {:<4} {:>6} {:>8} {:>8} {:>6} {:>8}",
+        "asked (UTC)",
         "strategy",
         "market",
         "runner",
@@ -131,13 +144,13 @@ fn bets_text(bets: &[BetRow]) -> String {
         "price",
         "size",
         "matched",
-        "average",
+        "avg",
         "profit"
     )];
     for bet in bets {
         lines.push(format!(
-            "{:<24} {:<16.16} {:<13} {:>10} {:<4} {:>7} {:>8} {:>8} {:>7} {:>8}",
-            bet.asked_at.to_string(),
+            "{:<19} {:<14.14} {:<11} {:>9} {:<4} {:>6} {:>8} {:>8} {:>6} {:>8}",
+            to_the_second(bet.asked_at),
             bet.strategy,
             bet.market,
             bet.runner.to_string(),
@@ -150,33 +163,52 @@ fn bets_text(bets: &[BetRow]) -> String {
         ));
     }
     let profit: Money = bets.iter().filter_map(|bet| bet.profit).sum();
-    lines.push(format!("{} bets, {profit} before commission", bets.len()));
+    lines.push(format!(
+        "{}, {profit} before commission",
+        counted(bets.len(), "bet", "bets", limit)
+    ));
     lines.join("\n")
+}
+
+/// How many rows there are, and that there may be more.
+fn counted(rows: usize, one: &str, many: &str, limit: u32) -> String {
+    let noun = if rows == 1 { one } else { many };
+    if rows == usize::try_from(limit).unwrap_or(usize::MAX) {
+        format!("the latest {rows} {noun} (more with --limit)")
+    } else {
+        format!("{rows} {noun}")
+    }
 }
 
 fn two_decimals(price: Price) -> String {
     format!("{:.2}", price.to_f64())
 }
 
-fn refusals_text(rejections: &[RejectionRow]) -> String {
+fn refusals_text(rejections: &[RejectionRow], limit: u32) -> String {
     let mut lines = vec![format!(
-        "{:<24} {:<16} {:<13} {:<4} {:>7} {:>8}  refused",
-        "asked", "strategy", "market", "side", "price", "size"
+        "{:<19} {:<14} {:<11} {:<4} {:>6} {:>8}  refused",
+        "asked (UTC)", "strategy", "market", "side", "price", "size"
     )];
     for row in rejections {
+        let figures = match (&row.value, &row.limit) {
+            (None, None) => String::new(),
+            (value, limit) => format!(
+                ": {}, limit {}",
+                or_dash(value.as_deref()),
+                or_dash(limit.as_deref())
+            ),
+        };
         lines.push(format!(
-            "{:<24} {:<16.16} {:<13} {:<4} {:>7} {:>8}  {} (value {}, limit {})",
-            row.asked_at.to_string(),
+            "{:<19} {:<14.14} {:<11} {:<4} {:>6} {:>8}  {}{figures}",
+            to_the_second(row.asked_at),
             row.strategy,
             row.market,
             or_dash(row.side.as_deref()),
             or_dash(row.price),
             or_dash(row.size),
             row.code,
-            or_dash(row.value.as_deref()),
-            or_dash(row.limit.as_deref()),
         ));
     }
-    lines.push(format!("{} refused", rejections.len()));
+    lines.push(counted(rejections.len(), "refused", "refused", limit));
     lines.join("\n")
 }

@@ -57,10 +57,7 @@ impl Check {
             paths
                 .iter()
                 .map(|path| {
-                    let name = path
-                        .file_stem()
-                        .map(|s| s.to_string_lossy().into_owned())
-                        .unwrap_or_default();
+                    let name = prepare::name_of(path);
                     let script =
                         Script::read(path, &prepare::overrides(&config, &name, &self.param));
                     check(name, path.display().to_string(), script)

@@ -103,7 +103,7 @@ impl Demo {
         output::print(
             shared,
             &document,
-            format_args!("{report}\n\n{}", next_steps(&ledger, &folder)),
+            format_args!("{report}\n\n{}", next_steps(&report, &ledger, &folder)),
         )?;
         Ok(conclude(shared, &report))
     }
@@ -123,14 +123,22 @@ fn lay_out(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
         .collect()
 }
 
-fn next_steps(ledger: &Path, recordings: &Path) -> String {
-    format!(
-        "Everything is in the ledger {ledger}. Try next:\n\
-         \x20 bea bets --ledger {ledger}              bet by bet, with what was seen\n\
-         \x20 bea bets --refused --ledger {ledger}    what the risk gate refused, and why\n\
-         \x20 bea new my_first                        write a strategy of your own\n\
-         \x20 bea backtest my_first --data {recordings}",
-        ledger = ledger.display(),
-        recordings = recordings.display(),
-    )
+fn next_steps(report: &Report, ledger: &Path, recordings: &Path) -> String {
+    let ledger = ledger.display();
+    let bets = format!("bea bets --ledger {ledger}");
+    let refused = format!("bea bets --refused --ledger {ledger}");
+    let backtest = format!("bea backtest my_first --data {}", recordings.display());
+    let mut steps = vec![(bets.as_str(), "bet by bet")];
+    if report.strategies.iter().any(|s| !s.rejections.is_empty()) {
+        steps.push((&refused, "what the risk gate refused, and why"));
+    }
+    steps.push(("bea new my_first", "write a strategy of your own"));
+    steps.push((&backtest, "see what it would have done"));
+    let width = steps.iter().map(|(command, _)| command.len()).max();
+    let width = width.unwrap_or_default();
+    let mut text = format!("Everything is in the ledger {ledger}. Try next:");
+    for (command, purpose) in steps {
+        text.push_str(&format!("\n  {command:<width$}   {purpose}"));
+    }
+    text
 }

@@ -1,11 +1,13 @@
 //! What went wrong, as a person and as a program want to read it, and the exit code.
 
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use serde_json::json;
 
+use super::output;
 use crate::backtest::RunError;
-use crate::config::ConfigError;
+use crate::config::{ConfigError, Origin};
 use crate::ledger::LedgerError;
 use crate::live::{Finding, HostError};
 use crate::source::SourceError;
@@ -67,10 +69,36 @@ impl Failure {
 
     /// Something that the operating system refused.
     pub fn io(doing: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
-        Self::new(
+        let failure = Self::new(
             exit::INTERNAL,
             format!("{}: cannot {doing}: {error}", path.display()),
-        )
+        );
+        match error.kind() {
+            ErrorKind::NotFound => {
+                failure.hint("the folder it would be in is not there: make it first")
+            }
+            ErrorKind::PermissionDenied => failure.hint("name a place that you may write to"),
+            _ => failure,
+        }
+    }
+
+    /// Something wrong at a place in a file.
+    pub(super) fn at(
+        code: u8,
+        message: impl Into<String>,
+        path: impl Into<String>,
+        line: Option<u64>,
+        column: Option<u64>,
+    ) -> Self {
+        let place = Place {
+            path: path.into(),
+            line,
+            column,
+        };
+        Self {
+            place: Some(place),
+            ..Self::new(code, message)
+        }
     }
 
     /// Prints it on stderr and gives the exit code.
@@ -86,11 +114,11 @@ impl Failure {
                 "line": place.and_then(|p| p.line),
                 "column": place.and_then(|p| p.column),
             }});
-            eprintln!("{error}");
+            output::complain(error);
         } else {
-            eprintln!("error: {}", self.message);
+            output::complain(format_args!("error: {}", self.message));
             if let Some(hint) = &self.hint {
-                eprintln!("hint: {hint}");
+                output::complain(format_args!("hint: {hint}"));
             }
         }
         ExitCode::from(self.code)
@@ -99,40 +127,47 @@ impl Failure {
 
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
-        let code = match error {
-            ConfigError::LiveNotAvailable { .. } => exit::SAFETY,
-            _ => exit::CONFIG,
+        let message = error.to_string();
+        let number = |n: usize| u64::try_from(n).ok();
+        let (code, origin) = match error {
+            ConfigError::LiveNotAvailable { origin, .. } => (exit::SAFETY, origin),
+            ConfigError::UnknownKey { origin, .. } | ConfigError::Value { origin, .. } => {
+                (exit::CONFIG, origin)
+            }
+            ConfigError::Unreadable { path, .. } => (exit::CONFIG, Origin::File(path, None)),
+            ConfigError::Syntax {
+                path, line, column, ..
+            } => {
+                let path = path.display().to_string();
+                return Self::at(exit::CONFIG, message, path, number(line), number(column));
+            }
         };
-        Self::new(code, error.to_string())
+        match origin {
+            Origin::File(path, line) => {
+                let path = path.display().to_string();
+                Self::at(code, message, path, line.and_then(number), None)
+            }
+            Origin::Default | Origin::Environment(_) | Origin::CommandLine => {
+                Self::new(code, message)
+            }
+        }
     }
 }
 
 impl From<ScriptError> for Failure {
     fn from(error: ScriptError) -> Self {
+        let message = error.to_string();
         let number = |n: usize| u64::try_from(n).ok();
-        let place = Place {
-            path: error.file.clone(),
-            line: error.position.and_then(|(line, _)| number(line)),
-            column: error.position.and_then(|(_, column)| number(column)),
-        };
-        Self {
-            place: Some(place),
-            ..Self::new(exit::STRATEGY, error.to_string())
-        }
+        let (line, column) = error.position.unzip();
+        let (line, column) = (line.and_then(number), column.and_then(number));
+        Self::at(exit::STRATEGY, message, error.file, line, column)
     }
 }
 
 impl From<SourceError> for Failure {
     fn from(error: SourceError) -> Self {
-        let place = Place {
-            path: error.path.clone(),
-            line: error.line,
-            column: None,
-        };
-        Self {
-            place: Some(place),
-            ..Self::new(exit::DATA, error.to_string())
-        }
+        let message = error.to_string();
+        Self::at(exit::DATA, message, error.path, error.line, None)
     }
 }
 
@@ -140,7 +175,16 @@ impl From<LedgerError> for Failure {
     fn from(error: LedgerError) -> Self {
         let code = match error {
             LedgerError::Locked { .. } => exit::LOCKED,
-            _ => exit::INTERNAL,
+            LedgerError::NotALedger { .. }
+            | LedgerError::Newer { .. }
+            | LedgerError::Older { .. }
+            | LedgerError::Changed { .. }
+            | LedgerError::NoRun { .. } => exit::DATA,
+            LedgerError::Setting { .. } => exit::CONFIG,
+            LedgerError::Pragma { .. }
+            | LedgerError::File { .. }
+            | LedgerError::Database { .. }
+            | LedgerError::Write { .. } => exit::INTERNAL,
         };
         Self::new(code, error.to_string())
     }

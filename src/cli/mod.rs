@@ -40,8 +40,9 @@ Start here:
   bea backtest my_first --data examples/recordings
   bea run --data examples/recordings --speed 10   play markets as if live, edit scripts meanwhile
 
-Exit codes: 0 done, 1 internal error, 2 usage, 3 configuration, 4 strategy, 5 data, 6 a gate said no,
-7 venue or network, 8 safety refusal, 9 another instance holds the lock, 130 interrupted.";
+Exit codes: 0 done, 1 internal error, 2 usage, 3 configuration, 4 strategy, 5 data,
+6 a gate said no, 7 venue or network, 8 safety refusal, 9 another instance holds the lock,
+130 interrupted.";
 
 /// Options of every command.
 #[derive(Clone, Debug, Args)]

@@ -2,6 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -54,10 +55,16 @@ impl New {
             .map_err(|error| Failure::io("write it", &path, &error))?;
         let document = json!({"schema": "bea.new/1", "name": self.name, "path": path});
         let name = &self.name;
-        let next = format!(
-            "wrote {}\nnext:  bea test {name}\n       bea backtest {name} --data examples/recordings",
-            path.display()
-        );
+        let mut next = format!("wrote {}\nnext:  bea test {name}", path.display());
+        match ["examples/recordings", "data/demo/recordings"]
+            .iter()
+            .find(|folder| Path::new(folder).is_dir())
+        {
+            Some(folder) => next.push_str(&format!("\n       bea backtest {name} --data {folder}")),
+            None => next.push_str(&format!(
+                "\n       bea generate --out recordings\n       bea backtest {name} --data recordings"
+            )),
+        }
         output::print(shared, &document, next)?;
         Ok(ExitCode::SUCCESS)
     }

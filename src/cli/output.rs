@@ -32,6 +32,11 @@ pub(super) fn print(
 /// Says something on stderr unless told to be quiet.
 pub(super) fn remark(shared: &Shared, text: impl std::fmt::Display) {
     if !shared.quiet {
-        eprintln!("{text}");
+        complain(text);
     }
+}
+
+/// Says something on stderr. That nobody listens is no reason to fail.
+pub(super) fn complain(text: impl std::fmt::Display) {
+    let _ = writeln!(io::stderr(), "{text}");
 }

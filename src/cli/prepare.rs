@@ -36,13 +36,7 @@ pub(super) fn scripts(
     let paths = find(arguments, &config.run.strategies)?;
     let scripts = paths
         .iter()
-        .map(|path| {
-            let name = path
-                .file_stem()
-                .map(|stem| stem.to_string_lossy().into_owned())
-                .unwrap_or_default();
-            Script::read(path, &overrides(config, &name, params))
-        })
+        .map(|path| Script::read(path, &overrides(config, &name_of(path), params)))
         .collect::<Result<Vec<_>, _>>()?;
     let mut names = BTreeMap::new();
     for script in &scripts {
@@ -58,6 +52,13 @@ pub(super) fn scripts(
         }
     }
     Ok(scripts)
+}
+
+/// What the strategy in a file is called.
+pub(super) fn name_of(path: &Path) -> String {
+    path.file_stem()
+        .map(|stem| stem.to_string_lossy().into_owned())
+        .unwrap_or_default()
 }
 
 /// Parameters of one strategy: from `[params.NAME]`, then from the command line.

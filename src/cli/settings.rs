@@ -10,6 +10,9 @@ use crate::config::{Config, Origin};
 
 /// Show the settings in force
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  bea config show               every setting, its value and where it came from")]
 pub(super) struct Settings {
     #[command(subcommand)]
     command: Action,

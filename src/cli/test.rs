@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::check::named_or_all;
 use super::{Failure, Shared, exit, output, prepare};
-use crate::strategy::{ScriptError, TestReport};
+use crate::strategy::{Script, ScriptError, TestReport, find};
 
 /// Run the tests that strategies bring with them
 #[derive(Debug, Args)]
@@ -40,24 +40,23 @@ struct Line {
 impl Test {
     pub(super) fn run(&self, shared: &Shared) -> Result<ExitCode, Failure> {
         let config = prepare::config(shared)?;
-        let scripts = prepare::scripts(&config, &named_or_all(&self.strategies, &config), &[])?;
-        let reports: Vec<TestReport> = prepare::with_script_stack(|| {
-            scripts
+        let paths = find(
+            &named_or_all(&self.strategies, &config),
+            &config.run.strategies,
+        )?;
+        let tests: Vec<Line> = prepare::with_script_stack(|| {
+            paths
                 .iter()
-                .map(|script| script.test())
-                .collect::<Result<_, ScriptError>>()
-        })??;
-        let tests: Vec<Line> = reports
-            .iter()
-            .flat_map(|report| {
-                report.tests.iter().map(|test| Line {
-                    strategy: report.script.clone(),
-                    test: test.name.clone(),
-                    passed: test.error.is_none(),
-                    error: test.error.as_ref().map(ToString::to_string),
+                .flat_map(|path| {
+                    let name = prepare::name_of(path);
+                    let overrides = prepare::overrides(&config, &name, &[]);
+                    lines(
+                        name,
+                        Script::read(path, &overrides).and_then(|script| script.test()),
+                    )
                 })
-            })
-            .collect();
+                .collect()
+        })?;
         let failed = tests.iter().filter(|test| !test.passed).count();
         let document = Document {
             schema: "bea.test/1",
@@ -71,6 +70,24 @@ impl Test {
         } else {
             ExitCode::SUCCESS
         })
+    }
+}
+
+/// The results of one strategy. One that does not compile fails by itself and leaves the others their turn.
+fn lines(strategy: String, result: Result<TestReport, ScriptError>) -> Vec<Line> {
+    let line = |test: String, error: Option<&ScriptError>| Line {
+        strategy: strategy.clone(),
+        test,
+        passed: error.is_none(),
+        error: error.map(ToString::to_string),
+    };
+    match result {
+        Ok(report) => report
+            .tests
+            .iter()
+            .map(|test| line(test.name.clone(), test.error.as_ref()))
+            .collect(),
+        Err(error) => vec![line("compiles".to_owned(), Some(&error))],
     }
 }
 

@@ -16,11 +16,15 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// A file is not TOML.
-    #[error("{}: not valid TOML: {message}", path.display())]
+    #[error("{}:{line}:{column}: not valid TOML: {message}", path.display())]
     Syntax {
         /// Which file.
         path: PathBuf,
-        /// What is wrong, with line and column.
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1.
+        column: usize,
+        /// What is wrong.
         message: String,
     },
     /// A key that does not exist.

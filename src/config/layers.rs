@@ -77,9 +77,15 @@ impl Layers {
                 });
             }
         };
-        let values = Toml::from_str::<Dict>(&text).map_err(|error| ConfigError::Syntax {
-            path: path.to_owned(),
-            message: error.to_string().trim_end().to_owned(),
+        let values = Toml::from_str::<Dict>(&text).map_err(|error| {
+            let before = error.span().and_then(|span| text.get(..span.start));
+            let before = before.unwrap_or_default();
+            ConfigError::Syntax {
+                path: path.to_owned(),
+                line: before.matches('\n').count() + 1,
+                column: before.chars().rev().take_while(|c| *c != '\n').count() + 1,
+                message: error.message().replace('\n', "; "),
+            }
         })?;
         self.texts.insert(path.to_owned(), text);
         self.add(Metadata::from(FILE, Source::File(path.to_owned())), values)

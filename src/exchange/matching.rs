@@ -112,7 +112,7 @@ pub(super) fn meet_trades(
             .collect();
         queue.sort_by_key(|&at| turn(&orders[at]));
         // Strategies do not compete with each other: each meets all the trades.
-        let mut left_for: Vec<(std::sync::Arc<str>, Vec<(Price, HalfMinor)>)> = Vec::new();
+        let mut left_for: Vec<(std::sync::Arc<str>, Trades)> = Vec::new();
         for at in queue {
             let strategy = std::sync::Arc::clone(&orders[at].instruction.strategy);
             let known = left_for
@@ -169,8 +169,11 @@ fn meet(order: &mut SimOrder, trades: &mut [(Price, HalfMinor)], report: &mut Re
     }
 }
 
+/// What was traded at which prices.
+type Trades = Vec<(Price, HalfMinor)>;
+
 /// Increases of traded volume of one runner by price, in minor units counting both sides.
-fn increases(runner: RunnerId, book: &Market, delta: &MarketDelta) -> Vec<(Price, HalfMinor)> {
+fn increases(runner: RunnerId, book: &Market, delta: &MarketDelta) -> Trades {
     let mut totals: Vec<(Price, Money)> = Vec::new();
     for change in delta.runners.iter().filter(|change| change.id == runner) {
         for level in delta

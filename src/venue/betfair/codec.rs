@@ -1,6 +1,6 @@
 //! The stream codec: one line of JSON in, market deltas out. Buffers are kept, so a steady feed allocates nothing.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::definition::definition;
@@ -166,7 +166,7 @@ impl Decoder {
 /// Market ids already seen, so that naming one again allocates nothing.
 #[derive(Debug, Default)]
 struct Names {
-    known: HashMap<Box<[u8]>, MarketId>,
+    known: BTreeMap<Box<[u8]>, MarketId>,
     nameless: Option<MarketId>,
 }
 
