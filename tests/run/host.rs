@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use bea::ledger::{BetRow, Filter, Reader, RunRow};
@@ -78,6 +78,7 @@ impl Place {
             child,
             heard,
             said: Vec::new(),
+            minded: 0,
             address: String::new(),
         };
         let line = host.hear("health: http://");
@@ -110,25 +111,40 @@ pub(crate) struct Host {
     child: Child,
     heard: Receiver<String>,
     said: Vec<String>,
+    /// How many of those lines were waited for or passed over.
+    minded: usize,
     address: String,
 }
 
 impl Host {
-    /// Waits for a line on stderr that contains `words`.
+    /// Waits for the next line on stderr that contains `words`, after the last one waited for.
     pub(crate) fn hear(&mut self, words: &str) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {
+            while let Some(line) = self.said.get(self.minded) {
+                self.minded += 1;
+                if line.contains(words) {
+                    return line.clone();
+                }
+            }
             let left = deadline.saturating_duration_since(Instant::now());
             match self.heard.recv_timeout(left) {
-                Ok(line) => {
-                    self.said.push(line.clone());
-                    if line.contains(words) {
-                        return line;
-                    }
-                }
+                Ok(line) => self.said.push(line),
                 Err(_) => panic!("never said \"{words}\":\n{}", self.said.join("\n")),
             }
         }
+    }
+
+    /// Takes what is said during a moment.
+    fn listen(&mut self) {
+        if let Ok(line) = self.heard.recv_timeout(Duration::from_millis(10)) {
+            self.said.push(line);
+        }
+    }
+
+    /// What was said so far is not waited for any more.
+    pub(crate) fn pass_over(&mut self) {
+        self.minded = self.said().len();
     }
 
     /// Every line on stderr so far.
@@ -163,7 +179,11 @@ impl Host {
     }
 
     /// Asks for health until it is as wanted; gives it and how long that took.
-    pub(crate) fn until(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> (Value, Duration) {
+    pub(crate) fn until(
+        &mut self,
+        what: &str,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> (Value, Duration) {
         let start = Instant::now();
         loop {
             let health = self.health();
@@ -171,7 +191,7 @@ impl Host {
                 return (health, start.elapsed());
             }
             assert!(start.elapsed() < PATIENCE, "never {what}: {health:#}");
-            std::thread::sleep(Duration::from_millis(10));
+            self.listen();
         }
     }
 
@@ -181,7 +201,7 @@ impl Host {
     }
 
     /// Waits until another version of a strategy runs and all is well.
-    pub(crate) fn until_swapped(&self, name: &str, from: &str) -> Duration {
+    pub(crate) fn until_swapped(&mut self, name: &str, from: &str) -> Duration {
         let swapped =
             |health: &Value| health["status"] == "pass" && strategy(health, name)["hash"] != from;
         self.until("swapped", swapped).1
@@ -196,13 +216,17 @@ impl Host {
     /// Waits for its end and gives the exit code.
     pub(crate) fn end(&mut self) -> i32 {
         let deadline = Instant::now() + PATIENCE;
+        // It has ended when nobody holds its stderr any more.
         loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status.code().expect("it ended by itself");
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.heard.recv_timeout(left) {
+                Ok(line) => self.said.push(line),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => panic!("it never ended"),
             }
-            assert!(Instant::now() < deadline, "it never ended");
-            std::thread::sleep(Duration::from_millis(10));
         }
+        let status = self.child.wait().unwrap();
+        status.code().expect("it ended by itself")
     }
 
     /// Ends it in order.

@@ -176,40 +176,36 @@ fn a_broken_edit_keeps_the_last_good_version_until_it_is_mended() {
     assert_eq!(errors, 2, "each broken save is told once");
 }
 
-#[test]
-fn however_an_editor_saves_it_is_noticed() {
-    let in_place = |path: &Path, text: &str| fs::write(path, text).unwrap();
-    let by_renaming = |path: &Path, text: &str| {
+/// The ways in which editors save.
+const SAVES: [fn(&Path, &str); 5] = [
+    |path, text| fs::write(path, text).unwrap(),
+    |path, text| {
         let aside = path.with_extension("rhai.tmp");
         fs::write(&aside, text).unwrap();
         fs::rename(aside, path).unwrap();
-    };
-    let in_many_writes = |path: &Path, text: &str| {
+    },
+    |path, text| {
         for length in (0..text.len()).step_by(7) {
             fs::write(path, &text[..length]).unwrap();
         }
         fs::write(path, text).unwrap();
-    };
-    let by_deleting_first = |path: &Path, text: &str| {
+    },
+    |path, text| {
         fs::remove_file(path).unwrap();
         fs::write(path, text).unwrap();
-    };
-    let with_backup = |path: &Path, text: &str| {
+    },
+    |path, text| {
         fs::rename(path, path.with_extension("rhai~")).unwrap();
         fs::write(path, text).unwrap();
-    };
-    let styles: [&dyn Fn(&Path, &str); 5] = [
-        &in_place,
-        &by_renaming,
-        &in_many_writes,
-        &by_deleting_first,
-        &with_backup,
-    ];
+    },
+];
 
+#[test]
+fn however_an_editor_saves_it_is_noticed() {
     let place = Place::new(&[("fav", &counting("A"))]);
     let mut host = place.start();
     host.hear("\"A 1\"");
-    for (at, save) in styles.iter().enumerate() {
+    for (at, save) in SAVES.iter().enumerate() {
         let before = host.hash_of("fav");
         save(&place.strategy("fav"), &counting(&format!("V{at}")));
         let took = host.until_swapped("fav", &before);
@@ -222,13 +218,13 @@ fn however_an_editor_saves_it_is_noticed() {
         .iter()
         .filter(|l| l.starts_with("reloaded"))
         .count();
-    assert_eq!(reloads, styles.len());
+    assert_eq!(reloads, SAVES.len());
     let versions: BTreeSet<_> = place
         .bets()
         .into_iter()
         .map(|bet| bet.script_hash)
         .collect();
-    assert_eq!(versions.len(), 1 + styles.len());
+    assert_eq!(versions.len(), 1 + SAVES.len());
 }
 
 #[test]
@@ -243,6 +239,7 @@ fn a_new_file_is_loaded_and_a_deleted_one_runs_on_with_a_warning() {
     let check = strategy(&health, "fav");
     assert_eq!(check["output"], "the file fav.rhai is gone");
     assert_eq!(check["standing"], "running");
+    host.pass_over();
     host.hear("\"A ");
     fs::write(place.strategy("fav"), counting("A")).unwrap();
     host.until("well again", |health| health["status"] == "pass");
