@@ -351,6 +351,46 @@ fn a_script_that_keeps_failing_is_stopped_and_a_mended_one_starts_again() {
 }
 
 #[test]
+fn a_ledger_that_cannot_be_written_ends_it() {
+    let place = Place::new(&[("fav", &counting("A"))]);
+    let mut host = place.start_with(&[
+        "--data",
+        "long.jsonl",
+        "--speed",
+        "1",
+        "--set",
+        "ledger.busy_timeout_seconds=1",
+        "--set",
+        "ledger.retry_attempts=1",
+    ]);
+    host.until("betting", |h| strategy(h, "fav")["bets"] == 1);
+    let other = rusqlite::Connection::open(place.path("data/ledger.sqlite")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    fs::write(place.strategy("fav"), counting("B")).unwrap();
+    assert_eq!(host.end(), 1);
+    let said = host.said().join("\n");
+    assert!(said.contains("ledger.sqlite"), "{said}");
+    other.execute_batch("ROLLBACK").unwrap();
+    // Nothing is known to have been done that is not in it.
+    assert_eq!(place.bets().len(), 1);
+    assert_eq!(place.reader().audit().unwrap(), []);
+}
+
+#[test]
+fn nobody_needs_to_read_what_it_says() {
+    let place = Place::new(&[("fav", &counting("A"))]);
+    let mut child = place
+        .command(&["run", "--data", "long.jsonl", "--speed", "max"])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stderr.take());
+    assert!(child.wait().unwrap().success());
+    assert_eq!(place.last_run().outcome.as_deref(), Some("completed"));
+}
+
+#[test]
 fn it_does_not_start_with_a_broken_strategy_nor_beside_another_host() {
     let place = Place::new(&[("fav", &counting("A")), ("bad", BROKEN)]);
     let run = |arguments: &[&str]| {
