@@ -74,26 +74,30 @@ impl Holding {
         &self.positions
     }
 
+    /// Winnings are added up exactly and rounded once, downwards: many small bets must not add up to many roundings.
     fn add_up(&self, runner: RunnerId) -> Position {
         let mut position = Position::default();
+        let mut winnings: i128 = 0;
         for order in self.orders.iter().filter(|order| order.runner == runner) {
             let Some(price) = order.average_price() else {
                 continue;
             };
             let size = order.matched;
+            let wins = i128::from(price.minus_one()) * i128::from(size.minor());
             match order.side {
                 Side::Back => {
-                    position.if_win += size.profit_at(price);
+                    winnings += wins;
                     position.if_lose -= size;
                     position.backed += size;
                 }
                 Side::Lay => {
-                    position.if_win -= size.liability_at(price);
+                    winnings -= wins;
                     position.if_lose += size;
                     position.laid += size;
                 }
             }
         }
+        position.if_win = Money::from_scaled(winnings);
         position
     }
 

@@ -320,6 +320,10 @@ pub enum VenueReason {
     BelowMinimum,
     /// There is nothing left to cancel or replace.
     NothingRemains,
+    /// An order for the starting price cannot be cancelled.
+    NotCancellable,
+    /// The market already betters the price, and the account does not take better prices.
+    PriceImprovementTooLarge,
     /// The market turned in play.
     TurnedInPlay,
     /// The market was suspended with a new version.
@@ -346,6 +350,8 @@ impl VenueReason {
             Self::InvalidPrice => "INVALID_PRICE",
             Self::BelowMinimum => "BELOW_MINIMUM",
             Self::NothingRemains => "NOTHING_REMAINS",
+            Self::NotCancellable => "NOT_CANCELLABLE",
+            Self::PriceImprovementTooLarge => "PRICE_IMPROVEMENT_TOO_LARGE",
             Self::TurnedInPlay => "TURNED_IN_PLAY",
             Self::Suspended => "SUSPENDED",
             Self::StartingPriceBeyondLimit => "STARTING_PRICE_BEYOND_LIMIT",
