@@ -5,21 +5,22 @@
 
 mod drawdown;
 mod orders;
+mod play;
 mod report;
 mod session;
 
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::time::Instant;
 
 pub use orders::write_orders;
+pub use play::{Driver, Playing, play};
 pub use report::{Fault, Report, StrategyReport, Trouble};
 pub use session::{Session, Setup};
 
-use crate::engine::{JournalError, NoJournal, Notice, Strategy, Trace};
+use crate::engine::{JournalError, Notice, Strategy};
 use crate::ledger::{LedgerError, RunWriter};
-use crate::source::{self, SourceError};
+use crate::market::{Instruction, TimeMs};
 use crate::strategy::ScriptError;
 
 /// Makes the strategies of a session anew.
@@ -66,7 +67,7 @@ pub struct Sinks<'a> {
 /// How many updates pass between two reports of progress.
 const UPDATES_BETWEEN_PROGRESS: u64 = 4_096;
 
-/// Plays every recording in the files, in order, each as a session of its own.
+/// Plays every recording in the files, in order, each as a session of its own, as fast as it goes.
 ///
 /// What is wrong with a file is told in the report, and the other files are still done.
 ///
@@ -78,162 +79,66 @@ pub fn run(
     files: &[PathBuf],
     sinks: &mut Sinks<'_>,
 ) -> Result<Report, RunError> {
-    let started = Instant::now();
-    let mut run = Run {
-        setup,
+    let mut backtest = Backtest {
         makers,
-        sinks,
-        report: Report::new(setup),
-        trace: Trace::default(),
-        ordinal: 0,
-        bytes: 0,
+        orders: sinks.orders.as_deref_mut().map(|out| out as &mut dyn Write),
+        progress: sinks.progress,
+        notice: sinks.notice,
+        updates_before: 0,
+        due: 0,
     };
-    for strategy in makers()? {
-        run.report.add_strategy(strategy.name(), strategy.hash());
-    }
-    let mut stopped = false;
-    for file in files {
-        let size = std::fs::metadata(file).map_or(0, |meta| meta.len());
-        let mut failed = None;
-        let walked = source::visit(file, &mut |recording| match run.play(recording) {
-            Ok(ControlFlow::Continue(())) => ControlFlow::Continue(()),
-            Ok(ControlFlow::Break(())) => {
-                stopped = true;
-                ControlFlow::Break(())
-            }
-            Err(error) => {
-                failed = Some(error);
-                ControlFlow::Break(())
-            }
-        });
-        if let Some(error) = failed {
-            return Err(error);
-        }
-        if let Err(error) = walked {
-            run.report.trouble(&error);
-        }
-        run.bytes += size;
-        if stopped {
-            break;
-        }
-    }
-    let Run {
-        mut report, trace, ..
-    } = run;
-    report.finish(trace.hash(), stopped, started.elapsed());
-    Ok(report)
+    play(setup, files, sinks.ledger.as_deref_mut(), &mut backtest)
 }
 
-/// A run under way.
-struct Run<'a, 's> {
-    setup: &'a Setup,
+/// Drives sessions at full speed.
+struct Backtest<'a> {
     makers: Makers<'a>,
-    sinks: &'a mut Sinks<'s>,
-    report: Report,
-    trace: Trace,
-    ordinal: u32,
-    /// Bytes of the files done.
-    bytes: u64,
-}
-
-impl Run<'_, '_> {
-    fn play(&mut self, recording: &mut source::Recording<'_>) -> Result<ControlFlow<()>, RunError> {
-        self.ordinal += 1;
-        let name = recording.name().to_owned();
-        let strategies = (self.makers)()?;
-        if let Some(ledger) = self.sinks.ledger.as_deref_mut() {
-            ledger.begin_recording(self.ordinal, &name, recording.path())?;
-            let (flow, updates, hash) = {
-                let session = Session::new(self.setup, self.ordinal, strategies, &mut *ledger);
-                play_session(
-                    session,
-                    recording,
-                    &mut self.report,
-                    self.bytes,
-                    &mut Outputs {
-                        orders: self
-                            .sinks
-                            .orders
-                            .as_mut()
-                            .map(|out| &mut **out as &mut dyn Write),
-                        progress: self.sinks.progress,
-                        notice: self.sinks.notice,
-                    },
-                )?
-            };
-            self.trace.add_part(&name, &hash);
-            ledger.end_recording(updates, recording.problems().len() as u64, &hash)?;
-            return Ok(flow);
-        }
-        let session = Session::new(self.setup, self.ordinal, strategies, NoJournal);
-        let (flow, _, hash) = play_session(
-            session,
-            recording,
-            &mut self.report,
-            self.bytes,
-            &mut Outputs {
-                orders: self
-                    .sinks
-                    .orders
-                    .as_mut()
-                    .map(|out| &mut **out as &mut dyn Write),
-                progress: self.sinks.progress,
-                notice: self.sinks.notice,
-            },
-        )?;
-        self.trace.add_part(&name, &hash);
-        Ok(flow)
-    }
-}
-
-/// The sinks of a session, without the ledger.
-struct Outputs<'a> {
     orders: Option<&'a mut dyn Write>,
     progress: &'a mut dyn FnMut(Progress) -> ControlFlow<()>,
     notice: &'a mut dyn FnMut(Notice),
+    /// Updates of the sessions that ended.
+    updates_before: u64,
+    /// At how many updates of the present session progress is told next.
+    due: u64,
 }
 
-/// Plays one recording to its end (or until told to stop) and adds it to the report.
-fn play_session<J: crate::engine::Journal>(
-    mut session: Session<J>,
-    recording: &mut source::Recording<'_>,
-    report: &mut Report,
-    bytes_before: u64,
-    outputs: &mut Outputs<'_>,
-) -> Result<(ControlFlow<()>, u64, String), RunError> {
-    let updates_before = report.updates;
-    let mut flow = ControlFlow::Continue(());
-    let mut due = UPDATES_BETWEEN_PROGRESS;
-    let trouble: Option<SourceError> = loop {
-        match recording.next() {
-            Ok(Some(update)) => session.take(update.published_at, update.deltas, &mut |_| true)?,
-            Ok(None) => break None,
-            Err(error) => break Some(error),
+impl Driver for Backtest<'_> {
+    fn strategies(&mut self) -> Result<Vec<Box<dyn Strategy>>, ScriptError> {
+        (self.makers)()
+    }
+
+    fn begin(&mut self, _recording: &str) {
+        self.due = UPDATES_BETWEEN_PROGRESS;
+    }
+
+    fn before(
+        &mut self,
+        session: &mut Playing<'_>,
+        _published_at: TimeMs,
+        bytes: u64,
+    ) -> Result<ControlFlow<()>, RunError> {
+        let updates = session.updates();
+        if updates < self.due {
+            return Ok(ControlFlow::Continue(()));
         }
-        session.notices().for_each(&mut *outputs.notice);
-        if session.updates() >= due {
-            due = session.updates() + UPDATES_BETWEEN_PROGRESS;
-            let bytes = bytes_before + recording.bytes_read();
-            flow = (outputs.progress)(Progress {
-                bytes,
-                updates: updates_before + session.updates(),
-            });
-            if flow.is_break() {
-                break None;
-            }
+        self.due = updates + UPDATES_BETWEEN_PROGRESS;
+        let updates = self.updates_before + updates;
+        Ok((self.progress)(Progress { bytes, updates }))
+    }
+
+    fn may_send(&mut self, _order: &Instruction) -> bool {
+        true
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        (self.notice)(notice);
+    }
+
+    fn end(&mut self, session: &Playing<'_>, recording: &str) -> Result<(), RunError> {
+        self.updates_before += session.updates();
+        match &mut self.orders {
+            Some(out) => write_orders(session, recording, *out).map_err(RunError::Orders),
+            None => Ok(()),
         }
-    };
-    session.finish()?;
-    session.notices().for_each(&mut *outputs.notice);
-    if let Some(out) = outputs.orders.as_mut() {
-        write_orders(&session, recording.name(), *out).map_err(RunError::Orders)?;
     }
-    for problem in recording.problems() {
-        report.problem(problem);
-    }
-    if let Some(error) = trouble {
-        report.trouble(&error);
-    }
-    report.add_session(&session);
-    Ok((flow, session.updates(), session.trace_hash()))
 }

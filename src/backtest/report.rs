@@ -54,7 +54,7 @@ pub struct Report {
 pub struct StrategyReport {
     /// Its name.
     pub name: String,
-    /// Hash of its source and parameters.
+    /// Hash of its source and parameters; of the latest version, if it changed during the run.
     pub hash: String,
     /// Orders placed.
     pub bets: u64,
@@ -129,18 +129,28 @@ impl Report {
         }
     }
 
-    pub(super) fn add_strategy(&mut self, name: &str, hash: &str) {
+    /// Lists a strategy and gives its place. Its hash is that of its latest version.
+    pub(super) fn list(&mut self, name: &str, hash: &str) -> usize {
+        if let Some(at) = self.strategies.iter().position(|s| s.name == name) {
+            if self.strategies[at].hash != hash {
+                hash.clone_into(&mut self.strategies[at].hash);
+            }
+            return at;
+        }
         self.strategies.push(StrategyReport::new(name, hash));
         self.accounts.push((Totals::default(), Vec::new()));
+        self.strategies.len() - 1
     }
 
-    /// Adds what a session did. Strategies are matched by place: every session has the same ones, in order.
-    pub fn add_session<J: Journal>(&mut self, session: &Session<J>) {
+    /// Adds what a session did.
+    pub(super) fn add_session<J: Journal>(&mut self, session: &Session<J>) {
         self.recordings += 1;
         self.markets += session.books().iter().count() as u64;
         self.updates += session.updates();
-        for (slot, (sum, results)) in session.slots().iter().zip(&mut self.accounts) {
+        for slot in session.slots() {
             let totals = slot.totals();
+            let place = self.list(&slot.name, &slot.hash);
+            let (sum, results) = &mut self.accounts[place];
             results.extend(totals.settled.iter().map(|&(_, net)| net));
             add(sum, totals);
         }
@@ -155,7 +165,7 @@ impl Report {
     }
 
     /// Adds what stopped a file.
-    pub fn trouble(&mut self, error: &SourceError) {
+    pub(super) fn trouble(&mut self, error: &SourceError) {
         self.problems.push(Trouble {
             path: error.path.clone(),
             line: error.line,
@@ -164,7 +174,7 @@ impl Report {
     }
 
     /// Counts a failure of a strategy.
-    pub fn fault(&mut self, strategy: &str, message: &str) {
+    pub(super) fn fault(&mut self, strategy: &str, message: &str) {
         let full = self.faults.len() >= MOST_FAULTS;
         let known = |f: &&mut Fault| f.strategy == strategy && f.message == message;
         match self.faults.iter_mut().find(known) {

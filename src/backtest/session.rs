@@ -43,6 +43,18 @@ impl<J: Journal> Session<J> {
         }
     }
 
+    /// Comes to this time, that of the message about to be handled. At the first one the strategies are loaded.
+    ///
+    /// # Errors
+    /// If the journal fails.
+    pub fn begin(&mut self, now: TimeMs) -> Result<(), DeskError> {
+        self.now = now;
+        for strategy in self.waiting.drain(..) {
+            self.desk.load(now, strategy)?;
+        }
+        Ok(())
+    }
+
     /// Handles one message. Its publish time is the session's time. Strategies are loaded with the first message.
     /// `may_send` has the last word on each new order before it leaves.
     ///
@@ -54,10 +66,7 @@ impl<J: Journal> Session<J> {
         deltas: &[MarketDelta],
         may_send: &mut dyn FnMut(&Instruction) -> bool,
     ) -> Result<(), DeskError> {
-        self.now = published_at;
-        for strategy in self.waiting.drain(..) {
-            self.desk.load(published_at, strategy)?;
-        }
+        self.begin(published_at)?;
         for delta in deltas {
             self.desk
                 .step_guarded(published_at, published_at, delta, |order| {

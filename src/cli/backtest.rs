@@ -147,9 +147,8 @@ fn run_all(
     watch: &Watch,
     shared: &Shared,
 ) -> Result<Report, RunError> {
-    let mut faults: Vec<(String, String)> = Vec::new();
     let mut logged: u64 = 0;
-    let mut report = backtest::run(
+    let report = backtest::run(
         setup,
         &|| prepare::compile(played.scripts),
         played.files,
@@ -158,9 +157,8 @@ fn run_all(
             orders: orders.map(|out| out as &mut dyn Write),
             progress: &mut |progress| watch.take(progress),
             notice: &mut |notice| match notice {
-                Notice::Fault {
-                    strategy, detail, ..
-                } => faults.push((strategy, detail)),
+                // The report counts them.
+                Notice::Fault { .. } => {}
                 Notice::Log { strategy, line } => {
                     logged += 1;
                     if logged <= MOST_LOGGED {
@@ -175,9 +173,6 @@ fn run_all(
             shared,
             format_args!("({} more lines logged)", logged - MOST_LOGGED),
         );
-    }
-    for (strategy, detail) in faults {
-        report.fault(&strategy, &detail);
     }
     Ok(report)
 }

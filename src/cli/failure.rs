@@ -9,6 +9,7 @@ use super::output;
 use crate::backtest::RunError;
 use crate::config::{ConfigError, Origin};
 use crate::ledger::LedgerError;
+use crate::live::{Finding, HostError};
 use crate::source::SourceError;
 use crate::strategy::ScriptError;
 
@@ -195,6 +196,29 @@ impl From<RunError> for Failure {
             RunError::Script(error) => error.into(),
             RunError::Ledger(error) => error.into(),
             other => Self::new(exit::INTERNAL, other.to_string()),
+        }
+    }
+}
+
+impl From<HostError> for Failure {
+    fn from(error: HostError) -> Self {
+        match error {
+            HostError::Strategies(findings) => match findings.as_slice() {
+                [Finding::Bad { error, .. }] => Self {
+                    message: findings[0].to_string(),
+                    ..error.clone().into()
+                },
+                several => Self::new(
+                    exit::STRATEGY,
+                    HostError::Strategies(several.to_vec()).to_string(),
+                ),
+            },
+            HostError::NoStrategy(_) => Self::new(exit::STRATEGY, error.to_string()),
+            HostError::Ledger(error) => error.into(),
+            HostError::Run(error) => error.into(),
+            HostError::Http(..) | HostError::System(..) | HostError::Engine => {
+                Self::new(exit::INTERNAL, error.to_string())
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ mod output;
 mod pnl;
 mod prepare;
 mod progress;
+mod run;
 mod settings;
 mod test;
 
@@ -64,6 +65,7 @@ pub struct Shared {
 enum Command {
     Demo(demo::Demo),
     Backtest(backtest::Backtest),
+    Run(run::Run),
     Check(check::Check),
     Test(test::Test),
     New(new::New),
@@ -82,6 +84,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
     match cli.command {
         Command::Demo(command) => command.run(&shared),
         Command::Backtest(command) => command.run(&shared),
+        Command::Run(command) => command.run(&shared),
         Command::Check(command) => command.run(&shared),
         Command::Test(command) => command.run(&shared),
         Command::New(command) => command.run(&shared),

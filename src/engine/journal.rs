@@ -26,7 +26,7 @@ impl Journal for NoJournal {
     }
 }
 
-impl<J: Journal> Journal for &mut J {
+impl<J: Journal + ?Sized> Journal for &mut J {
     fn commit(&mut self, token: Token, records: &[Record]) -> Result<Receipt, JournalError> {
         (**self).commit(token, records)
     }

@@ -14,6 +14,7 @@ mod health;
 mod lock;
 mod open;
 mod order_rows;
+mod pen;
 mod reader;
 mod rows;
 mod run;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use rusqlite::Connection;
 
 use super::health::Health;
 use super::lock::Lock;
+use super::pen::Pen;
 use super::run::{RunInfo, RunWriter};
 use super::writer::{Job, Writer};
 use super::{LedgerError, Reader, schema};
@@ -52,10 +53,7 @@ impl Default for LedgerSettings {
 /// A ledger open for writing, by this process alone.
 #[derive(Debug)]
 pub struct Ledger {
-    path: PathBuf,
-    durability: Durability,
-    queue: SyncSender<Job>,
-    health: Arc<Health>,
+    pen: Pen,
     next_run: AtomicI64,
     backup: Option<PathBuf>,
     // The order matters: the writer ends, then the lock is freed.
@@ -117,10 +115,12 @@ impl Ledger {
                 source,
             })?;
         Ok(Self {
-            path,
-            durability: settings.durability,
-            queue,
-            health,
+            pen: Pen {
+                path,
+                queue,
+                health,
+                durability: settings.durability,
+            },
             next_run: AtomicI64::new(last_run + 1),
             backup,
             thread: Some(thread),
@@ -131,7 +131,7 @@ impl Ledger {
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.pen.path
     }
 
     /// Where the copy is that was made before this ledger was migrated, if it was.
@@ -143,7 +143,7 @@ impl Ledger {
     /// How the writer is doing; may be kept and read from any thread.
     #[must_use]
     pub fn health(&self) -> Arc<Health> {
-        Arc::clone(&self.health)
+        Arc::clone(&self.pen.health)
     }
 
     /// Starts a run.
@@ -152,14 +152,16 @@ impl Ledger {
     /// If the ledger cannot be written.
     pub fn begin_run(&self, info: RunInfo) -> Result<RunWriter, LedgerError> {
         let run = self.next_run.fetch_add(1, Ordering::Relaxed);
-        RunWriter::begin(
-            run,
-            info,
-            &self.path,
-            self.queue.clone(),
-            self.health(),
-            self.durability,
-        )
+        RunWriter::begin(run, info, self.pen.clone())
+    }
+
+    /// Keeps the source of a version of a script, also while a run writes: what is written after this returned comes
+    /// after it. One that is kept already is not written again.
+    ///
+    /// # Errors
+    /// If the ledger cannot be written.
+    pub fn script(&self, hash: &str, name: &str, source: &str) -> Result<(), LedgerError> {
+        self.pen.script(hash, name, source)
     }
 
     /// Opens it for reading, beside the writing.
@@ -167,7 +169,7 @@ impl Ledger {
     /// # Errors
     /// If it cannot be read.
     pub fn reader(&self) -> Result<Reader, LedgerError> {
-        Reader::open(&self.path)
+        Reader::open(&self.pen.path)
     }
 
     /// Writes what is queued, and closes.
@@ -176,17 +178,11 @@ impl Ledger {
     /// If anything since the ledger was opened could not be written.
     pub fn close(mut self) -> Result<(), LedgerError> {
         self.stop();
-        match self.health.error() {
-            None => Ok(()),
-            Some(cause) => Err(LedgerError::Write {
-                path: self.path.clone(),
-                cause: cause.to_owned(),
-            }),
-        }
+        self.pen.check()
     }
 
     fn stop(&mut self) {
-        let _ = self.queue.send(Job::Stop);
+        let _ = self.pen.queue.send(Job::Stop);
         if let Some(thread) = self.thread.take() {
             // A panic there is in the health already.
             let _ = thread.join();

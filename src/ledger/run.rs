@@ -1,15 +1,11 @@
 //! What a run writes: the engine's journal, and what frames it.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, sync_channel};
-
 use serde_json::Value;
 
-use super::health::Health;
+use super::LedgerError;
+use super::pen::Pen;
 use super::rows::Spot;
-use super::writer::{Entry, Job};
-use super::{Durability, LedgerError};
+use super::writer::Entry;
 use crate::engine::{Journal, JournalError, Receipt, Record, Token};
 use crate::market::{Currency, TimeMs};
 
@@ -76,34 +72,21 @@ pub struct RunInfo {
 #[derive(Debug)]
 pub struct RunWriter {
     run: i64,
-    path: PathBuf,
-    queue: SyncSender<Job>,
-    health: Arc<Health>,
-    durability: Durability,
+    pen: Pen,
     recording: Option<u32>,
     next_record: i64,
 }
 
 impl RunWriter {
-    pub(super) fn begin(
-        run: i64,
-        info: RunInfo,
-        path: &Path,
-        queue: SyncSender<Job>,
-        health: Arc<Health>,
-        durability: Durability,
-    ) -> Result<Self, LedgerError> {
+    pub(super) fn begin(run: i64, info: RunInfo, pen: Pen) -> Result<Self, LedgerError> {
         let writer = Self {
             run,
-            path: path.to_owned(),
-            queue,
-            health,
-            durability,
+            pen,
             recording: None,
             next_record: 1,
         };
         let info = Box::new(info);
-        writer.write_and_wait(Entry::BeginRun { run, info })?;
+        writer.pen.write_and_wait(Entry::BeginRun { run, info })?;
         Ok(writer)
     }
 
@@ -123,7 +106,7 @@ impl RunWriter {
         name: &str,
         path: &str,
     ) -> Result<(), LedgerError> {
-        self.write(Entry::BeginRecording {
+        self.pen.write(Entry::BeginRecording {
             run: self.run,
             ordinal,
             name: name.to_owned(),
@@ -145,7 +128,7 @@ impl RunWriter {
         trace_hash: &str,
     ) -> Result<(), LedgerError> {
         let ordinal = self.recording()?;
-        self.write(Entry::EndRecording {
+        self.pen.write(Entry::EndRecording {
             run: self.run,
             ordinal,
             updates,
@@ -161,11 +144,7 @@ impl RunWriter {
     /// # Errors
     /// If the ledger cannot be written.
     pub fn script(&mut self, hash: &str, name: &str, source: &str) -> Result<(), LedgerError> {
-        self.write(Entry::Script {
-            hash: hash.to_owned(),
-            name: name.to_owned(),
-            source: source.to_owned(),
-        })
+        self.pen.script(hash, name, source)
     }
 
     /// Ends the run when all of it is durable.
@@ -178,7 +157,7 @@ impl RunWriter {
         outcome: Outcome,
         trace_hash: Option<&str>,
     ) -> Result<(), LedgerError> {
-        self.write_and_wait(Entry::EndRun {
+        self.pen.write_and_wait(Entry::EndRun {
             run: self.run,
             at,
             outcome,
@@ -187,14 +166,14 @@ impl RunWriter {
     }
 
     fn recording(&self) -> Result<u32, LedgerError> {
-        self.recording
-            .ok_or_else(|| self.failed("records came before a recording was begun".to_owned()))
+        self.recording.ok_or_else(|| {
+            self.pen
+                .failed("records came before a recording was begun".to_owned())
+        })
     }
 
     fn keep(&mut self, records: &[Record]) -> Result<(), LedgerError> {
-        if let Some(cause) = self.health.error() {
-            return Err(self.failed(cause.to_owned()));
-        }
+        self.pen.check()?;
         if records.is_empty() {
             return Ok(());
         }
@@ -204,47 +183,10 @@ impl RunWriter {
             record: self.next_record,
         };
         self.next_record += i64::try_from(records.len()).expect("a batch fits in memory");
-        self.write(Entry::Records {
+        self.pen.write(Entry::Records {
             first,
             records: records.to_vec(),
         })
-    }
-
-    fn write(&self, entry: Entry) -> Result<(), LedgerError> {
-        match self.durability {
-            Durability::Full => self.write_and_wait(entry),
-            Durability::Batched => self.queue(entry, None),
-        }
-    }
-
-    fn write_and_wait(&self, entry: Entry) -> Result<(), LedgerError> {
-        let (ack, answer) = sync_channel(1);
-        self.queue(entry, Some(ack))?;
-        match answer.recv() {
-            Ok(written) => written.map_err(|cause| self.failed(cause)),
-            Err(_) => Err(self.gone()),
-        }
-    }
-
-    fn queue(&self, entry: Entry, ack: Option<super::writer::Ack>) -> Result<(), LedgerError> {
-        if let Some(cause) = self.health.error() {
-            return Err(self.failed(cause.to_owned()));
-        }
-        self.queue
-            .send(Job::Write { entry, ack })
-            .map_err(|_| self.gone())
-    }
-
-    fn gone(&self) -> LedgerError {
-        let cause = self.health.error().unwrap_or("the ledger was closed");
-        self.failed(cause.to_owned())
-    }
-
-    fn failed(&self, cause: String) -> LedgerError {
-        LedgerError::Write {
-            path: self.path.clone(),
-            cause,
-        }
     }
 }
 

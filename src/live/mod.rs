@@ -1,1 +1,24 @@
-//! (to be written)
+//! The host: plays recordings in time as if they were live, reloads scripts on save, obeys the operator, tells health.
+//!
+//! ```text
+//!  strategies folder ──► shelf (reads, compiles, tests) ──┐
+//!  SIGINT, SIGTERM ───────────────────────────────────────┼──► engine thread ──► ledger thread
+//!  recordings ─────────────────────────────────────────────┘         │
+//!                                              GET /health ◄── published status
+//! ```
+//!
+//! The engine thread owns the sessions and everything in them. It is told things through a channel on which it waits
+//! for the next message to become due, so it hears them at once and acts between messages. The clock serves pacing
+//! and health only: sessions know no time but that of the recording.
+
+mod conductor;
+mod host;
+mod kill;
+pub mod log;
+mod pace;
+mod shelf;
+mod signals;
+mod status;
+
+pub use host::{HostError, Plan, run};
+pub use shelf::Finding;

@@ -1,0 +1,83 @@
+//! `bea run`: the host.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::{Failure, Shared, backtest, output, prepare};
+use crate::config::Config;
+use crate::ledger::{Durability, RunKind};
+use crate::live::log::Voice;
+use crate::live::{self, Plan};
+use crate::source;
+
+/// Play markets as if live (DRY_RUN): edit strategies meanwhile, watch /health
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bea run                                             what the configuration says
+  bea run --data examples/recordings --speed 60       a minute in a second
+  bea run --strategies my_strategies --speed max --json
+
+Every strategy of the folder runs. Save one: it is compiled, tested and swapped in, its state kept. While the kill
+file exists nothing is bet. Ctrl-C ends the run in order, a second one at once.")]
+pub(super) struct Run {
+    /// Recordings: a file, a folder or a pattern [default: run.data]
+    #[arg(short, long, num_args = 1.., value_name = "PATH")]
+    data: Vec<PathBuf>,
+    /// How many times as fast as it happened, or max [default: run.speed]
+    #[arg(short, long, value_name = "TIMES")]
+    speed: Option<String>,
+    /// Folder of the strategies [default: run.strategies]
+    #[arg(long, value_name = "FOLDER")]
+    strategies: Option<String>,
+    /// Keep the ledger in this file [default: ledger.path]
+    #[arg(long, value_name = "FILE")]
+    ledger: Option<String>,
+}
+
+impl Run {
+    pub(super) fn run(&self, shared: &Shared) -> Result<ExitCode, Failure> {
+        let config = self.config(shared)?;
+        live::log::start(&config.log);
+        let files = source::expand(&config.run.data)?;
+        let ledger = prepare::ledger(&config, &config.ledger.path, Durability::Full)?;
+        let plan = Plan {
+            config: &config,
+            setup: &prepare::setup(&config),
+            files: &files,
+            voice: Voice::new(&config.log, shared.quiet),
+            wall_clock: prepare::wall_clock,
+        };
+        let report = live::run(&plan, ledger, prepare::run_info(&config, RunKind::Run))?;
+        output::print(shared, &report, &report)?;
+        let code = backtest::conclude(shared, &report);
+        // Ending a host by a signal is how a host ends.
+        Ok(if report.interrupted {
+            ExitCode::SUCCESS
+        } else {
+            code
+        })
+    }
+
+    /// The configuration with this command line's options over it, checked like any other setting.
+    fn config(&self, shared: &Shared) -> Result<Config, Failure> {
+        let mut shared = shared.clone();
+        let options = [
+            ("run.speed", &self.speed),
+            ("run.strategies", &self.strategies),
+            ("ledger.path", &self.ledger),
+        ];
+        for (key, value) in options {
+            if let Some(value) = value {
+                shared.set.push((key.to_owned(), value.clone()));
+            }
+        }
+        let mut config = prepare::config(&shared)?;
+        if !self.data.is_empty() {
+            config.run.data.clone_from(&self.data);
+        }
+        Ok(config)
+    }
+}

@@ -1,0 +1,294 @@
+//! Puts the host together: threads, signals, the health server, the ledger's run.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process;
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+
+use super::conductor::{Conductor, Told};
+use super::kill::KillSwitch;
+use super::log::Voice;
+use super::pace::Pace;
+use super::shelf::{Ears, Finding, Shelf};
+use super::signals::Signals;
+use super::status::{Board, Feed, Status, StrategyStatus, health};
+use crate::backtest::{self, Report, RunError, Setup};
+use crate::config::Config;
+use crate::http::{Ask, Server};
+use crate::ledger::{Ledger, LedgerError, Outcome, RunInfo, RunWriter};
+use crate::market::TimeMs;
+use crate::strategy::Script;
+
+/// Stack of a thread that runs scripts: a deep script must meet its limits before the stack's end.
+const SCRIPT_STACK: usize = 32 << 20;
+/// How long connections to the health server may keep the process after the run.
+const FAREWELL: Duration = Duration::from_millis(200);
+
+/// What a host runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan<'a> {
+    /// The settings: speed, strategies folder, parameters, kill file, health server.
+    pub config: &'a Config,
+    /// What every session starts from.
+    pub setup: &'a Setup,
+    /// The recordings, played one after the other.
+    pub files: &'a [PathBuf],
+    /// How the operator is spoken to.
+    pub voice: Voice,
+    /// Gives the wall clock, to stamp the run's end.
+    pub wall_clock: fn() -> TimeMs,
+}
+
+/// What ends a host.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// Strategies are not fit to start.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n"))]
+    Strategies(Vec<Finding>),
+    /// There is no strategy.
+    #[error("{}: the folder holds no strategy: write one with bea new NAME", .0.display())]
+    NoStrategy(PathBuf),
+    /// The health server cannot have its address.
+    #[error(
+        "the health server cannot listen on {0}: {1}. Set http.bind to another address (port 0 lets the \
+         system choose one), or http.enabled = false"
+    )]
+    Http(SocketAddr, std::io::Error),
+    /// The ledger cannot be written.
+    #[error("{0}")]
+    Ledger(#[from] LedgerError),
+    /// The run failed.
+    #[error("{0}")]
+    Run(#[from] RunError),
+    /// The system refused something that every host needs.
+    #[error("the host cannot {0}: {1}")]
+    System(&'static str, std::io::Error),
+    /// The engine thread ended without a word.
+    #[error("the engine thread failed unexpectedly; the ledger holds everything up to there")]
+    Engine,
+}
+
+/// Runs until the recordings end, or SIGINT or SIGTERM comes. The report then says that it was interrupted. A second
+/// signal ends the process at once with exit code 130.
+///
+/// # Errors
+/// If it cannot start, or the ledger fails.
+pub fn run(plan: &Plan<'_>, ledger: Ledger, info: RunInfo) -> Result<Report, HostError> {
+    let runtime = runtime().map_err(|error| HostError::System("start its runtime", error))?;
+    let signals = {
+        let _within = runtime.enter();
+        Signals::hear().map_err(|error| HostError::System("hear signals", error))?
+    };
+    let (shelf, scripts) = first_look(plan)?;
+    let server = match &plan.config.http {
+        http if http.enabled => {
+            Some(Server::bind(http.bind).map_err(|error| HostError::Http(http.bind, error))?)
+        }
+        _ => None,
+    };
+    let mut run = ledger.begin_run(info)?;
+    for script in &scripts {
+        run.script(script.hash(), script.name(), script.text())?;
+    }
+    greet(plan, &ledger, &run, &scripts, server.as_ref());
+
+    let board = Board::new(first_status(plan, &run, &scripts));
+    if let Some(server) = server {
+        runtime.spawn(server.serve(ask(&board, &ledger)));
+    }
+    let (tell, ears) = channel();
+    runtime.spawn(obey_signals(signals, tell.clone(), plan.voice));
+    let conductor = Conductor::new(
+        ears,
+        board,
+        &ledger,
+        KillSwitch::new(&plan.config.kill.file),
+        Pace::new(plan.config.run.speed),
+        plan.voice,
+        scripts,
+    );
+    let result = play(plan, &runtime, conductor, shelf, tell, &mut run);
+    let result = conclude(plan, ledger, run, result);
+    runtime.shutdown_timeout(FAREWELL);
+    result
+}
+
+/// Two threads: one for the health server, one for the rest.
+fn runtime() -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("host")
+        .enable_all()
+        .build()
+}
+
+/// Reads the strategies. A host starts only if all are good: there is no version before them to keep.
+fn first_look(plan: &Plan<'_>) -> Result<(Shelf, Vec<Script>), HostError> {
+    let folder = &plan.config.run.strategies;
+    let mut shelf = Shelf::new(folder, &plan.config.params);
+    let findings = on_script_stack(|| shelf.look())?;
+    let mut scripts = Vec::new();
+    let mut wrong = Vec::new();
+    for finding in findings {
+        match finding {
+            Finding::Good(script) => scripts.push(script),
+            finding => wrong.push(finding),
+        }
+    }
+    if !wrong.is_empty() {
+        return Err(HostError::Strategies(wrong));
+    }
+    if scripts.is_empty() {
+        return Err(HostError::NoStrategy(folder.clone()));
+    }
+    Ok((shelf, scripts))
+}
+
+fn on_script_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, HostError> {
+    thread::scope(|scope| {
+        script_thread("check")
+            .spawn_scoped(scope, work)
+            .map_err(|error| HostError::System("start a thread", error))?
+            .join()
+            .map_err(|_| HostError::Engine)
+    })
+}
+
+fn script_thread(name: &str) -> thread::Builder {
+    thread::Builder::new()
+        .name(name.to_owned())
+        .stack_size(SCRIPT_STACK)
+}
+
+fn greet(
+    plan: &Plan<'_>,
+    ledger: &Ledger,
+    run: &RunWriter,
+    scripts: &[Script],
+    server: Option<&Server>,
+) {
+    let voice = plan.voice;
+    let version = env!("CARGO_PKG_VERSION");
+    voice.say(format_args!(
+        "bea {version}, mode DRY_RUN: bets go to the simulated exchange, no money moves"
+    ));
+    let (count, speed) = (plan.files.len(), plan.config.run.speed);
+    let files = if count == 1 { "file" } else { "files" };
+    voice.say(format_args!("feed: {count} {files}, speed {speed}"));
+    for script in scripts {
+        let (name, hash) = (script.name(), script.short_hash());
+        voice.say(format_args!("strategy: {name} {hash}"));
+    }
+    let (path, number) = (ledger.path().display(), run.run());
+    voice.say(format_args!("ledger: {path}, run {number}"));
+    if let Some(backup) = ledger.backup() {
+        voice.say(format_args!(
+            "the ledger was migrated; the copy from before is {}",
+            backup.display()
+        ));
+    }
+    voice.say(format_args!(
+        "kill switch: {}",
+        plan.config.kill.file.display()
+    ));
+    if let Some(server) = server {
+        voice.say(format_args!("health: http://{}/health", server.address()));
+    }
+}
+
+fn first_status(plan: &Plan<'_>, run: &RunWriter, scripts: &[Script]) -> Status {
+    Status {
+        run: run.run(),
+        currency: plan.setup.currency,
+        kill_file: plan.config.kill.file.clone(),
+        alive_at: Instant::now(),
+        feed: Feed::default(),
+        halted: None,
+        strategies: scripts
+            .iter()
+            .map(|script| StrategyStatus {
+                name: script.name().to_owned(),
+                hash: Some(script.hash().to_owned()),
+                ..StrategyStatus::default()
+            })
+            .collect(),
+    }
+}
+
+/// The first signal ends the run in order, the second the process.
+async fn obey_signals(mut signals: Signals, tell: Sender<Told>, voice: Voice) {
+    signals.next().await;
+    voice.say("stopping before the next message; a second signal stops at once");
+    let _ = tell.send(Told::Stop);
+    signals.next().await;
+    process::exit(130);
+}
+
+fn ask(board: &Board, ledger: &Ledger) -> Ask {
+    let (board, ledger) = (board.clone(), ledger.health());
+    Arc::new(move || health(&board.read(), &ledger.report(), Instant::now()))
+}
+
+/// Runs the engine thread and the one that watches the strategies, until the engine ends.
+fn play(
+    plan: &Plan<'_>,
+    runtime: &Runtime,
+    mut conductor: Conductor<'_>,
+    shelf: Shelf,
+    tell: Sender<Told>,
+    run: &mut RunWriter,
+) -> Result<Report, HostError> {
+    let (ears, stop_watching) = Ears::new();
+    let no_thread = |error| HostError::System("start a thread", error);
+    thread::scope(|scope| {
+        let (ended, has_ended) = oneshot::channel::<()>();
+        let engine = script_thread("engine")
+            .spawn_scoped(scope, move || {
+                // Dropped when this thread ends, however it ends.
+                let _ended = ended;
+                backtest::play(plan.setup, plan.files, Some(run), &mut conductor)
+            })
+            .map_err(no_thread)?;
+        let watcher = script_thread("strategies").spawn_scoped(scope, move || {
+            shelf.watch(&ears, |finding| tell.send(Told::Found(finding)).is_ok());
+        });
+        // Without a watcher the run goes on with what it has; that is said rather than hidden.
+        if let Err(error) = &watcher {
+            plan.voice.warn(format_args!(
+                "changed strategies will not be noticed: {error}"
+            ));
+        }
+        let _ = runtime.block_on(has_ended);
+        let _ = stop_watching.send(super::shelf::Heard::Stop);
+        match engine.join() {
+            Ok(result) => Ok(result?),
+            Err(_panic) => Err(HostError::Engine),
+        }
+    })
+}
+
+/// Ends the run in the ledger. A failed run's own error says more than the ledger's complaint about it.
+fn conclude(
+    plan: &Plan<'_>,
+    ledger: Ledger,
+    run: RunWriter,
+    result: Result<Report, HostError>,
+) -> Result<Report, HostError> {
+    let (outcome, trace) = match &result {
+        Ok(report) if report.interrupted => (Outcome::Interrupted, Some(report.trace_hash.clone())),
+        Ok(report) => (Outcome::Completed, Some(report.trace_hash.clone())),
+        Err(_) => (Outcome::Failed, None),
+    };
+    let finished = run.finish((plan.wall_clock)(), outcome, trace.as_deref());
+    let closed = ledger.close();
+    let report = result?;
+    finished?;
+    closed?;
+    Ok(report)
+}

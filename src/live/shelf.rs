@@ -1,0 +1,349 @@
+//! The strategies folder: notices what was saved, reads it once, checks it, and hands on what is good.
+//!
+//! The system's notices of changed files only make it quick. Every half second the folder is looked at anyway, so
+//! a change is found where there are no such notices, or where they are lost.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant, SystemTime};
+
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+
+use crate::config::Params;
+use crate::strategy::{Overrides, Script, ScriptError, find};
+
+/// How often the folder is looked at without being told.
+const LOOK: Duration = Duration::from_millis(500);
+/// An editor is done when it has left the files alone for this long …
+const QUIET: Duration = Duration::from_millis(100);
+/// … but nobody is waited for longer than this.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// What was found of a strategy.
+#[derive(Clone, Debug)]
+pub enum Finding {
+    /// A version that compiles and passes its tests.
+    Good(Script),
+    /// A version that does not.
+    Bad {
+        /// Which strategy.
+        name: String,
+        /// The test that failed, if it compiles.
+        test: Option<String>,
+        /// What is wrong, and where.
+        error: ScriptError,
+    },
+    /// Its file is gone.
+    Missing {
+        /// Which strategy.
+        name: String,
+    },
+}
+
+impl Finding {
+    /// One line about what is wrong: file, place, message.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        match self {
+            Self::Good(script) => format!("{} is good", script.name()),
+            Self::Bad {
+                test: None, error, ..
+            } => error.summary(),
+            Self::Bad {
+                test: Some(test),
+                error,
+                ..
+            } => format!("{} (in {test})", error.summary()),
+            Self::Missing { name } => format!("the file {name}.rhai is gone"),
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bad { test, error, .. } => {
+                error.fmt(f)?;
+                match test {
+                    Some(test) => write!(f, "\nits own test {test} failed"),
+                    None => Ok(()),
+                }
+            }
+            other => f.write_str(&other.summary()),
+        }
+    }
+}
+
+/// The folder and what was found in it last.
+#[derive(Debug)]
+pub(super) struct Shelf {
+    folder: PathBuf,
+    params: BTreeMap<String, Params>,
+    /// What each strategy was known by when it was judged last.
+    judged: BTreeMap<String, Known>,
+}
+
+/// By what a version is known again.
+#[derive(Debug, PartialEq, Eq)]
+enum Known {
+    /// The hash of its content.
+    Version(String),
+    /// It could not be read: by the error.
+    Unreadable(ScriptError),
+    Missing,
+}
+
+impl Shelf {
+    pub(super) fn new(folder: &Path, params: &BTreeMap<String, Params>) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            params: params.clone(),
+            judged: BTreeMap::new(),
+        }
+    }
+
+    /// Reads the folder and judges what is new since the last time. Runs scripts, so it needs a large stack.
+    pub(super) fn look(&mut self) -> Vec<Finding> {
+        let paths = strategy_files(&self.folder);
+        let mut findings = Vec::new();
+        for path in &paths {
+            let name = name_of(path);
+            let read = Script::read(path, &self.overrides(&name));
+            let known = match &read {
+                Ok(script) => Known::Version(script.hash().to_owned()),
+                Err(_) if !path.exists() => continue,
+                Err(error) => Known::Unreadable(error.clone()),
+            };
+            if self.judged.get(&name) != Some(&known) {
+                self.judged.insert(name.clone(), known);
+                findings.push(judge(name, read));
+            }
+        }
+        for (name, known) in &mut self.judged {
+            let is_there = paths
+                .iter()
+                .any(|path| path.exists() && name_of(path) == *name);
+            if !is_there && *known != Known::Missing {
+                *known = Known::Missing;
+                findings.push(Finding::Missing { name: name.clone() });
+            }
+        }
+        findings
+    }
+
+    fn overrides(&self, name: &str) -> Overrides {
+        let params = self.params.get(name).into_iter().flatten();
+        params.map(|(k, v)| (k.clone(), v.clone())).collect()
+    }
+
+    /// Tells of changes until nobody listens or `ears` is told to stop.
+    pub(super) fn watch(mut self, ears: &Ears, mut tell: impl FnMut(Finding) -> bool) {
+        // Dropping it ends the system's notices.
+        let _watcher = ears.listen(&self.folder);
+        let mut seen = None;
+        loop {
+            let present = fingerprint(&self.folder);
+            if seen.as_ref() != Some(&present) {
+                seen = Some(present);
+                for finding in self.look() {
+                    if !tell(finding) {
+                        return;
+                    }
+                }
+            }
+            match ears.inbox.recv_timeout(LOOK) {
+                Ok(Heard::Touched) => seen = None,
+                Ok(Heard::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => {
+                    if seen.as_ref() == Some(&fingerprint(&self.folder)) {
+                        continue;
+                    }
+                }
+            }
+            if !ears.wait_for_quiet() {
+                return;
+            }
+        }
+    }
+}
+
+/// What the watching thread hears.
+#[derive(Debug)]
+pub(super) enum Heard {
+    /// Something in the folder changed.
+    Touched,
+    /// It is over.
+    Stop,
+}
+
+/// Where the watching thread listens.
+#[derive(Debug)]
+pub(super) struct Ears {
+    outside: Sender<Heard>,
+    inbox: Receiver<Heard>,
+}
+
+impl Ears {
+    /// The ears, and the way to tell them to stop.
+    pub(super) fn new() -> (Self, Sender<Heard>) {
+        let (outside, inbox) = channel();
+        let stop = outside.clone();
+        (Self { outside, inbox }, stop)
+    }
+
+    /// Asks the system for notices of changes. Without them the regular look finds changes a little later.
+    fn listen(&self, folder: &Path) -> Option<RecommendedWatcher> {
+        let outside = self.outside.clone();
+        let notices = move |event: notify::Result<notify::Event>| {
+            // Reading a file is noticed too, and we read them all.
+            if event.is_ok_and(|event| !event.kind.is_access()) {
+                let _ = outside.send(Heard::Touched);
+            }
+        };
+        let watching = notify::recommended_watcher(notices).and_then(|mut watcher| {
+            watcher.watch(folder, RecursiveMode::Recursive)?;
+            Ok(watcher)
+        });
+        watching
+            .inspect_err(|error| tracing::warn!(%error, "no notices of changed files; looking twice a second"))
+            .ok()
+    }
+
+    /// Waits until the editor is done. False if told to stop meanwhile.
+    fn wait_for_quiet(&self) -> bool {
+        let patience = Instant::now() + PATIENCE;
+        while let Some(left) = patience.checked_duration_since(Instant::now()) {
+            match self.inbox.recv_timeout(QUIET.min(left)) {
+                Ok(Heard::Touched) => {}
+                Ok(Heard::Stop) | Err(RecvTimeoutError::Disconnected) => return false,
+                Err(RecvTimeoutError::Timeout) => break,
+            }
+        }
+        true
+    }
+}
+
+/// Compiles a version and runs its own tests.
+fn judge(name: String, read: Result<Script, ScriptError>) -> Finding {
+    let tested = read.and_then(|script| script.test().map(|report| (script, report)));
+    match tested {
+        Err(error) => Finding::Bad {
+            name,
+            test: None,
+            error,
+        },
+        Ok((script, report)) => match report.failures().next() {
+            None => Finding::Good(script),
+            Some((test, error)) => Finding::Bad {
+                name,
+                test: Some(test.to_owned()),
+                error: error.clone(),
+            },
+        },
+    }
+}
+
+/// The files of the strategies. A folder that is gone holds none; hidden files are editors' own.
+fn strategy_files(folder: &Path) -> Vec<PathBuf> {
+    if !folder.is_dir() {
+        return Vec::new();
+    }
+    let mut paths = find(&[folder.display().to_string()], folder).unwrap_or_default();
+    paths.retain(|path| !name_of(path).starts_with('.'));
+    paths
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_stem()
+        .map(|stem| stem.to_string_lossy().into_owned())
+        .unwrap_or_default()
+}
+
+type Fingerprint = Vec<(PathBuf, Option<SystemTime>, u64)>;
+
+/// Changes when a file is saved, made or removed, as far as names, times and sizes tell.
+fn fingerprint(folder: &Path) -> Fingerprint {
+    let mut paths = strategy_files(folder);
+    paths.extend(strategy_files(&folder.join("lib")));
+    paths
+        .into_iter()
+        .filter_map(|path| {
+            let meta = path.metadata().ok()?;
+            Some((path, meta.modified().ok(), meta.len()))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "fn on_odds(market, ctx) { [] }\n";
+
+    fn shelf(files: &[(&str, &str)]) -> (tempfile::TempDir, Shelf) {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        let shelf = Shelf::new(folder.path(), &BTreeMap::new());
+        (folder, shelf)
+    }
+
+    /// What was found, in short.
+    fn look(shelf: &mut Shelf) -> Vec<String> {
+        shelf.look().iter().map(Finding::summary).collect()
+    }
+
+    #[test]
+    fn each_version_is_judged_once() {
+        let (folder, mut shelf) = shelf(&[("a.rhai", GOOD), ("b.rhai", "fn on_odds(")]);
+        let first = look(&mut shelf);
+        assert_eq!(first[0], "a is good");
+        assert!(first[1].starts_with("b.rhai:1:"), "{first:?}");
+        assert!(look(&mut shelf).is_empty(), "nothing is new");
+        std::fs::write(folder.path().join("b.rhai"), GOOD).unwrap();
+        assert_eq!(look(&mut shelf), ["b is good"]);
+    }
+
+    #[test]
+    fn a_failing_test_is_named_with_its_place() {
+        let test = "fn test_it(t) {\n    t.eq(1, 2);\n}\n";
+        let (_folder, mut shelf) = shelf(&[("a.rhai", &format!("{GOOD}{test}"))]);
+        let found = look(&mut shelf);
+        assert!(
+            found[0].starts_with("a.rhai:3:") && found[0].ends_with("(in test_it)"),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_gone_is_told_once_and_is_welcome_back() {
+        let (folder, mut shelf) = shelf(&[("a.rhai", GOOD), (".a.rhai", "an editor's own")]);
+        assert_eq!(look(&mut shelf), ["a is good"]);
+        std::fs::remove_file(folder.path().join("a.rhai")).unwrap();
+        assert_eq!(look(&mut shelf), ["the file a.rhai is gone"]);
+        assert!(look(&mut shelf).is_empty());
+        std::fs::write(folder.path().join("a.rhai"), GOOD).unwrap();
+        assert_eq!(look(&mut shelf), ["a is good"]);
+    }
+
+    #[test]
+    fn a_changed_library_is_a_new_version_of_all_that_import_it() {
+        let importing = format!("import \"x\" as x;\n{GOOD}");
+        let files = [
+            ("a.rhai", importing.as_str()),
+            ("b.rhai", GOOD),
+            ("lib/x.rhai", ""),
+        ];
+        let (folder, mut shelf) = shelf(&files);
+        assert_eq!(look(&mut shelf).len(), 2);
+        let before = fingerprint(folder.path());
+        std::fs::write(folder.path().join("lib/x.rhai"), "fn one() { 1 }").unwrap();
+        assert_ne!(before, fingerprint(folder.path()));
+        assert_eq!(look(&mut shelf), ["a is good"]);
+    }
+}

@@ -1,0 +1,312 @@
+//! What the engine thread publishes of itself, and the health document made of it.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, Value, json};
+
+use crate::engine::Standing as Called;
+use crate::http::{Check, Health, Standing};
+use crate::ledger::HealthReport;
+use crate::market::{Currency, Money, TimeMs};
+
+/// An engine that gives no sign of life for this long is stuck.
+const STUCK: Duration = Duration::from_secs(5);
+
+/// What is known of a run at one moment.
+#[derive(Clone, Debug)]
+pub(super) struct Status {
+    /// The run's number in the ledger.
+    pub(super) run: i64,
+    pub(super) currency: Currency,
+    pub(super) kill_file: PathBuf,
+    /// When the engine last gave a sign of life.
+    pub(super) alive_at: Instant,
+    pub(super) feed: Feed,
+    /// Why betting is halted.
+    pub(super) halted: Option<String>,
+    pub(super) strategies: Vec<StrategyStatus>,
+}
+
+/// What is played.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Feed {
+    pub(super) recording: Option<String>,
+    /// Market changes handled in the run.
+    pub(super) updates: u64,
+    /// Recorded time of the last message.
+    pub(super) position: Option<TimeMs>,
+    pub(super) last_message: Option<Instant>,
+    pub(super) finished: bool,
+}
+
+/// One strategy. Figures are of the whole run.
+#[derive(Clone, Debug, Default)]
+pub(super) struct StrategyStatus {
+    pub(super) name: String,
+    /// The version that runs; `None` if none ever did.
+    pub(super) hash: Option<String>,
+    pub(super) quarantined: bool,
+    /// Why what is in the folder is not what runs.
+    pub(super) trouble: Option<String>,
+    /// The last failed call of this version.
+    pub(super) last_error: Option<String>,
+    pub(super) bets: u64,
+    pub(super) open_orders: usize,
+    pub(super) net: Money,
+}
+
+impl StrategyStatus {
+    pub(super) fn is_quarantined(standing: Called) -> bool {
+        standing == Called::Quarantined
+    }
+}
+
+/// Where the status hangs for all to read. Held only to copy.
+#[derive(Clone, Debug)]
+pub(super) struct Board(Arc<Mutex<Status>>);
+
+impl Board {
+    pub(super) fn new(status: Status) -> Self {
+        Self(Arc::new(Mutex::new(status)))
+    }
+
+    pub(super) fn read(&self) -> Status {
+        self.lock().clone()
+    }
+
+    pub(super) fn publish(&self, status: Status) {
+        *self.lock() = status;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Status> {
+        // A status is replaced as a whole, so one left by a panic is whole too.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The health document of a moment.
+pub(super) fn health(status: &Status, ledger: &HealthReport, now: Instant) -> Health {
+    let time = rfc3339_now();
+    let quiet_for = now.saturating_duration_since(status.alive_at);
+    let is_alive = quiet_for < STUCK;
+    let mut health = Health {
+        version: env!("CARGO_PKG_VERSION"),
+        service_id: "bea",
+        mode: "DRY_RUN",
+        notes: vec!["DRY_RUN: bets go to the simulated exchange, no money moves".to_owned()],
+        is_alive,
+        ..Health::default()
+    };
+    let mut add = |part, id: &str, (status, output), figures| {
+        let check = Check {
+            component_id: id.to_owned(),
+            status,
+            time: time.clone(),
+            output,
+            figures,
+        };
+        health.add(part, check);
+    };
+    let stuck = || {
+        let seconds = quiet_for.as_secs();
+        format!("the engine has given no sign of life for {seconds} s")
+    };
+    add(
+        "engine",
+        "engine",
+        fails_if(!is_alive, stuck),
+        figures(json!({ "observedValue": quiet_for.as_secs_f64(), "observedUnit": "s" })),
+    );
+    add(
+        "feed",
+        status.feed.recording.as_deref().unwrap_or("-"),
+        (Standing::Pass, None),
+        feed_figures(&status.feed, now),
+    );
+    for strategy in &status.strategies {
+        add(
+            "strategies",
+            &strategy.name,
+            strategy_standing(strategy),
+            strategy_figures(strategy, status.currency),
+        );
+    }
+    let broken = ledger.error.clone();
+    add(
+        "ledger",
+        "ledger",
+        fails_if(broken.is_some(), || broken.unwrap_or_default()),
+        figures(json!({
+            "run": status.run,
+            "batches": ledger.batches,
+            "records": ledger.records,
+            "last_commit_micros": ledger.last_commit_micros,
+        })),
+    );
+    let halt = match &status.halted {
+        Some(reason) => (Standing::Warn, Some(format!("betting is halted: {reason}"))),
+        None => (Standing::Pass, None),
+    };
+    add(
+        "mode",
+        "mode",
+        halt,
+        figures(json!({
+            "mode": "DRY_RUN",
+            "halted": status.halted.is_some(),
+            "kill_file": status.kill_file,
+        })),
+    );
+    let playing = status.feed.recording.is_some() && !status.feed.finished;
+    health.is_ready = playing && health.status != Standing::Fail;
+    health
+}
+
+fn fails_if(wrong: bool, why: impl FnOnce() -> String) -> (Standing, Option<String>) {
+    if wrong {
+        (Standing::Fail, Some(why()))
+    } else {
+        (Standing::Pass, None)
+    }
+}
+
+fn feed_figures(feed: &Feed, now: Instant) -> Map<String, Value> {
+    let age = feed
+        .last_message
+        .map(|at| now.saturating_duration_since(at).as_secs_f64());
+    figures(json!({
+        "recording": feed.recording,
+        "updates": feed.updates,
+        "seconds_since_last_message": age,
+        "position": feed.position.map(|at| at.to_string()),
+        "finished": feed.finished,
+    }))
+}
+
+fn strategy_standing(strategy: &StrategyStatus) -> (Standing, Option<String>) {
+    let last_error = strategy.last_error.as_deref();
+    match &strategy.trouble {
+        Some(trouble) => (Standing::Warn, Some(trouble.clone())),
+        None if strategy.quarantined => (
+            Standing::Warn,
+            Some(format!(
+                "stopped after failing three times in a row; save a mended version: {}",
+                last_error.unwrap_or_default()
+            )),
+        ),
+        None => (Standing::Pass, None),
+    }
+}
+
+fn strategy_figures(strategy: &StrategyStatus, currency: Currency) -> Map<String, Value> {
+    let standing = match (&strategy.hash, strategy.quarantined) {
+        (None, _) => "not_loaded",
+        (Some(_), true) => "quarantined",
+        (Some(_), false) => "running",
+    };
+    figures(json!({
+        "hash": strategy.hash,
+        "standing": standing,
+        "last_error": strategy.last_error,
+        "bets": strategy.bets,
+        "open_orders": strategy.open_orders,
+        "profit_net": strategy.net.to_string(),
+        "currency": currency,
+    }))
+}
+
+fn figures(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+/// The wall clock, for the times in the document.
+#[allow(clippy::disallowed_methods)]
+fn rfc3339_now() -> String {
+    format!("{:.3}", jiff::Timestamp::now())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status() -> Status {
+        Status {
+            run: 1,
+            currency: Currency::GBP,
+            kill_file: "KILL".into(),
+            alive_at: Instant::now(),
+            feed: Feed {
+                recording: Some("1.1".to_owned()),
+                ..Feed::default()
+            },
+            halted: None,
+            strategies: vec![StrategyStatus {
+                name: "fav".to_owned(),
+                hash: Some("3f2a".to_owned()),
+                ..StrategyStatus::default()
+            }],
+        }
+    }
+
+    fn ledger() -> HealthReport {
+        HealthReport {
+            error: None,
+            batches: 0,
+            records: 0,
+            last_commit_micros: 0,
+        }
+    }
+
+    fn of(change: impl FnOnce(&mut Status, &mut HealthReport)) -> Health {
+        let (mut status, mut ledger) = (status(), ledger());
+        change(&mut status, &mut ledger);
+        health(&status, &ledger, Instant::now())
+    }
+
+    #[test]
+    fn a_run_that_is_well_passes() {
+        let health = of(|_, _| {});
+        assert_eq!(health.status, Standing::Pass);
+        assert!(health.is_alive && health.is_ready);
+        let document = serde_json::to_value(&health).unwrap();
+        assert_eq!(document["checks"]["strategies"][0]["standing"], "running");
+        assert_eq!(document["checks"]["strategies"][0]["profit_net"], "0.00");
+        assert_eq!(document["serviceId"], "bea");
+        assert!(document.get("is_alive").is_none());
+    }
+
+    #[test]
+    fn what_needs_a_look_warns() {
+        let kept =
+            of(|status, _| status.strategies[0].trouble = Some("fav.rhai:1:2: x".to_owned()));
+        assert_eq!(kept.status, Standing::Warn);
+        assert!(kept.notes.contains(&"fav: fav.rhai:1:2: x".to_owned()));
+        let stopped = of(|status, _| status.strategies[0].quarantined = true);
+        assert_eq!(stopped.status, Standing::Warn);
+        let halted = of(|status, _| status.halted = Some("the file is there".to_owned()));
+        assert_eq!(halted.status, Standing::Warn);
+        assert!(halted.is_ready, "halting is obeyed, not broken");
+    }
+
+    #[test]
+    fn a_broken_ledger_and_a_stuck_engine_fail() {
+        let broken = of(|_, ledger| ledger.error = Some("disk full".to_owned()));
+        assert_eq!(broken.status, Standing::Fail);
+        assert!(broken.is_alive && !broken.is_ready);
+        let status = status();
+        let stuck = health(&status, &ledger(), status.alive_at + STUCK);
+        assert_eq!(stuck.status, Standing::Fail);
+        assert!(!stuck.is_alive);
+    }
+
+    #[test]
+    fn a_run_that_has_not_begun_or_is_over_is_not_ready() {
+        assert!(!of(|status, _| status.feed.recording = None).is_ready);
+        assert!(!of(|status, _| status.feed.finished = true).is_ready);
+    }
+}
