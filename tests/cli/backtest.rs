@@ -203,7 +203,15 @@ fn damaged_data_leaves_the_good_file_its_result_and_is_told_with_place_and_cause
     let mut bad: Vec<&[u8]> = good.split(|byte| *byte == b'\n').collect();
     bad.insert(2, b"what is this?");
     bench.write("bad", bad.join(&b'\n'));
-    bench.write("cut.bz2", cut_short(&good));
+    bench
+        .run("generate --out long --updates 5000 --json")
+        .succeeded();
+    let long = std::fs::read_dir(bench.path("long"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap();
+    bench.write("cut.bz2", cut_short(&std::fs::read(long.path()).unwrap()));
 
     let alone = bench.json("backtest eager --data good --json");
     let outcome = bench

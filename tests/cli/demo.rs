@@ -149,7 +149,7 @@ fn a_second_demo_adds_a_run_that_did_the_same() {
     assert_eq!(runs.len(), 2);
     assert!(
         runs.iter()
-            .all(|run| run.outcome.as_deref() == Some("COMPLETED")),
+            .all(|run| run.outcome.as_deref() == Some("completed")),
         "{runs:?}"
     );
     assert!(runs[0].trace_hash.is_some());
