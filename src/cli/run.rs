@@ -20,8 +20,9 @@ Examples:
   bea run --data examples/recordings --speed 60       a minute in a second
   bea run --strategies my_strategies --speed max --json
 
-Every strategy of the folder runs. Save one: it is compiled, tested and swapped in, its state kept. While the kill
-file exists nothing is bet. Ctrl-C ends the run in order, a second one at once.")]
+Every strategy of the folder runs. Save one: it is compiled, tested and swapped in, its state
+kept. While the kill file exists nothing is bet. Ctrl-C ends the run in order, a second one at
+once.")]
 pub(super) struct Run {
     /// Recordings: a file, a folder or a pattern [default: run.data]
     #[arg(short, long, num_args = 1.., value_name = "PATH")]
