@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
 
@@ -18,11 +19,11 @@ use crate::source;
 Examples:
   bea run                                             what the configuration says
   bea run --data examples/recordings --speed 60       a minute in a second
+  bea run --data 1.181223995.bz2 --speed 10 --join 5  from five minutes before the off
   bea run --strategies my_strategies --speed max --json
 
-Every strategy of the folder runs. Save one: it is compiled, tested and swapped in, its state
-kept. While the kill file exists nothing is bet. Ctrl-C ends the run in order, a second one at
-once.")]
+Every strategy of the folder runs. Save one: it is compiled, tested and swapped in, its state kept.
+While the kill file exists nothing is bet. Ctrl-C ends the run in order, a second one at once.")]
 pub(super) struct Run {
     /// Recordings: a file, a folder or a pattern [default: run.data]
     #[arg(short, long, num_args = 1.., value_name = "PATH")]
@@ -30,6 +31,9 @@ pub(super) struct Run {
     /// How many times as fast as it happened, or max [default: run.speed]
     #[arg(short, long, value_name = "TIMES")]
     speed: Option<String>,
+    /// Hurry to so many minutes before a market's start, and only then keep the speed
+    #[arg(short, long, value_name = "MINUTES")]
+    join: Option<u32>,
     /// Folder of the strategies [default: run.strategies]
     #[arg(long, value_name = "FOLDER")]
     strategies: Option<String>,
@@ -48,6 +52,9 @@ impl Run {
             config: &config,
             setup: &prepare::setup(&config),
             files: &files,
+            join: self
+                .join
+                .map(|minutes| Duration::from_secs(60 * u64::from(minutes))),
             voice: Voice::new(&config.log, shared.quiet),
             wall_clock: prepare::wall_clock,
         };

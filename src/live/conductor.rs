@@ -252,6 +252,16 @@ impl Driver for Conductor<'_> {
         if std::mem::take(&mut self.is_fresh) {
             self.open(session, published_at, now)?;
         }
+        let starts = || {
+            session
+                .books()
+                .iter()
+                .map(|market| market.definition.market_time)
+                .min()
+        };
+        if self.pace.skips(published_at, starts()) {
+            self.pace.anchor(now, published_at);
+        }
         let due = self.pace.due(published_at);
         loop {
             self.tend(session, now)?;

@@ -39,6 +39,8 @@ pub struct Plan<'a> {
     pub setup: &'a Setup,
     /// The recordings, played one after the other.
     pub files: &'a [PathBuf],
+    /// How long before a market's start recorded time is kept; what comes earlier is played at full speed.
+    pub join: Option<Duration>,
     /// How the operator is spoken to.
     pub voice: Voice,
     /// Gives the wall clock, to stamp the run's end.
@@ -109,7 +111,7 @@ pub fn run(plan: &Plan<'_>, ledger: Ledger, info: RunInfo) -> Result<Report, Hos
         board,
         &ledger,
         KillSwitch::new(&plan.config.kill.file),
-        Pace::new(plan.config.run.speed),
+        Pace::new(plan.config.run.speed, plan.join),
         plan.voice,
         scripts,
     );
@@ -221,13 +223,22 @@ fn first_status(plan: &Plan<'_>, run: &RunWriter, scripts: &[Script]) -> Status 
     }
 }
 
+/// A signal this soon after the first is the first one again: a supervisor or a shell may send it to the process and
+/// to its group.
+const SAME_SIGNAL: Duration = Duration::from_millis(500);
+
 /// The first signal ends the run in order, the second the process.
 async fn obey_signals(mut signals: Signals, tell: Sender<Told>, voice: Voice) {
     signals.next().await;
+    let first = Instant::now();
     voice.say("stopping before the next message; a second signal stops at once");
     let _ = tell.send(Told::Stop);
-    signals.next().await;
-    process::exit(130);
+    loop {
+        signals.next().await;
+        if first.elapsed() > SAME_SIGNAL {
+            process::exit(130);
+        }
+    }
 }
 
 fn ask(board: &Board, ledger: &Ledger) -> Ask {

@@ -12,15 +12,26 @@ const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 #[derive(Debug)]
 pub(super) struct Pace {
     speed: Speed,
+    /// Milliseconds before a market's start until which nothing is waited for.
+    join_ms: Option<i64>,
     anchor: Option<(Instant, TimeMs)>,
 }
 
 impl Pace {
-    pub(super) const fn new(speed: Speed) -> Self {
+    /// Recorded time at this speed; with `join` at full speed until so long before the start of the first market.
+    pub(super) fn new(speed: Speed, join: Option<Duration>) -> Self {
+        let join_ms = join.map(|join| i64::try_from(join.as_millis()).unwrap_or(i64::MAX));
         Self {
             speed,
+            join_ms,
             anchor: None,
         }
+    }
+
+    /// Whether a message comes before the time from which recorded time is kept. `start` is that of the market.
+    pub(super) fn skips(&self, recorded: TimeMs, start: Option<TimeMs>) -> bool {
+        self.join_ms
+            .is_some_and(|join| start.is_none_or(|start| recorded.0 < start.0.saturating_sub(join)))
     }
 
     /// From here on, `recorded` was `now`.
@@ -44,7 +55,7 @@ mod tests {
     use super::*;
 
     fn wait(speed: Speed, first: i64, then: i64) -> Option<Duration> {
-        let mut pace = Pace::new(speed);
+        let mut pace = Pace::new(speed, None);
         let now = Instant::now();
         pace.anchor(now, TimeMs(first));
         pace.due(TimeMs(then)).map(|due| due - now)
@@ -57,6 +68,15 @@ mod tests {
         assert_eq!(wait(Speed::Times(10.0), 1_000, 3_500), ms(250));
         assert_eq!(wait(Speed::Times(0.5), 1_000, 3_500), ms(5_000));
         assert_eq!(wait(Speed::Max, 1_000, 3_500), None);
+    }
+
+    #[test]
+    fn what_comes_before_the_time_to_join_is_not_waited_for() {
+        let pace = Pace::new(Speed::Times(1.0), Some(Duration::from_secs(60)));
+        let skips = |recorded, start: Option<i64>| pace.skips(TimeMs(recorded), start.map(TimeMs));
+        assert!(skips(0, None) && skips(39_999, Some(100_000)));
+        assert!(!skips(40_000, Some(100_000)) && !skips(200_000, Some(100_000)));
+        assert!(!Pace::new(Speed::Times(1.0), None).skips(TimeMs(0), Some(TimeMs(100_000))));
     }
 
     #[test]
