@@ -1,7 +1,7 @@
 //! The documents are true: every command in them is run, and where output is shown, that is what comes out.
 //!
-//! Of fenced `sh` and `console` blocks, lines that begin with `bea ` or `cargo run --release -- ` are run, one
-//! document after the other in a folder with this project's strategies, examples and configuration. In a `console`
+//! Of fenced `sh` and `console` blocks, lines that begin with `bea `, `cargo run --release -- ` or `rm strategies/` are
+//! run, in a folder for each document with this project's strategies, examples and configuration. In a `console`
 //! block a command stands after `$ `, and the lines after it are compared with its output, apart from how long it took.
 //! A `rhai` block whose first line is `// strategies/NAME.rhai` is saved there. `bea run` is played at full speed.
 //!
@@ -92,7 +92,8 @@ fn commands(block: &Block) -> Vec<Shown> {
                 output: Vec::new(),
             }),
             (None, Some(last)) => last.output.push(line.clone()),
-            (None, None) => panic!("line {}: output before any command", at + 1),
+            // A prompt of some other program.
+            (None, None) => {}
         }
         continued = line.ends_with('\\');
     }
@@ -100,7 +101,9 @@ fn commands(block: &Block) -> Vec<Shown> {
         if let Some(arguments) = shown.command.strip_prefix("cargo run --release -- ") {
             shown.command = format!("bea {arguments}");
         }
-        shown.command.starts_with("bea ")
+        ["bea ", "rm strategies/"]
+            .iter()
+            .any(|start| shown.command.starts_with(start))
     });
     all
 }
