@@ -190,13 +190,9 @@ fn refusals_text(rejections: &[RejectionRow], limit: u32) -> String {
         "asked (UTC)", "strategy", "market", "side", "price", "size"
     )];
     for row in rejections {
-        let figures = match (&row.value, &row.limit) {
-            (None, None) => String::new(),
-            (value, limit) => format!(
-                ": {}, limit {}",
-                or_dash(value.as_deref()),
-                or_dash(limit.as_deref())
-            ),
+        let figures = match (or_dash(row.value.as_deref()), or_dash(row.limit.as_deref())) {
+            (value, limit) if value == "-" && limit == "-" => String::new(),
+            (value, limit) => format!(": {value}, limit {limit}"),
         };
         lines.push(format!(
             "{:<19} {:<14.14} {:<11} {:<4} {:>6} {:>8}  {}{figures}",

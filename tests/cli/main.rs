@@ -1,0 +1,10 @@
+//! The program from outside: the real binary, in a folder of its own, judged by what it prints, leaves and returns.
+
+mod backtest;
+mod bea;
+mod configuration;
+mod demo;
+mod generate;
+mod help;
+mod ledger;
+mod strategies;
