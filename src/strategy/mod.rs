@@ -8,7 +8,8 @@ mod error;
 mod filter;
 mod fixture;
 mod host;
-mod maths;
+mod library;
+pub mod maths;
 mod names;
 mod params;
 mod propose;
@@ -22,6 +23,7 @@ mod view;
 
 pub use error::ScriptError;
 pub use host::RhaiStrategy;
+pub use library::reference;
 pub use params::{Overrides, Param};
 pub use script::{Script, find, template};
 pub use testing::{TestReport, TestResult};
