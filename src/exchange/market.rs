@@ -134,7 +134,8 @@ impl SimMarket {
         report.say(id, OrderChange::Accepted);
         order.cancel(excess, report);
         if let Some(runner) = book.runner(order.runner()) {
-            self.match_at_once(order, runner, settings, report);
+            let past = book.definition.bsp_reconciled;
+            self.match_at_once(order, runner, past, settings, report);
         }
     }
 
@@ -142,6 +143,7 @@ impl SimMarket {
         &mut self,
         order: &mut SimOrder,
         runner: &Runner,
+        starting_price_is_past: bool,
         settings: &ExchangeSettings,
         report: &mut Report<'_>,
     ) {
@@ -171,6 +173,8 @@ impl SimMarket {
         match settings.fill {
             Fill::Reference => reference::take(order, &terms, runner, report),
             Fill::Strict => {
+                // A starting price that is past already is not for this order.
+                order.reconciled = starting_price_is_past;
                 self.basic = self.basic || !self.has_ladders;
                 strict::take(order, &terms, runner, &mut self.liquidity, report);
             }
