@@ -294,7 +294,7 @@ impl SimMarket {
 }
 
 /// What a removal does to a bet on another runner: matched prices fall by the market's rule, and lay liabilities at the
-/// starting price are scaled. The reference model knows a rule for win markets only.
+/// starting price are scaled.
 fn reduce(
     order: &mut SimOrder,
     factor: u32,
@@ -303,8 +303,13 @@ fn reduce(
     report: &mut Report<'_>,
 ) {
     let win = definition.market_type == "WIN";
-    if win || fill == Fill::Strict {
-        order.reprice(|price| definition.reduced(price, factor), report);
+    match fill {
+        Fill::Strict => order.reprice(|price| definition.reduced(price, factor), report),
+        // It knows the rule of win markets and applies it everywhere.
+        Fill::Reference if factor >= LEAST_WIN_REDUCTION => {
+            order.reprice(|price| price.reduced_by(factor), report);
+        }
+        Fill::Reference => {}
     }
     let lay_on_close = order.side() == Side::Lay
         && matches!(order.instruction.kind, OrderKind::MarketOnClose { .. });
