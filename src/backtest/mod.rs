@@ -3,6 +3,7 @@
 //! Each recording is a session of its own: fresh books, fresh strategies, a full bank, a new day. So recordings can be
 //! played in any number and the results add up, and a live host playing the same recording does the same.
 
+mod band;
 mod drawdown;
 mod orders;
 mod play;
@@ -13,6 +14,7 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
+pub use band::{BandLine, BandResult, run_band};
 pub use orders::write_orders;
 pub use play::{Driver, Playing, play};
 pub use report::{Fault, Report, StrategyReport, Trouble};

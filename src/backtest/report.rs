@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::band::{BandLine, write_band};
 use super::drawdown::{Drawdown, deepest};
 use super::{Session, Setup};
 use crate::engine::{Journal, Totals};
+use crate::exchange::{ExchangeSettings, Fill, Outlook};
 use crate::market::{Currency, Money};
+use crate::risk::RiskLimits;
 use crate::source::{Problem, SourceError};
 
 /// The report of a run. Amounts are in major units of `currency`. Fields are only ever added.
@@ -35,8 +38,13 @@ pub struct Report {
     pub currency: Currency,
     /// What each strategy starts each recording with.
     pub bank: f64,
-    /// How orders were matched.
-    pub fill: &'static str,
+    /// How orders were matched: the models used.
+    pub fill: String,
+    /// Which risk limits held: `configuration`, or `reference` for those of the published orders.
+    pub limits: &'static str,
+    /// Results under three outlooks side by side, if that was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub band: Vec<BandLine>,
     /// Whether the run was stopped before its end.
     pub interrupted: bool,
     /// What was wrong with the data; the rest was still done.
@@ -45,6 +53,9 @@ pub struct Report {
     pub faults: Vec<Fault>,
     #[serde(skip)]
     start: Money,
+    /// Markets of which only last traded prices were known.
+    #[serde(skip)]
+    basic_markets: u64,
     #[serde(skip)]
     accounts: Vec<(Totals, Vec<Money>)>,
 }
@@ -120,11 +131,18 @@ impl Report {
             trace_hash: String::new(),
             currency: setup.currency,
             bank: setup.bank.to_f64(),
-            fill: "reference",
+            fill: model_name(&setup.exchange),
+            limits: if setup.limits == RiskLimits::reference() {
+                "reference"
+            } else {
+                "configuration"
+            },
+            band: Vec::new(),
             interrupted: false,
             problems: Vec::new(),
             faults: Vec::new(),
             start: setup.bank,
+            basic_markets: 0,
             accounts: Vec::new(),
         }
     }
@@ -147,6 +165,7 @@ impl Report {
         self.recordings += 1;
         self.markets += session.books().iter().count() as u64;
         self.updates += session.updates();
+        self.basic_markets += session.basic_markets();
         for slot in session.slots() {
             let totals = slot.totals();
             let place = self.list(&slot.name, &slot.hash);
@@ -193,6 +212,13 @@ impl Report {
     pub(super) fn finish(&mut self, trace_hash: String, interrupted: bool, elapsed: Duration) {
         self.trace_hash = trace_hash;
         self.interrupted = interrupted;
+        if self.basic_markets > 0 {
+            let markets = plural(self.basic_markets, "market");
+            self.fill = format!(
+                "{}; basic (last traded prices only) in {markets}",
+                self.fill
+            );
+        }
         self.elapsed_seconds = elapsed.as_secs_f64();
         self.updates_per_second = self.updates as f64 / self.elapsed_seconds.max(1e-9);
         for (report, (totals, results)) in self.strategies.iter_mut().zip(&self.accounts) {
@@ -204,6 +230,20 @@ impl Report {
     #[must_use]
     pub fn has_problems(&self) -> bool {
         !self.problems.is_empty()
+    }
+}
+
+fn plural(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// The model by name; an outlook other than the neutral one is said.
+fn model_name(exchange: &ExchangeSettings) -> String {
+    match (exchange.fill, exchange.outlook) {
+        (Fill::Strict, outlook) if outlook != Outlook::Neutral => {
+            format!("{} ({})", exchange.fill.as_str(), outlook.as_str())
+        }
+        (fill, _) => fill.as_str().to_owned(),
     }
 }
 
@@ -272,8 +312,6 @@ impl StrategyReport {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plural =
-            |count: u64, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
         writeln!(
             f,
             "{} in {}, {} in {:.2} s ({:.0} a second). Amounts in {}.\n",
@@ -315,12 +353,14 @@ impl fmt::Display for Report {
                 s.max_drawdown.amount
             )?;
         }
+        write_band(&self.band, f)?;
         self.write_rejections(f)?;
         self.write_remarks(f)?;
         write!(
             f,
-            "\nfills: {} model   trace: {}",
+            "\nfills: {}   limits: {}   trace: {}",
             self.fill,
+            self.limits,
             &self.trace_hash[..self.trace_hash.len().min(16)]
         )
     }

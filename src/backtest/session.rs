@@ -147,6 +147,12 @@ impl<J: Journal> Session<J> {
         self.desk.engine.slots()
     }
 
+    /// Markets of which only last traded prices were known when orders came.
+    #[must_use]
+    pub fn basic_markets(&self) -> u64 {
+        self.desk.venue.basic_markets()
+    }
+
     /// Whether the operator has halted betting.
     #[must_use]
     pub fn is_halted(&self) -> bool {

@@ -5,14 +5,16 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::progress::Watch;
 use super::{Failure, Shared, exit, output, pair, prepare};
 use crate::backtest::{self, Report, RunError, Setup, Sinks};
 use crate::config::Config;
 use crate::engine::Notice;
+use crate::exchange::Fill;
 use crate::ledger::{Durability, Outcome, RunKind, RunWriter};
+use crate::risk::RiskLimits;
 use crate::source;
 use crate::strategy::Script;
 
@@ -23,6 +25,7 @@ Examples:
   bea backtest value_back --data examples/recordings
   bea backtest strategies/*.rhai --data 'recordings/**/*.bz2' --orders orders.jsonl
   bea backtest value_back --data 1.181223995.bz2 --param edge=0.08 --json
+  bea backtest queue_joiner --data examples/recordings --fill band
 
 Each recording is a session of its own: full bank, empty state, new day.")]
 pub(super) struct Backtest {
@@ -35,6 +38,9 @@ pub(super) struct Backtest {
     /// Override a parameter of every strategy given, as in edge=0.08 (repeatable)
     #[arg(short, long, value_name = "NAME=VALUE", value_parser = pair)]
     param: Vec<(String, String)>,
+    /// How orders are matched [default: exchange.fill of the configuration]
+    #[arg(long, value_name = "MODEL")]
+    fill: Option<FillChoice>,
     /// Write one JSON line for each order to this file
     #[arg(long, value_name = "FILE")]
     orders: Option<PathBuf>,
@@ -43,13 +49,56 @@ pub(super) struct Backtest {
     ledger: Option<PathBuf>,
 }
 
+/// The models of matching, as asked for on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum FillChoice {
+    /// That of the field's open-source simulator, with the risk limits of its published orders
+    Reference,
+    /// Ours: what was taken is gone, queues shorten, nothing is met before it arrived
+    Strict,
+    /// Strict under a pessimistic, a neutral and an optimistic outlook, side by side
+    Band,
+}
+
+impl FillChoice {
+    /// Has the sessions of a run use the model. The reference comes with its own limits, or its orders would differ.
+    fn apply(self, setup: &mut Setup, shared: &Shared) {
+        match self {
+            Self::Strict | Self::Band => setup.exchange.fill = Fill::Strict,
+            Self::Reference => {
+                setup.exchange.fill = Fill::Reference;
+                setup.limits = RiskLimits::reference();
+                output::remark(
+                    shared,
+                    "the reference model, under the limits of its published orders instead of [risk]: \
+                     1000 on an order, 105 and one open order on a runner, in play allowed\n",
+                );
+            }
+        }
+    }
+}
+
 impl Backtest {
     pub(super) fn run(&self, shared: &Shared) -> Result<ExitCode, Failure> {
         let config = prepare::config(shared)?;
         let scripts = prepare::scripts(&config, &self.strategies, &self.param)?;
         let files = source::expand(&self.data)?;
+        let mut setup = prepare::setup(&config);
+        let band = self.fill == Some(FillChoice::Band);
+        if band && (self.orders.is_some() || self.ledger.is_some()) {
+            return Err(Failure::new(
+                exit::USAGE,
+                "--fill band plays three runs at once, and --orders and --ledger keep one",
+            )
+            .hint("choose one: --fill strict --set exchange.outlook=pessimistic, neutral or optimistic"));
+        }
+        if let Some(fill) = self.fill {
+            fill.apply(&mut setup, shared);
+        }
         let played = Played {
             config: &config,
+            setup: &setup,
+            band,
             scripts: &scripts,
             files: &files,
         };
@@ -67,6 +116,9 @@ impl Backtest {
 /// What is played.
 pub(super) struct Played<'a> {
     pub(super) config: &'a Config,
+    pub(super) setup: &'a Setup,
+    /// Under three outlooks at once.
+    pub(super) band: bool,
     pub(super) scripts: &'a [Script],
     pub(super) files: &'a [PathBuf],
 }
@@ -99,10 +151,8 @@ pub(super) fn play(
         }
     }
     let watch = Watch::over(played.files, shared);
-    let setup = prepare::setup(played.config);
     let result = prepare::with_script_stack(|| {
         run_all(
-            &setup,
             played,
             run.as_mut(),
             orders
@@ -140,7 +190,6 @@ pub(super) fn play(
 }
 
 fn run_all(
-    setup: &Setup,
     played: &Played<'_>,
     ledger: Option<&mut RunWriter>,
     orders: Option<&mut (dyn Write + Send)>,
@@ -148,8 +197,13 @@ fn run_all(
     shared: &Shared,
 ) -> Result<Report, RunError> {
     let mut logged: u64 = 0;
-    let report = backtest::run(
-        setup,
+    let run = if played.band {
+        backtest::run_band
+    } else {
+        backtest::run
+    };
+    let report = run(
+        played.setup,
         &|| prepare::compile(played.scripts),
         played.files,
         &mut Sinks {

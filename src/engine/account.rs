@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::ReasonCode;
-use crate::market::{Money, TimeMs};
+use crate::market::{Money, Ratio, TimeMs};
 
 /// One strategy's money within a session. All amounts are in the run's currency.
 #[derive(Clone, Debug)]
@@ -56,6 +56,33 @@ impl Account {
     }
 }
 
+/// A market's result as it was booked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Booked {
+    pub(super) at: TimeMs,
+    pub(super) gross: Money,
+    pub(super) commission: Money,
+}
+
+impl Booked {
+    /// The result after commission: the net winnings × the rate, to the nearest minor unit, nothing on a loss.
+    pub(super) fn new(at: TimeMs, gross: Money, rate: Ratio) -> Self {
+        let (rate, whole) = (rate.millionths(), Ratio::ONE.millionths());
+        let commission = gross
+            .max(Money::ZERO)
+            .scaled(i64::from(rate), i64::from(whole));
+        Self {
+            at,
+            gross,
+            commission,
+        }
+    }
+
+    pub(super) fn net(self) -> Money {
+        self.gross - self.commission
+    }
+}
+
 /// What a strategy did in a session, for reports.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
@@ -77,13 +104,30 @@ pub struct Totals {
     pub refused_by_venue: u64,
     /// Calls that failed.
     pub faults: u64,
-    /// Net result of each settled market, in order.
+    /// Net result of each settled market, in order; one settled again stands where it was settled last.
     pub settled: Vec<(TimeMs, Money)>,
     /// Matched size in markets that were never settled.
     pub unsettled: Money,
 }
 
 impl Totals {
+    /// Counts a settled market.
+    pub(super) fn settle(&mut self, booked: Booked) {
+        self.gross += booked.gross;
+        self.commission += booked.commission;
+        self.settled.push((booked.at, booked.net()));
+    }
+
+    /// Counts it no more.
+    pub(super) fn reverse(&mut self, booked: Booked) {
+        self.gross -= booked.gross;
+        self.commission -= booked.commission;
+        let entry = (booked.at, booked.net());
+        if let Some(place) = self.settled.iter().rposition(|settled| *settled == entry) {
+            self.settled.remove(place);
+        }
+    }
+
     /// Settled profit after commission.
     #[must_use]
     pub fn net(&self) -> Money {
@@ -94,6 +138,22 @@ impl Totals {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn commission_is_taken_from_net_winnings_alone_and_rounded_to_the_nearest_penny() {
+        for (gross, millionths, commission) in [
+            (1_050, 50_000, 53), // 52.5
+            (1_049, 50_000, 52), // 52.45
+            (1_000, 48_335, 48),
+            (-1_000, 50_000, 0),
+            (0, 50_000, 0),
+        ] {
+            let rate = Ratio::from_millionths(millionths).unwrap();
+            let booked = Booked::new(TimeMs(0), Money::from_minor(gross), rate);
+            assert_eq!(booked.commission, Money::from_minor(commission));
+            assert_eq!(booked.net(), Money::from_minor(gross - commission));
+        }
+    }
 
     #[test]
     fn a_day_that_went_by_is_forgotten_and_time_running_back_forgets_nothing() {

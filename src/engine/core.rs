@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::account::Booked;
 use super::exposure::worst_case;
 use super::holding::Holding;
 use super::record::Action;
@@ -12,7 +13,7 @@ use super::{
 };
 use crate::market::{
     Books, Intent, Malformed, Market, MarketDefinition, MarketId, MarketIndex, Money, Order,
-    OrderEvent, OrderId, OrderKind, Place, Price, Seen, Settlement, TimeMs, VenueEvent,
+    OrderEvent, OrderId, OrderKind, Place, Price, Reversal, Seen, Settlement, TimeMs, VenueEvent,
 };
 
 /// Faults in a row after which a strategy is stopped until its next version.
@@ -71,7 +72,7 @@ struct MarketDesk {
     wanted: bool,
     at_risk: Money,
     open_orders: usize,
-    settled: bool,
+    settled: Option<Booked>,
 }
 
 /// The deterministic core. `G` is the risk gate.
@@ -141,7 +142,7 @@ impl Slot {
             wanted: filter.wants_market(&market.definition),
             at_risk: Money::ZERO,
             open_orders: 0,
-            settled: false,
+            settled: None,
         });
         if !Arc::ptr_eq(&desk.judged, &market.definition) {
             desk.judged = Arc::clone(&market.definition);
@@ -155,7 +156,7 @@ impl Slot {
         let Some(desk) = self.desks.get_mut(at.0).and_then(Option::as_mut) else {
             return;
         };
-        let now = if desk.settled {
+        let now = if desk.settled.is_some() {
             Money::ZERO
         } else {
             worst_case(market, &desk.holding, None).market
@@ -252,6 +253,10 @@ impl<G: Gate> Engine<G> {
                     self.tell(now, &mut changed, books, effects);
                     self.settle(now, settlement, books, effects);
                 }
+                VenueEvent::Reversed(reversal) => {
+                    self.tell(now, &mut changed, books, effects);
+                    self.reverse(now, reversal, books, effects);
+                }
             }
         }
         self.tell(now, &mut changed, books, effects);
@@ -332,42 +337,70 @@ impl<G: Gate> Engine<G> {
             let Some(desk) = this.desks.get_mut(at.0).and_then(Option::as_mut) else {
                 continue;
             };
-            if desk.settled || orders.is_empty() {
+            if desk.settled.is_some() || orders.is_empty() {
                 continue;
             }
-            desk.settled = true;
             let holding = Arc::make_mut(&mut desk.holding);
             for &(order, profit) in &orders {
                 holding.settle(order, profit);
             }
-            let gross: Money = orders.iter().map(|&(_, profit)| profit).sum();
-            let commission = commission(gross, settlement.base_rate);
+            let gross = orders.iter().map(|&(_, profit)| profit).sum();
+            let booked = Booked::new(settlement.at, gross, settlement.commission_rate);
+            desk.settled = Some(booked);
             this.account.roll_day(now);
-            this.account.settle(gross - commission);
-            this.totals.gross += gross;
-            this.totals.commission += commission;
-            this.totals
-                .settled
-                .push((settlement.at, gross - commission));
+            this.account.settle(booked.net());
+            this.totals.settle(booked);
             this.weigh(at, books.get(at));
             effects.records.push(Record::Settled {
                 at: settlement.at,
                 strategy: Arc::clone(&this.name),
                 market: settlement.market.clone(),
+                version: settlement.version,
+                reversal: false,
                 gross,
-                commission,
+                commission: booked.commission,
                 orders,
             });
             if this.standing == Standing::Running {
-                self.call(
-                    slot,
-                    now,
-                    at,
-                    books.get(at),
-                    Calling::Settled(settlement),
-                    effects,
-                );
+                let calling = Calling::Settled(settlement);
+                self.call(slot, now, at, books.get(at), calling, effects);
             }
+        }
+    }
+
+    /// Takes a settlement back: every strategy's bets in the market are open again, and count as such.
+    fn reverse(
+        &mut self,
+        now: TimeMs,
+        reversal: &Reversal,
+        books: &Books,
+        effects: &mut Effects<G::Pass>,
+    ) {
+        let Some(at) = books.find(&reversal.market) else {
+            return;
+        };
+        for this in &mut self.slots {
+            let Some(desk) = this.desks.get_mut(at.0).and_then(Option::as_mut) else {
+                continue;
+            };
+            let Some(booked) = desk.settled.take() else {
+                continue;
+            };
+            let orders = Arc::make_mut(&mut desk.holding).unsettle();
+            this.account.roll_day(now);
+            this.account.settle(-booked.net());
+            this.totals.reverse(booked);
+            this.weigh(at, books.get(at));
+            effects.records.push(Record::Settled {
+                at: reversal.at,
+                strategy: Arc::clone(&this.name),
+                market: reversal.market.clone(),
+                version: reversal.version,
+                reversal: true,
+                gross: -booked.gross,
+                commission: -booked.commission,
+                orders,
+            });
         }
     }
 
@@ -825,14 +858,5 @@ fn action_runner(action: &Action) -> Option<crate::market::RunnerId> {
     match action {
         Action::Place { place, .. } => Some(place.runner),
         Action::Cancel { .. } | Action::Replace { .. } | Action::Malformed { .. } => None,
-    }
-}
-
-/// Commission on a market's net winnings at a rate in hundredths of a percent; none on a loss.
-fn commission(gross: Money, rate: u32) -> Money {
-    if gross.is_positive() {
-        gross.scaled(i64::from(rate), 10_000)
-    } else {
-        Money::ZERO
     }
 }

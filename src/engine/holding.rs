@@ -15,6 +15,8 @@ pub struct Position {
     pub backed: Money,
     /// Size laid.
     pub laid: Money,
+    /// What the backs alone win if the runner wins.
+    pub back_profit: Money,
 }
 
 /// The orders of one strategy in one market. Shared with scripts as an `Arc`.
@@ -74,26 +76,31 @@ impl Holding {
         &self.positions
     }
 
+    /// Winnings are added up exactly and rounded once, downwards: many small bets must not add up to many roundings.
     fn add_up(&self, runner: RunnerId) -> Position {
         let mut position = Position::default();
+        let mut winnings: i128 = 0;
         for order in self.orders.iter().filter(|order| order.runner == runner) {
             let Some(price) = order.average_price() else {
                 continue;
             };
             let size = order.matched;
+            let wins = i128::from(price.minus_one()) * i128::from(size.minor());
             match order.side {
                 Side::Back => {
-                    position.if_win += size.profit_at(price);
+                    winnings += wins;
+                    position.back_profit += size.profit_at(price);
                     position.if_lose -= size;
                     position.backed += size;
                 }
                 Side::Lay => {
-                    position.if_win -= size.liability_at(price);
+                    winnings -= wins;
                     position.if_lose += size;
                     position.laid += size;
                 }
             }
         }
+        position.if_win = Money::from_scaled(winnings);
         position
     }
 
@@ -101,6 +108,14 @@ impl Holding {
         if let Some(order) = self.order_mut(id) {
             order.profit = Some(profit);
         }
+    }
+
+    /// Takes back what the orders were settled with, and gives it with its sign turned.
+    pub(super) fn unsettle(&mut self) -> Vec<(OrderId, Money)> {
+        let settled = self.orders.iter_mut();
+        settled
+            .filter_map(|order| Some((order.id, -order.profit.take()?)))
+            .collect()
     }
 
     pub(crate) fn add(&mut self, order: Order) {

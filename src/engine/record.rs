@@ -146,7 +146,7 @@ pub enum Record {
         /// Size matched in all.
         matched: Money,
     },
-    /// A market was settled for one strategy.
+    /// A market was settled for one strategy, or a settlement was taken back: an entry with all signs turned.
     Settled {
         /// When.
         at: TimeMs,
@@ -154,6 +154,10 @@ pub enum Record {
         strategy: Arc<str>,
         /// Which market.
         market: MarketId,
+        /// Which of its settlements, from 1.
+        version: u32,
+        /// Whether this takes that settlement back.
+        reversal: bool,
         /// Profit before commission.
         gross: Money,
         /// Commission on the market's net winnings.

@@ -36,6 +36,7 @@ pub(crate) fn definition(runners: u64, winners: u32) -> MarketDefinition {
         country: Some("GB".into()),
         course: None,
         each_way_divisor: None,
+        line_result: None,
         ladder: PriceLadder::Classic,
         runners: (1..=runners)
             .map(|id| RunnerDefinition {

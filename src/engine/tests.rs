@@ -328,7 +328,8 @@ fn a_settled_market_pays_into_the_bank_less_commission() {
         .push(VenueEvent::Settled(Settlement {
             market: MarketId::new(MARKET),
             at: TimeMs(world.now),
-            base_rate: 500,
+            version: 1,
+            commission_rate: crate::market::Ratio::percent(5),
             profits: vec![(id, Money::from_major(20))],
         }));
     world.story();

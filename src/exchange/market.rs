@@ -1,31 +1,61 @@
 //! One market on the exchange: requests on their way, orders standing, changes of the market.
 
-use std::sync::Arc;
-
+use super::liquidity::Liquidity;
+use super::matching::Terms;
+use super::model::Fill;
 use super::order::SimOrder;
-use super::{ExchangeSettings, Pending, Report, Task, matching, starting_price};
+use super::settlement::Settled;
+use super::{ExchangeSettings, Pending, Report, Task, basic, reference, starting_price, strict};
 use crate::market::{
     Market, MarketDefinition, MarketDelta, MarketStatus, Money, OrderChange, OrderId, OrderKind,
-    Persistence, Price, RunnerId, RunnerStatus, Side, TimeMs, VenueReason,
+    Persistence, Price, Runner, RunnerId, RunnerStatus, Side, TimeMs, VenueReason,
 };
-
-/// A reduction factor under this (2.5 %, in hundredths of a percent) changes no matched price.
-const LEAST_REDUCTION: u32 = 250;
 
 /// One market on the exchange.
 #[derive(Debug, Default)]
 pub(super) struct SimMarket {
     pub(super) pending: Vec<Pending>,
     pub(super) orders: Vec<SimOrder>,
+    /// What the orders have taken from the book (strict model).
+    liquidity: Liquidity,
+    /// Whether the recording has ever shown offers or traded volume.
+    has_ladders: bool,
+    /// Whether an order was handled by last traded prices alone.
+    pub(super) basic: bool,
     /// Removals already dealt with.
     removed: Vec<RunnerId>,
-    /// Whether starting prices were dealt with.
-    reconciled: bool,
+    /// How far its settlement has come.
+    pub(super) settled: Settled,
 }
 
 impl SimMarket {
+    /// Before an update: looks at the book as the last one left it, then carries out requests that are due.
+    pub(super) fn begin(
+        &mut self,
+        now: TimeMs,
+        book: &Market,
+        settings: &ExchangeSettings,
+        report: &mut Report<'_>,
+    ) {
+        for order in &mut self.orders {
+            order.fresh = false;
+        }
+        if settings.fill == Fill::Strict {
+            let assumed = settings.outlook.assumptions();
+            self.has_ladders = self.has_ladders || basic::has_ladders(book);
+            self.liquidity.refresh(book, assumed.refill);
+            let liquidity = &mut self.liquidity;
+            strict::meet_offers(&mut self.orders, book, assumed, liquidity, report);
+        }
+        self.take_due(now, book, settings, report);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.pending.is_empty() && self.orders.is_empty()
+    }
+
     /// Carries out requests that are due, in the order made, upon the book as it stood before the update.
-    pub(super) fn take_due(
+    fn take_due(
         &mut self,
         now: TimeMs,
         book: &Market,
@@ -54,8 +84,11 @@ impl SimMarket {
     ) {
         match task {
             Task::Place(instruction) => {
-                let order = SimOrder::new(instruction, book.definition.version);
-                self.place(order, book, settings, report);
+                let mut order = SimOrder::new(instruction, book.definition.version);
+                let verdict = acceptable(&order, book)
+                    .and_then(|()| large_enough(&order, &self.orders, settings));
+                self.place(&mut order, verdict, Money::ZERO, book, settings, report);
+                self.orders.push(order);
             }
             Task::Cancel { order, size } => {
                 if let Err(reason) = self.cancel(order, size, book, report) {
@@ -68,7 +101,9 @@ impl SimMarket {
                     Ok(freed) => {
                         debug_assert_eq!(new.limit_price(), Some(price));
                         let excess = new.remaining - new.remaining.min(freed);
-                        self.place_part(&mut new, excess, book, settings, report);
+                        // What is left of a bet may be moved however small it is.
+                        let verdict = acceptable(&new, book);
+                        self.place(&mut new, verdict, excess, book, settings, report);
                         self.orders.push(new);
                     }
                     Err(reason) => {
@@ -80,43 +115,72 @@ impl SimMarket {
         }
     }
 
+    /// Places an order less an `excess` that is cancelled at once: a replaced order may have been matched meanwhile.
     fn place(
         &mut self,
-        mut order: SimOrder,
-        book: &Market,
-        settings: &ExchangeSettings,
-        report: &mut Report<'_>,
-    ) {
-        self.place_part(&mut order, Money::ZERO, book, settings, report);
-        self.orders.push(order);
-    }
-
-    /// Places an order less an `excess` that is cancelled at once: a replaced order may have been matched meanwhile.
-    fn place_part(
-        &mut self,
         order: &mut SimOrder,
+        verdict: Result<(), VenueReason>,
         excess: Money,
         book: &Market,
         settings: &ExchangeSettings,
         report: &mut Report<'_>,
     ) {
         let id = order.instruction.id;
-        if let Err(reason) = acceptable(order, book, settings) {
+        if let Err(reason) = verdict {
             order.remaining = Money::ZERO;
             report.reject(id, reason);
             return;
         }
         report.say(id, OrderChange::Accepted);
-        if excess.is_positive() {
-            order.remaining -= excess;
-            report.say(id, OrderChange::Cancelled { size: excess });
-        }
-        if let (Some(runner), Some(_)) = (book.runner(order.runner()), order.limit_price()) {
-            matching::take(order, runner, report);
+        order.cancel(excess, report);
+        if let Some(runner) = book.runner(order.runner()) {
+            self.match_at_once(order, runner, settings, report);
         }
     }
 
-    /// Cancels what remains of an order, or part of it; gives back how much.
+    fn match_at_once(
+        &mut self,
+        order: &mut SimOrder,
+        runner: &Runner,
+        settings: &ExchangeSettings,
+        report: &mut Report<'_>,
+    ) {
+        let OrderKind::Limit {
+            price,
+            fill_or_kill,
+            ..
+        } = order.instruction.kind
+        else {
+            return;
+        };
+        let terms = Terms {
+            side: order.side(),
+            price,
+            size: order.remaining,
+            fill_or_kill,
+        };
+        let best = match terms.side {
+            Side::Back => runner.best_back(),
+            Side::Lay => runner.best_lay(),
+        };
+        let betters = best.is_some_and(|best| best.price != price && terms.reaches(best.price));
+        if betters && !settings.best_price_execution {
+            order.lapse(VenueReason::PriceImprovementTooLarge, report);
+            return;
+        }
+        match settings.fill {
+            Fill::Reference => reference::take(order, &terms, runner, report),
+            Fill::Strict => {
+                self.basic = self.basic || !self.has_ladders;
+                strict::take(order, &terms, runner, &mut self.liquidity, report);
+            }
+        }
+        if fill_or_kill.is_some() {
+            order.cancel(order.remaining, report);
+        }
+    }
+
+    /// Cancels what remains of a limit order, or part of it; gives back how much.
     fn cancel(
         &mut self,
         id: OrderId,
@@ -132,35 +196,79 @@ impl SimMarket {
             .iter_mut()
             .find(|order| order.instruction.id == id && order.is_live());
         let order = order.ok_or(VenueReason::NothingRemains)?;
+        if order.limit_price().is_none() {
+            return Err(VenueReason::NotCancellable);
+        }
         let freed = size.map_or(order.remaining, |size| size.min(order.remaining));
-        order.remaining -= freed;
-        report.say(id, OrderChange::Cancelled { size: freed });
+        order.cancel(freed, report);
         Ok(freed)
     }
 
-    /// A market change: removals, starting prices, suspension, then trades meet resting orders.
-    pub(super) fn change(&mut self, book: &Market, delta: &MarketDelta, report: &mut Report<'_>) {
+    /// A market change: removals, starting prices, what lapses, then trades meet resting orders.
+    pub(super) fn change(
+        &mut self,
+        book: &Market,
+        delta: &MarketDelta,
+        settings: &ExchangeSettings,
+        report: &mut Report<'_>,
+    ) {
         if let Some(definition) = &delta.definition {
-            self.remove_runners(definition, report);
-            if definition.bsp_reconciled && !self.reconciled {
-                self.reconciled = true;
-                starting_price::reconcile(&mut self.orders, definition, report);
-            }
+            self.remove_runners(definition, settings.fill, report);
         }
-        let definition: &Arc<MarketDefinition> =
-            delta.definition.as_ref().unwrap_or(&book.definition);
-        if definition.status == MarketStatus::Suspended {
-            for order in self.orders.iter_mut().filter(|order| order.is_live()) {
-                let lapses = order.persistence() == Some(Persistence::Lapse);
-                if lapses && order.version != definition.version {
-                    order.lapse(VenueReason::Suspended, report);
-                }
-            }
+        let definition = delta.definition.as_deref().unwrap_or(&book.definition);
+        if definition.bsp_reconciled {
+            starting_price::reconcile(&mut self.orders, definition, settings, report);
         }
-        matching::meet_trades(&mut self.orders, book, delta, report);
+        self.lapse(&book.definition, definition, settings.fill, report);
+        match settings.fill {
+            Fill::Reference => reference::meet_trades(&mut self.orders, book, delta, report),
+            Fill::Strict if self.has_ladders => {
+                let assumed = settings.outlook.assumptions();
+                strict::meet_trades(&mut self.orders, book, delta, assumed, report);
+            }
+            Fill::Strict => basic::meet_last_traded(&mut self.orders, delta, report),
+        }
     }
 
-    fn remove_runners(&mut self, definition: &MarketDefinition, report: &mut Report<'_>) {
+    /// A suspension with a new version lapses what does not persist; in the strict model the turn in play does by
+    /// itself, and takes with it what waited for a starting price that never came.
+    fn lapse(
+        &mut self,
+        before: &MarketDefinition,
+        definition: &MarketDefinition,
+        fill: Fill,
+        report: &mut Report<'_>,
+    ) {
+        let turned = fill == Fill::Strict && definition.in_play && !before.in_play;
+        for order in self.orders.iter_mut().filter(|order| order.is_live()) {
+            let new_version = order.version != definition.version;
+            order.version = definition.version;
+            let suspended = new_version && definition.status == MarketStatus::Suspended;
+            match order.persistence() {
+                Some(Persistence::Lapse) if suspended => {
+                    order.lapse(VenueReason::Suspended, report);
+                }
+                Some(Persistence::Lapse | Persistence::MarketOnClose) if turned => {
+                    order.lapse(VenueReason::TurnedInPlay, report);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// After an update: the reference model says its rounded averages.
+    pub(super) fn conclude(&mut self, settings: &ExchangeSettings, report: &mut Report<'_>) {
+        if settings.fill == Fill::Reference {
+            reference::restate(&mut self.orders, report);
+        }
+    }
+
+    fn remove_runners(
+        &mut self,
+        definition: &MarketDefinition,
+        fill: Fill,
+        report: &mut Report<'_>,
+    ) {
         for runner in &definition.runners {
             if runner.status != RunnerStatus::Removed || self.removed.contains(&runner.id) {
                 continue;
@@ -174,24 +282,25 @@ impl SimMarket {
                 if order.runner() == runner.id {
                     order.annul(VenueReason::RunnerRemoved, report);
                 } else {
-                    reduce(order, factor, definition, report);
+                    reduce(order, factor, definition, fill, report);
                 }
             }
         }
     }
 }
 
-/// What a removal does to a bet on another runner. Betfair rules, part B, "Non-runners" (published): in win markets
-/// matched prices fall by the factor if it is at least 2.5 %; lay liabilities at the starting price are scaled.
+/// What a removal does to a bet on another runner: matched prices fall by the market's rule, and lay liabilities at the
+/// starting price are scaled. The reference model knows a rule for win markets only.
 fn reduce(
     order: &mut SimOrder,
     factor: u32,
     definition: &MarketDefinition,
+    fill: Fill,
     report: &mut Report<'_>,
 ) {
     let win = definition.market_type == "WIN";
-    if win && factor >= LEAST_REDUCTION {
-        order.reprice(factor, report);
+    if win || fill == Fill::Strict {
+        order.reprice(|price| definition.reduced(price, factor), report);
     }
     let lay_on_close = order.side() == Side::Lay
         && matches!(order.instruction.kind, OrderKind::MarketOnClose { .. });
@@ -214,11 +323,7 @@ fn reduce(
 }
 
 /// Whether the venue takes the order at all.
-fn acceptable(
-    order: &SimOrder,
-    book: &Market,
-    settings: &ExchangeSettings,
-) -> Result<(), VenueReason> {
+fn acceptable(order: &SimOrder, book: &Market) -> Result<(), VenueReason> {
     let definition = &book.definition;
     if book.status() != MarketStatus::Open {
         return Err(VenueReason::MarketNotOpen);
@@ -230,9 +335,6 @@ fn acceptable(
         }
         Some(_) => {}
     }
-    if !order.remaining.is_positive() || order.remaining < settings.min_stake {
-        return Err(VenueReason::BelowMinimum);
-    }
     let on_close = order.limit_price().is_none();
     if on_close && (!definition.bsp_market || definition.bsp_reconciled || definition.in_play) {
         return Err(VenueReason::NoStartingPrice);
@@ -242,4 +344,34 @@ fn acceptable(
         return Err(VenueReason::InvalidPrice);
     }
     Ok(())
+}
+
+/// Betfair's minimums: a smaller stake is taken if its payout is large enough, or if the strategy already has a bet
+/// waiting at that price; a lay at the starting price has a minimum liability.
+fn large_enough(
+    order: &SimOrder,
+    others: &[SimOrder],
+    settings: &ExchangeSettings,
+) -> Result<(), VenueReason> {
+    let size = order.remaining;
+    let enough = match (order.instruction.kind, order.side()) {
+        (OrderKind::Limit { price, .. }, side) => {
+            let payout = size + size.profit_at(price);
+            let beside = |other: &SimOrder| {
+                other.is_resting()
+                    && other.instruction.strategy == order.instruction.strategy
+                    && other.runner() == order.runner()
+                    && other.side() == side
+                    && other.limit_price() == Some(price)
+            };
+            size >= settings.min_stake || payout >= settings.min_payout || others.iter().any(beside)
+        }
+        (_, Side::Back) => size >= settings.min_stake,
+        (_, Side::Lay) => size >= settings.min_sp_liability,
+    };
+    if size.is_positive() && enough {
+        Ok(())
+    } else {
+        Err(VenueReason::BelowMinimum)
+    }
 }

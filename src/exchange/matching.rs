@@ -1,134 +1,112 @@
-//! Matching: taking what is on offer, and meeting trades while resting in a queue.
+//! What every model of matching shares: which offers an order takes at once, and what was traded since.
 
-use super::Report;
-use super::order::{HalfMinor, SimOrder};
+use super::order::{HalfMinor, SimOrder, value};
 use crate::market::{
-    FillOrKill, LadderKind, Level, Market, MarketDelta, Money, OrderChange, OrderKind, Price,
-    Runner, RunnerId, Side,
+    FillOrKill, LadderKind, Level, Market, MarketDelta, Money, Price, Runner, RunnerId, Side,
 };
 
-/// Takes what the book offers at the order's price or better, best first, each level at its own price. What remains
-/// rests behind the size already showing at its price. (The level taken stays in the book: reference model.)
-pub(super) fn take(order: &mut SimOrder, runner: &Runner, report: &mut Report<'_>) {
-    let OrderKind::Limit {
-        price,
-        fill_or_kill,
-        ..
-    } = order.instruction.kind
-    else {
-        return;
-    };
-    let offers = crossing(order.side(), price, runner);
-    if let Some(terms) = fill_or_kill {
-        take_or_kill(order, terms, &offers, report);
-        return;
+/// The terms on which a limit order takes what is on offer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
+    pub(super) side: Side,
+    pub(super) price: Price,
+    pub(super) size: Money,
+    pub(super) fill_or_kill: Option<FillOrKill>,
+}
+
+/// Whether the average of these fills is no worse than the price.
+pub(super) type AverageHolds = fn(&Terms, &[Level]) -> bool;
+
+impl Terms {
+    /// Whether an offer is at the order's price or better.
+    pub(super) fn reaches(&self, offered: Price) -> bool {
+        no_worse(self.side, offered, self.price)
     }
-    if offers.is_empty() {
-        let opposite = match order.side() {
-            Side::Back => &runner.to_lay,
-            Side::Lay => &runner.to_back,
-        };
-        order.queue = 2 * opposite.at(price).minor();
-        return;
-    }
-    for level in offers {
-        let size = level.size.min(order.remaining);
-        if size.is_positive() {
-            order.fill(level.price, size, report);
+
+    /// What the order takes, each level at the level's own price. The rest of a fill-or-kill order is killed.
+    pub(super) fn takes(&self, offers: &[Level], holds: AverageHolds) -> Vec<Level> {
+        match self.fill_or_kill {
+            Some(terms) => self.takes_or_kills(terms, offers, holds),
+            None => self.sweep(offers.iter().take_while(|level| self.reaches(level.price))),
         }
     }
-}
 
-/// Levels an order can take, best first.
-fn crossing(side: Side, price: Price, runner: &Runner) -> Vec<Level> {
-    match side {
-        Side::Back => runner
-            .to_back
-            .levels()
-            .iter()
-            .rev()
-            .take_while(|level| level.price >= price)
-            .copied()
-            .collect(),
-        Side::Lay => runner
-            .to_lay
-            .levels()
-            .iter()
-            .take_while(|level| level.price <= price)
-            .copied()
-            .collect(),
-    }
-}
-
-/// Fill or kill: level by level while the average stays no worse than the price; with too little, nothing at all.
-fn take_or_kill(
-    order: &mut SimOrder,
-    terms: FillOrKill,
-    offers: &[Level],
-    report: &mut Report<'_>,
-) {
-    let wanted = order.remaining;
-    let least = terms.min_fill.unwrap_or(wanted).min(wanted);
-    let on_offer: Money = offers.iter().map(|level| level.size.min(wanted)).sum();
-    if on_offer >= least {
+    fn sweep<'a>(&self, offers: impl Iterator<Item = &'a Level>) -> Vec<Level> {
+        let mut remaining = self.size;
+        let mut taken = Vec::new();
         for level in offers {
-            let size = level.size.min(order.remaining);
+            let size = level.size.min(remaining);
             if size.is_positive() {
-                order.fill(level.price, size, report);
+                remaining -= size;
+                taken.push(Level { size, ..*level });
             }
         }
+        taken
     }
-    let rest = std::mem::take(&mut order.remaining);
-    if rest.is_positive() {
-        report.say(order.instruction.id, OrderChange::Cancelled { size: rest });
+
+    /// Not crossing: nothing. At exactly the best price: what is there. Through it: level by level, even past the
+    /// price, while the average is no worse than the price. With less than the minimum, nothing at all.
+    fn takes_or_kills(
+        &self,
+        terms: FillOrKill,
+        offers: &[Level],
+        holds: AverageHolds,
+    ) -> Vec<Level> {
+        let Some(best) = offers.first().filter(|best| self.reaches(best.price)) else {
+            return Vec::new();
+        };
+        let taken = if best.price == self.price {
+            self.sweep(std::iter::once(best))
+        } else {
+            let mut so_far = self.sweep(offers.iter());
+            while !so_far.is_empty() && !holds(self, &so_far) {
+                so_far.pop();
+            }
+            so_far
+        };
+        let least = terms.min_fill.unwrap_or(self.size).min(self.size);
+        let total: Money = taken.iter().map(|level| level.size).sum();
+        if total >= least { taken } else { Vec::new() }
     }
 }
 
-/// Trades since the last update, per runner and price, meet resting orders: a BACK at p is met by trades at p or
-/// above, a LAY by trades at p or below. Trades are reported for both sides, so half of an increase is what a queue
-/// could have met: it first eats the queue ahead, then fills the order at its own price.
-pub(super) fn meet_trades(
-    orders: &mut [SimOrder],
-    book: &Market,
-    delta: &MarketDelta,
-    report: &mut Report<'_>,
-) {
-    let resting = |order: &SimOrder| order.is_live() && order.limit_price().is_some();
-    let mut runners: Vec<RunnerId> = Vec::new();
-    for change in &delta.runners {
-        if !runners.contains(&change.id)
-            && orders.iter().any(|o| resting(o) && o.runner() == change.id)
-        {
-            runners.push(change.id);
-        }
-    }
-    for runner in runners {
-        let trades = increases(runner, book, delta);
-        if trades.is_empty() {
-            continue;
-        }
-        let mut queue: Vec<usize> = (0..orders.len())
-            .filter(|&at| resting(&orders[at]) && orders[at].runner() == runner)
-            .collect();
-        queue.sort_by_key(|&at| turn(&orders[at]));
-        // Strategies do not compete with each other: each meets all the trades.
-        let mut left_for: Vec<(std::sync::Arc<str>, Trades)> = Vec::new();
-        for at in queue {
-            let strategy = std::sync::Arc::clone(&orders[at].instruction.strategy);
-            let known = left_for
-                .iter()
-                .position(|(name, _)| *name == strategy)
-                .unwrap_or_else(|| {
-                    left_for.push((strategy, trades.clone()));
-                    left_for.len() - 1
-                });
-            meet(&mut orders[at], &mut left_for[known].1, report);
-        }
+/// The exact average of the fills is no worse than the price.
+pub(super) fn exact_average_holds(terms: &Terms, fills: &[Level]) -> bool {
+    let total: i128 = fills.iter().map(|l| value(l.price, l.size)).sum();
+    let size: Money = fills.iter().map(|level| level.size).sum();
+    let at_limit = value(terms.price, size);
+    match terms.side {
+        Side::Back => total >= at_limit,
+        Side::Lay => total <= at_limit,
     }
 }
 
-/// The order in which a strategy's orders meet trades: lays by falling price, then backs by rising price.
-fn turn(order: &SimOrder) -> (bool, i128) {
+/// Whether a price is as good as another for who bets on this side, or better.
+pub(super) fn no_worse(side: Side, price: Price, than: Price) -> bool {
+    match side {
+        Side::Back => price >= than,
+        Side::Lay => price <= than,
+    }
+}
+
+/// What a bet on this side can take, best first.
+pub(super) fn offers(side: Side, runner: &Runner) -> Vec<Level> {
+    match side {
+        Side::Back => runner.to_back.levels().iter().rev().copied().collect(),
+        Side::Lay => runner.to_lay.levels().to_vec(),
+    }
+}
+
+/// Size of the bets that rest at a price on this side, as the book shows it.
+pub(super) fn resting_at(side: Side, price: Price, runner: &Runner) -> Money {
+    match side {
+        Side::Back => runner.to_lay.at(price),
+        Side::Lay => runner.to_back.at(price),
+    }
+}
+
+/// The order in which a strategy's orders meet trades: lays by falling price, then backs by rising price, then by age.
+pub(super) fn turn(order: &SimOrder) -> (bool, i128) {
     let price = i128::from(order.limit_price().map_or(0, Price::nanos));
     match order.side() {
         Side::Lay => (false, -price),
@@ -136,44 +114,15 @@ fn turn(order: &SimOrder) -> (bool, i128) {
     }
 }
 
-fn meet(order: &mut SimOrder, trades: &mut [(Price, HalfMinor)], report: &mut Report<'_>) {
-    let Some(own) = order.limit_price() else {
-        return;
-    };
-    for (price, left) in trades {
-        let reaches = match order.side() {
-            Side::Back => *price >= own,
-            Side::Lay => *price <= own,
-        };
-        if !reaches || !order.remaining.is_positive() {
-            continue;
-        }
-        // An increase of one minor unit, both sides counted, is half a minor unit met.
-        let met = *left;
-        if met <= order.queue {
-            order.queue -= met;
-            continue;
-        }
-        let beyond = met - order.queue;
-        let size = order.remaining.min(Money::from_minor(beyond / 2));
-        // An odd half is carried over as a credit in the queue.
-        order.queue = if size < order.remaining {
-            -(beyond % 2)
-        } else {
-            0
-        };
-        if size.is_positive() {
-            *left -= 2 * size.minor();
-            order.fill(own, size, report);
-        }
-    }
-}
-
-/// What was traded at which prices.
-type Trades = Vec<(Price, HalfMinor)>;
-
-/// Increases of traded volume of one runner by price, in minor units counting both sides.
-fn increases(runner: RunnerId, book: &Market, delta: &MarketDelta) -> Trades {
+/// Traded volume of one runner that grew: by price, from the lowest, in minor units counting both sides.
+///
+/// Betfair counts both sides of a bet, so half of an increase is what one side met: the same number in half minor
+/// units.
+pub(super) fn increases(
+    runner: RunnerId,
+    book: &Market,
+    delta: &MarketDelta,
+) -> Vec<(Price, HalfMinor)> {
     let mut totals: Vec<(Price, Money)> = Vec::new();
     for change in delta.runners.iter().filter(|change| change.id == runner) {
         for level in delta
@@ -187,6 +136,7 @@ fn increases(runner: RunnerId, book: &Market, delta: &MarketDelta) -> Trades {
             }
         }
     }
+    totals.sort_unstable_by_key(|&(price, _)| price);
     let before = book.runner(runner);
     totals
         .into_iter()
@@ -196,4 +146,37 @@ fn increases(runner: RunnerId, book: &Market, delta: &MarketDelta) -> Trades {
         })
         .filter(|&(_, increase)| increase > 0)
         .collect()
+}
+
+/// Runners that changed and have orders resting, each once.
+pub(super) fn changed_runners(orders: &[SimOrder], delta: &MarketDelta) -> Vec<RunnerId> {
+    let mut runners: Vec<RunnerId> = Vec::new();
+    for change in &delta.runners {
+        let rests = |order: &SimOrder| order.is_resting() && order.runner() == change.id;
+        if !runners.contains(&change.id) && orders.iter().any(rests) {
+            runners.push(change.id);
+        }
+    }
+    runners
+}
+
+/// Places of the resting orders on a runner, in their turn, one list for each strategy: strategies do not compete
+/// with each other.
+pub(super) fn turns(orders: &[SimOrder], runner: RunnerId) -> Vec<Vec<usize>> {
+    let mut places: Vec<usize> = (0..orders.len())
+        .filter(|&at| orders[at].is_resting() && orders[at].runner() == runner)
+        .collect();
+    places.sort_by_key(|&at| turn(&orders[at]));
+    let mut lists: Vec<Vec<usize>> = Vec::new();
+    for at in places {
+        let strategy = &orders[at].instruction.strategy;
+        match lists
+            .iter_mut()
+            .find(|list| orders[list[0]].instruction.strategy == *strategy)
+        {
+            Some(list) => list.push(at),
+            None => lists.push(vec![at]),
+        }
+    }
+    lists
 }

@@ -1,17 +1,23 @@
 //! The simulated exchange: takes approved orders, matches them against recorded or live market data, settles.
 //!
-//! It never looks ahead: all it knows is the books before a change, and the change. Its model is that of the field's
-//! reference simulator, each rule beside its code; `docs/simulated-exchange.md` tells it in words.
+//! It never looks ahead: all it knows is the books before a change, and the change. How orders are matched is a choice
+//! of models ([`Fill`], [`Outlook`]), each rule beside its code; `docs/simulated-exchange.md` tells them in words.
 
+mod basic;
+mod liquidity;
 mod market;
 mod matching;
+mod model;
 mod order;
+mod reference;
 mod settings;
 mod settlement;
 mod starting_price;
+mod strict;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
+pub use model::{Fill, Outlook};
 pub use settings::ExchangeSettings;
 
 use crate::engine::{Request, Venue};
@@ -26,7 +32,16 @@ use market::SimMarket;
 pub struct Exchange {
     settings: ExchangeSettings,
     markets: BTreeMap<MarketId, SimMarket>,
+    /// Forgotten markets in which orders were handled by last traded prices alone.
+    basic_closed: u64,
+    /// Requests so far: each has a delay of its own.
+    requests: u64,
+    /// Closed markets with matched bets, oldest first: they may be opened again.
+    closed: VecDeque<MarketId>,
 }
+
+/// How many closed markets are remembered, so that a host that runs for months does not grow.
+const MOST_CLOSED: usize = 1_000;
 
 /// A request on its way: it takes effect on the first update more than its latency later.
 #[derive(Debug)]
@@ -57,8 +72,52 @@ impl Exchange {
         Self {
             settings,
             markets: BTreeMap::new(),
+            basic_closed: 0,
+            requests: 0,
+            closed: VecDeque::new(),
         }
     }
+
+    /// Keeps a closed market in which something was matched, for it may be settled again; forgets the oldest.
+    fn remember_closed(&mut self, market: &MarketId) {
+        if self.markets.get(market).is_none_or(SimMarket::is_empty) {
+            self.forget(market);
+        } else if !self.closed.contains(market) {
+            self.closed.push_back(market.clone());
+            if self.closed.len() > MOST_CLOSED
+                && let Some(oldest) = self.closed.pop_front()
+            {
+                self.forget(&oldest);
+            }
+        }
+    }
+
+    fn forget(&mut self, market: &MarketId) {
+        let basic = self.markets.remove(market).is_some_and(|sim| sim.basic);
+        self.basic_closed += u64::from(basic);
+    }
+
+    /// Markets of which only last traded prices were known when orders came (strict model).
+    #[must_use]
+    pub fn basic_markets(&self) -> u64 {
+        self.basic_closed + self.markets.values().filter(|sim| sim.basic).count() as u64
+    }
+
+    /// What comes on top of the next request's latency.
+    fn jitter_ms(&mut self) -> i64 {
+        self.requests += 1;
+        let most = u64::from(self.settings.latency_jitter_ms);
+        let drawn = scramble((u64::from(self.settings.latency_seed) << 32) ^ self.requests);
+        i64::try_from(drawn % (most + 1)).unwrap_or(0)
+    }
+}
+
+/// A number that looks random, always the same for the same number (the finisher of SplitMix64).
+fn scramble(number: u64) -> u64 {
+    let mut x = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
 }
 
 impl<P: AsRef<Instruction>> Venue<P> for Exchange {
@@ -83,21 +142,27 @@ impl<P: AsRef<Instruction>> Venue<P> for Exchange {
             at: now,
             out,
         };
-        sim.take_due(now, book, &self.settings, &mut report);
+        sim.begin(now, book, &self.settings, &mut report);
         let closed = delta
             .definition
             .as_ref()
             .filter(|new| new.status == MarketStatus::Closed);
         if let Some(definition) = closed {
-            let settlement = sim.settle(now, definition, &self.settings, &mut report);
-            report.out.push(VenueEvent::Settled(settlement));
-            self.markets.remove(&delta.market);
+            sim.conclude(&self.settings, &mut report);
+            sim.settle(definition, &self.settings, &mut report);
+            self.remember_closed(&delta.market);
         } else {
-            sim.change(book, delta, &mut report);
+            if delta.definition.is_some() && self.closed.contains(&delta.market) {
+                sim.take_back(&mut report);
+                self.closed.retain(|market| market != &delta.market);
+            }
+            sim.change(book, delta, &self.settings, &mut report);
+            sim.conclude(&self.settings, &mut report);
         }
     }
 
     fn submit(&mut self, now: TimeMs, books: &Books, request: Request<P>) {
+        let jitter_ms = self.jitter_ms();
         let settings = &self.settings;
         let (market, latency_ms, in_play_delay, task) = match request {
             Request::Place(pass) => {
@@ -138,7 +203,7 @@ impl<P: AsRef<Instruction>> Venue<P> for Exchange {
             .market(&market)
             .filter(|_| in_play_delay)
             .map_or(0, bet_delay_ms);
-        let latency_ms = i64::from(latency_ms) + bet_delay;
+        let latency_ms = i64::from(latency_ms) + jitter_ms + bet_delay;
         let pending = Pending {
             made_at: now,
             latency_ms,

@@ -16,12 +16,22 @@ pub(super) struct SimOrder {
     pub(super) remaining: Money,
     /// What was matched, at which prices.
     pub(super) fills: Vec<(Price, Money)>,
-    /// Size ahead of it in the queue at its price.
+    /// Size ahead of it in the queue at its price (strict model).
     pub(super) queue: HalfMinor,
-    /// Market version when it was placed.
+    /// The same as the reference model counts it, in major units.
+    pub(super) reference_queue: f64,
+    /// The market's version when the order last looked.
     pub(super) version: u64,
+    /// It took effect with the present update.
+    pub(super) fresh: bool,
+    /// The starting price came and the order was dealt with.
+    pub(super) reconciled: bool,
+    /// Something was matched or repriced in the present update.
+    pub(super) touched: bool,
     /// Matched or not, nothing of it counts any more.
     pub(super) void: bool,
+    /// Σ price × size as it was last told.
+    told_value: i128,
 }
 
 impl SimOrder {
@@ -37,8 +47,13 @@ impl SimOrder {
             remaining,
             fills: Vec::new(),
             queue: 0,
+            reference_queue: 0.0,
             version,
+            fresh: true,
+            reconciled: false,
+            touched: false,
             void: false,
+            told_value: 0,
         }
     }
 
@@ -62,6 +77,11 @@ impl SimOrder {
         !self.void && self.remaining.is_positive()
     }
 
+    /// Whether it waits in the book for somebody to meet its price.
+    pub(super) fn is_resting(&self) -> bool {
+        self.is_live() && self.limit_price().is_some()
+    }
+
     pub(super) fn persistence(&self) -> Option<Persistence> {
         match self.instruction.kind {
             OrderKind::Limit { persistence, .. } => Some(persistence),
@@ -79,11 +99,21 @@ impl SimOrder {
         self.fills.iter().map(|&(_, size)| size).sum()
     }
 
-    /// Matches some of a limit order.
+    /// Matches some of it.
     pub(super) fn fill(&mut self, price: Price, size: Money, report: &mut Report<'_>) {
         self.remaining -= size;
         self.fills.push((price, size));
+        self.touched = true;
+        self.told_value += value(price, size);
         report.say(self.instruction.id, OrderChange::Matched { price, size });
+    }
+
+    /// Cancels some of what remains.
+    pub(super) fn cancel(&mut self, size: Money, report: &mut Report<'_>) {
+        if size.is_positive() {
+            self.remaining -= size;
+            report.say(self.instruction.id, OrderChange::Cancelled { size });
+        }
     }
 
     /// What remains goes unmatched.
@@ -99,26 +129,30 @@ impl SimOrder {
         self.void = true;
         self.remaining = Money::ZERO;
         self.fills.clear();
+        self.told_value = 0;
         report.say(self.instruction.id, OrderChange::Voided { reason });
     }
 
     /// Gives matched bets new prices, after a reduction.
-    pub(super) fn reprice(&mut self, factor_hundredths: u32, report: &mut Report<'_>) {
-        if self.fills.is_empty() {
-            return;
-        }
+    pub(super) fn reprice(&mut self, reduced: impl Fn(Price) -> Price, report: &mut Report<'_>) {
         for (price, _) in &mut self.fills {
-            *price = price.reduced_by(factor_hundredths);
+            *price = reduced(*price);
         }
-        let matched_value = weighted(&self.fills);
-        report.say(self.instruction.id, OrderChange::Repriced { matched_value });
+        self.touched = true;
+        let total = self.fills.iter().map(|&(p, size)| value(p, size)).sum();
+        self.restate(total, report);
+    }
+
+    /// Says what the matched bets are worth now, if that is not known yet.
+    pub(super) fn restate(&mut self, matched_value: i128, report: &mut Report<'_>) {
+        if matched_value != self.told_value {
+            self.told_value = matched_value;
+            report.say(self.instruction.id, OrderChange::Repriced { matched_value });
+        }
     }
 }
 
-/// Σ price × size of fills, in billionths × minor units.
-fn weighted(fills: &[(Price, Money)]) -> i128 {
-    fills
-        .iter()
-        .map(|(price, size)| i128::from(price.nanos()) * i128::from(size.minor()))
-        .sum()
+/// Price × size in billionths × minor units.
+pub(super) fn value(price: Price, size: Money) -> i128 {
+    i128::from(price.nanos()) * i128::from(size.minor())
 }

@@ -1,7 +1,8 @@
-//! How the simulated exchange treats orders: its delays, its minimum, its commission.
+//! How the simulated exchange treats orders: its model, its delays, its minimums, its commission.
 
 use serde::{Deserialize, Serialize};
 
+use super::model::{Fill, Outlook};
 use crate::market::{Bound, Money, Ratio, setting};
 
 /// Settings of the simulated exchange. A delay runs from the request to the moment it takes effect, before
@@ -9,6 +10,10 @@ use crate::market::{Bound, Money, Ratio, setting};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ExchangeSettings {
+    /// Which model matches orders.
+    pub fill: Fill,
+    /// How the strict model takes what a recording does not tell.
+    pub outlook: Outlook,
     /// Milliseconds until a new order takes effect.
     pub place_latency_ms: u32,
     /// Milliseconds until a cancel takes effect.
@@ -17,21 +22,41 @@ pub struct ExchangeSettings {
     pub update_latency_ms: u32,
     /// Milliseconds until a replace takes effect.
     pub replace_latency_ms: u32,
+    /// Up to so many milliseconds come on top of each delay, drawn evenly for each request.
+    pub latency_jitter_ms: u32,
+    /// Where the draws start: the same seed draws the same.
+    pub latency_seed: u32,
     /// Least stake of an order.
     #[serde(with = "setting::money")]
     pub min_stake: Money,
+    /// A smaller stake is taken if stake × price reaches this.
+    #[serde(with = "setting::money")]
+    pub min_payout: Money,
+    /// Least liability of a lay at the starting price.
+    #[serde(with = "setting::money")]
+    pub min_sp_liability: Money,
+    /// Whether an order takes better prices than its own; if not, one that the market already betters lapses.
+    pub best_price_execution: bool,
     /// Part of the commission that the account is spared.
     pub commission_discount_ratio: Ratio,
 }
 
+/// The minimums are Betfair's for pounds sterling.
 impl Default for ExchangeSettings {
     fn default() -> Self {
         Self {
+            fill: Fill::Strict,
+            outlook: Outlook::Neutral,
             place_latency_ms: 120,
             cancel_latency_ms: 170,
             update_latency_ms: 150,
             replace_latency_ms: 280,
+            latency_jitter_ms: 0,
+            latency_seed: 1,
             min_stake: Money::from_major(1),
+            min_payout: Money::from_major(10),
+            min_sp_liability: Money::from_major(10),
+            best_price_execution: true,
             commission_discount_ratio: Ratio::ZERO,
         }
     }
@@ -42,14 +67,18 @@ impl ExchangeSettings {
     #[must_use]
     pub fn bounds(&self) -> Vec<Bound> {
         let latency = 0..=60_000;
-        let min_stake = Money::ZERO..=Money::from_major(100);
+        let minimum = Money::ZERO..=Money::from_major(100);
         let discount = Ratio::ZERO..=Ratio::ONE;
         vec![
             Bound::new("place_latency_ms", &self.place_latency_ms, &latency),
             Bound::new("cancel_latency_ms", &self.cancel_latency_ms, &latency),
             Bound::new("update_latency_ms", &self.update_latency_ms, &latency),
             Bound::new("replace_latency_ms", &self.replace_latency_ms, &latency),
-            Bound::new("min_stake", &self.min_stake, &min_stake),
+            Bound::new("latency_jitter_ms", &self.latency_jitter_ms, &latency),
+            Bound::new("latency_seed", &self.latency_seed, &(0..=u32::MAX)),
+            Bound::new("min_stake", &self.min_stake, &minimum),
+            Bound::new("min_payout", &self.min_payout, &minimum),
+            Bound::new("min_sp_liability", &self.min_sp_liability, &minimum),
             Bound::new(
                 "commission_discount_ratio",
                 &self.commission_discount_ratio,

@@ -1,30 +1,38 @@
 //! The starting price: what on-close orders get when the market is reconciled.
 
-use super::Report;
 use super::order::SimOrder;
+use super::{ExchangeSettings, Report};
 use crate::market::{MarketDefinition, Money, OrderKind, Price, Side, VenueReason};
 
-/// Least risk with which the lay rest of a limit order goes to the starting price (10.00).
-const LEAST_CARRIED: Money = Money::from_major(10);
-
-/// Matches every order that waits for the starting price, or lets it lapse.
+/// Matches every order that waits for the starting price, or lets it lapse. One whose runner has none yet waits on.
 pub(super) fn reconcile(
     orders: &mut [SimOrder],
     definition: &MarketDefinition,
+    settings: &ExchangeSettings,
     report: &mut Report<'_>,
 ) {
     for order in orders
         .iter_mut()
-        .filter(|order| order.is_live() && order.takes_starting_price())
+        .filter(|order| order.is_live() && !order.reconciled)
     {
-        let bsp = definition
-            .runner(order.runner())
-            .and_then(|runner| runner.bsp);
-        match bsp.and_then(|bsp| size_at(order, bsp).map(|size| (bsp, size))) {
-            Some((bsp, size)) => {
+        if !order.takes_starting_price() {
+            order.reconciled = true;
+            continue;
+        }
+        let runner = definition.runner(order.runner());
+        let Some(bsp) = runner.and_then(|runner| runner.bsp) else {
+            continue;
+        };
+        order.reconciled = true;
+        match size_at(order, bsp, settings.min_sp_liability) {
+            Some(size) if order.limit_price().is_some() => {
+                order.cancel(order.remaining - size, report);
                 order.remaining = size;
-                // The model matches at the price shown, to two decimals; sizes come from the price itself.
-                order.fill(shown(bsp), size, report);
+                order.fill(bsp, size, report);
+            }
+            Some(size) => {
+                order.remaining = size;
+                order.fill(bsp, size, report);
             }
             None => order.lapse(VenueReason::StartingPriceBeyondLimit, report),
         }
@@ -32,16 +40,17 @@ pub(super) fn reconcile(
 }
 
 /// How much is matched at this starting price; `None` if nothing.
-fn size_at(order: &SimOrder, bsp: Price) -> Option<Money> {
+fn size_at(order: &SimOrder, bsp: Price, least_risk: Money) -> Option<Money> {
     let worse_than = |limit: Price| match order.side() {
         Side::Back => bsp < limit,
         Side::Lay => bsp > limit,
     };
     let risk = match (order.instruction.kind, order.side()) {
         (OrderKind::LimitOnClose { price, .. }, _) if worse_than(price) => return None,
+        // The rest of a limit order goes to the starting price with what it risked.
         (OrderKind::Limit { price, .. }, Side::Lay) => {
             let risk = order.remaining.liability_at(price);
-            if risk < LEAST_CARRIED {
+            if risk < least_risk {
                 return None;
             }
             risk
@@ -53,9 +62,4 @@ fn size_at(order: &SimOrder, bsp: Price) -> Option<Money> {
         Side::Lay => risk.size_for_liability(bsp)?,
     };
     size.is_positive().then_some(size)
-}
-
-fn shown(bsp: Price) -> Price {
-    let hundredth = Price::SCALE / 100;
-    Price::from_nanos((bsp.nanos() + hundredth / 2) / hundredth * hundredth)
 }

@@ -8,6 +8,8 @@ use crate::market::{
 };
 use proptest::prelude::*;
 
+mod models;
+
 /// A market on the exchange, moved by hand.
 struct World {
     exchange: Exchange,
@@ -19,7 +21,22 @@ struct World {
 impl World {
     /// Runner 1: 3.0 × 10 and 2.9 × 20 to back; 3.1 × 10 and 3.2 × 20 to lay.
     fn new() -> Self {
-        let settings = ExchangeSettings::default();
+        Self::with(|_| {})
+    }
+
+    /// In the reference model.
+    fn reference() -> Self {
+        Self::with(|settings| settings.fill = Fill::Reference)
+    }
+
+    /// In the strict model with this outlook.
+    fn strict(outlook: Outlook) -> Self {
+        Self::with(|settings| settings.outlook = outlook)
+    }
+
+    fn with(change: impl FnOnce(&mut ExchangeSettings)) -> Self {
+        let mut settings = ExchangeSettings::default();
+        change(&mut settings);
         let mut world = Self {
             exchange: Exchange::new(settings),
             books: Books::default(),
@@ -359,8 +376,12 @@ fn on_close_orders_are_matched_at_the_starting_price() {
     world.place(3, &on_close(Side::Back, Some(300), 10));
     world.place(4, &on_close(Side::Lay, Some(200), 10));
     reconcile(&mut world, 2.514);
-    assert_eq!(world.changes(1).last(), Some(&matched(251, 1_000)));
-    assert_eq!(world.changes(2).last(), Some(&matched(251, 6_605)));
+    let at_bsp = |pence| OrderChange::Matched {
+        price: Price::nearest(2.514).unwrap(),
+        size: Money::from_minor(pence),
+    };
+    assert_eq!(world.changes(1).last(), Some(&at_bsp(1_000)));
+    assert_eq!(world.changes(2).last(), Some(&at_bsp(6_605)));
     for beyond in [3, 4] {
         let reason = VenueReason::StartingPriceBeyondLimit;
         assert_eq!(
@@ -440,12 +461,12 @@ fn a_withdrawn_runner_voids_its_bets_and_reduces_the_others() {
 
 #[test]
 fn settlement_pays_winners_and_takes_from_losers() {
-    for (winner, expected) in [(1, 2_000 - 6_400), (2, -1_000 + 3_000)] {
+    for (winner, expected) in [(1, 2_000 - 2_100 - 4_400), (2, -1_000 + 3_000)] {
         let mut world = World::new();
         world.place(1, &limit(1, Side::Back, 300, 1_000));
         world.place(2, &limit(1, Side::Lay, 310, 1_000));
         world.place(3, &limit(1, Side::Lay, 320, 2_000));
-        // Order 3 takes 10.00 at 3.1 and 10.00 at 3.2: what was taken stays in the book in this model.
+        // Order 2 has taken all that was at 3.1: order 3 takes 20.00 at 3.2.
         assert_eq!(world.profit(winner), Money::from_minor(expected));
     }
 }

@@ -80,8 +80,29 @@ const RULES: &[(&str, &str)] = &[
     (
         "an order's profit is that of its settlement",
         "SELECT 'run ' || o.run_id || ' ' || o.id FROM orders o
-           LEFT JOIN settlement_orders s ON s.run_id = o.run_id AND s.order_id = o.id
-          WHERE o.profit_minor IS NOT s.profit_minor",
+           LEFT JOIN (SELECT e.run_id, e.order_id, sum(e.profit_minor) AS profit_minor
+                        FROM settlement_orders e JOIN settlements s USING (run_id, record)
+                       GROUP BY e.run_id, e.order_id
+                      HAVING sum(iif(s.reverses IS NULL, 1, -1)) <> 0) e
+             ON e.run_id = o.run_id AND e.order_id = o.id
+          WHERE o.profit_minor IS NOT e.profit_minor",
+    ),
+    (
+        "a reversal takes back exactly what was booked",
+        "SELECT 'run ' || r.run_id || ' record ' || r.record FROM settlements r
+           JOIN settlements s ON s.run_id = r.run_id AND s.record = r.reverses
+          WHERE (r.strategy, r.market, r.version, r.gross_minor, r.commission_minor)
+             <> (s.strategy, s.market, s.version, -s.gross_minor, -s.commission_minor)
+             OR s.reverses IS NOT NULL OR r.record < s.record
+             OR EXISTS (SELECT 1 FROM settlement_orders o
+                         WHERE o.run_id = r.run_id AND o.record IN (r.record, s.record)
+                         GROUP BY o.order_id HAVING count(*) <> 2 OR sum(o.profit_minor) <> 0)",
+    ),
+    (
+        "one settlement of a market stands at a time",
+        "SELECT 'run ' || run_id || ' ' || market || ' ' || strategy FROM settlements
+          GROUP BY run_id, recording, strategy, market
+         HAVING sum(iif(reverses IS NULL, 1, -1)) NOT IN (0, 1)",
     ),
     (
         "the source of every script that asked for something is kept",

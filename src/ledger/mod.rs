@@ -19,6 +19,7 @@ mod reader;
 mod rows;
 mod run;
 mod schema;
+mod settlement_rows;
 mod writer;
 
 pub use audit::Finding;

@@ -27,7 +27,8 @@ struct Standing {
     lapsed: Money,
     voided: Money,
     venue_reason: Option<String>,
-    settled: bool,
+    /// Its profit, once it is settled.
+    settled: Option<Money>,
 }
 
 impl Standing {
@@ -41,7 +42,7 @@ impl Standing {
             .prepare_cached(
                 "SELECT size_minor, placed_at_ms, state, matched_minor, matched_value,
                         cancelled_minor, lapsed_minor, voided_minor, venue_reason,
-                        profit_minor IS NOT NULL
+                        profit_minor
                    FROM orders WHERE run_id = ?1 AND id = ?2 AND strategy = ?3 AND market = ?4",
             )?
             .query_row(
@@ -57,7 +58,7 @@ impl Standing {
                         lapsed: Money::from_minor(row.get(6)?),
                         voided: Money::from_minor(row.get(7)?),
                         venue_reason: row.get(8)?,
-                        settled: row.get(9)?,
+                        settled: row.get::<_, Option<i64>>(9)?.map(Money::from_minor),
                     })
                 },
             )
@@ -89,7 +90,9 @@ impl Standing {
             OrderChange::Matched { .. }
             | OrderChange::Cancelled { .. }
             | OrderChange::Lapsed { .. } => self.state.is_live(),
-            OrderChange::Voided { .. } => self.state != OrderState::Rejected && !self.settled,
+            OrderChange::Voided { .. } => {
+                self.state != OrderState::Rejected && self.settled.is_none()
+            }
             OrderChange::Repriced { .. } => self.matched.is_positive(),
             OrderChange::CancelFailed { .. } => true,
         }
@@ -276,29 +279,39 @@ fn change_columns(change: &OrderChange) -> ChangeColumns {
     }
 }
 
-/// Keeps what an order brought.
+/// Keeps what an order brought, or that it is taken back, and the order's own row in step.
 pub(super) fn settle_order(
     connection: &Connection,
     spot: Spot,
     whose: &Whose<'_>,
     profit: Money,
+    reversal: bool,
 ) -> Result<(), RowError> {
     let Whose {
         strategy,
         market,
         order,
     } = whose;
-    if Standing::read(connection, spot, whose)?.settled {
+    let settled = Standing::read(connection, spot, whose)?.settled;
+    let expected = reversal.then_some(-profit);
+    if settled != expected {
+        let stands = |profit: Option<Money>| match profit {
+            Some(profit) => format!("settled with {profit}"),
+            None => "not settled".to_owned(),
+        };
         return contradiction(format!(
-            "order {order} of {strategy} in {market} is settled a second time"
+            "order {order} of {strategy} in {market} is {}; the record needs it {}",
+            stands(settled),
+            stands(expected)
         ));
     }
     let id = order.to_string();
     connection
         .prepare_cached("INSERT INTO settlement_orders VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![spot.run, spot.record, id, profit.minor()])?;
+    let stands = (!reversal).then_some(profit.minor());
     connection
         .prepare_cached("UPDATE orders SET profit_minor = ?3 WHERE run_id = ?1 AND id = ?2")?
-        .execute(params![spot.run, id, profit.minor()])?;
+        .execute(params![spot.run, id, stands])?;
     Ok(())
 }

@@ -5,7 +5,8 @@ use std::fmt;
 use rusqlite::{Connection, named_params, params};
 
 use super::columns::{persistence_name, whole};
-use super::order_rows::{Whose, settle_order, write_order_change};
+use super::order_rows::{Whose, write_order_change};
+use super::settlement_rows::write_settlement;
 use crate::engine::{Action, IntentRecord, Record, StrategyChange, Verdict};
 use crate::market::{
     FillOrKill, Level, Money, OrderId, OrderKind, OrderState, Persistence, Place, Price, RunnerId,
@@ -73,44 +74,7 @@ pub(super) fn write(connection: &Connection, spot: Spot, record: &Record) -> Res
             };
             write_order_change(connection, spot, *at, &whose, change, *state, *matched)
         }
-        Record::Settled {
-            at,
-            strategy,
-            market,
-            gross,
-            commission,
-            orders,
-        } => {
-            let sum: Money = orders.iter().map(|(_, profit)| *profit).sum();
-            if sum != *gross {
-                return contradiction(format!(
-                    "the settlement of {market} for {strategy} says {gross} gross, its orders sum to {sum}"
-                ));
-            }
-            connection
-                .prepare_cached(
-                    "INSERT INTO settlements VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-                )?
-                .execute(params![
-                    spot.run,
-                    spot.record,
-                    spot.recording,
-                    at.0,
-                    strategy,
-                    market.as_str(),
-                    gross.minor(),
-                    commission.minor(),
-                    (*gross - *commission).minor(),
-                ])?;
-            orders.iter().try_for_each(|&(order, profit)| {
-                let whose = Whose {
-                    strategy,
-                    market,
-                    order,
-                };
-                settle_order(connection, spot, &whose, profit)
-            })
-        }
+        Record::Settled { .. } => write_settlement(connection, spot, record),
         Record::Halted { at, halted, reason } => {
             connection
                 .prepare_cached("INSERT INTO halts VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?

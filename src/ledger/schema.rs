@@ -35,6 +35,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "views",
         sql: include_str!("../../migrations/0002_views.sql"),
     },
+    Migration {
+        name: "resettlement",
+        sql: include_str!("../../migrations/0003_resettlement.sql"),
+    },
 ];
 
 /// The number of the last step of a list.
@@ -358,7 +362,10 @@ mod tests {
         for attempt in 1..=2 {
             let error = migrate(&mut connection, &path, &with(BROKEN)).unwrap_err();
             assert!(error.to_string().contains("cannot migrate"), "{error}");
-            let copy = beside(&path, &format!("schema2-{attempt}.bak"));
+            let copy = beside(
+                &path,
+                &format!("schema{}-{attempt}.bak", newest(MIGRATIONS)),
+            );
             assert_eq!(runs(&open_to_read(&copy).unwrap()), 1);
         }
         assert_eq!(
@@ -379,6 +386,39 @@ mod tests {
             matches!(error, LedgerError::Older { found: 1, .. }),
             "{error}"
         );
+    }
+
+    #[test]
+    fn settlements_of_an_older_ledger_become_first_versions() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        let mut connection = open_to_write(&path).unwrap();
+        configure(&connection, &path, Duration::from_secs(1)).unwrap();
+        migrate(&mut connection, &path, &MIGRATIONS[..2]).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO runs (id, kind, mode, version, currency, config, config_hash, started_at_ms)
+                 VALUES (1, 'demo', 'DRY_RUN', '0.1.0', 'GBP', '{}', '', 0);
+                 INSERT INTO recordings (run_id, ordinal, name, path) VALUES (1, 1, 'm', 'm');
+                 INSERT INTO settlements VALUES (1, 7, 1, 0, 's', 'm', 100, 5, 95);",
+            )
+            .unwrap();
+        migrate(&mut connection, &path, MIGRATIONS).unwrap();
+        let kept: (i64, i64, Option<i64>, i64) = connection
+            .query_row(
+                "SELECT record, version, reverses, net_minor FROM settlements",
+                [],
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+            )
+            .unwrap();
+        assert_eq!(kept, (7, 1, None, 95));
+        let sound: i64 = connection
+            .query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| {
+                row.get(0)
+            })
+            .unwrap();
+        assert_eq!(sound, 0);
+        assert!(connection.execute("DELETE FROM settlements", []).is_err());
     }
 
     #[test]

@@ -259,7 +259,7 @@ impl Driver for Conductor<'_> {
                 .map(|market| market.definition.market_time)
                 .min()
         };
-        if self.pace.skips(published_at, starts()) {
+        if self.pace.skips(published_at, starts) {
             self.pace.anchor(now, published_at);
         }
         let due = self.pace.due(published_at);

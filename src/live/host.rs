@@ -43,7 +43,7 @@ pub struct Plan<'a> {
     pub join: Option<Duration>,
     /// How the operator is spoken to.
     pub voice: Voice,
-    /// Gives the wall clock, to stamp the run's end.
+    /// Gives the wall clock, to stamp the run's end and what health finds.
     pub wall_clock: fn() -> TimeMs,
 }
 
@@ -102,7 +102,7 @@ pub fn run(plan: &Plan<'_>, ledger: Ledger, info: RunInfo) -> Result<Report, Hos
 
     let board = Board::new(first_status(plan, &run, &scripts));
     if let Some(server) = server {
-        runtime.spawn(server.serve(ask(&board, &ledger)));
+        runtime.spawn(server.serve(ask(&board, &ledger, plan.wall_clock)));
     }
     let (tell, ears) = channel();
     runtime.spawn(obey_signals(signals, tell.clone(), plan.voice));
@@ -241,9 +241,12 @@ async fn obey_signals(mut signals: Signals, tell: Sender<Told>, voice: Voice) {
     }
 }
 
-fn ask(board: &Board, ledger: &Ledger) -> Ask {
+fn ask(board: &Board, ledger: &Ledger, wall_clock: fn() -> TimeMs) -> Ask {
     let (board, ledger) = (board.clone(), ledger.health());
-    Arc::new(move || health(&board.read(), &ledger.report(), Instant::now()))
+    Arc::new(move || {
+        let (now, time) = (Instant::now(), wall_clock());
+        health(&board.read(), &ledger.report(), now, time)
+    })
 }
 
 /// Runs the engine thread and the one that watches the strategies, until the engine ends.

@@ -28,10 +28,11 @@ impl Pace {
         }
     }
 
-    /// Whether a message comes before the time from which recorded time is kept. `start` is that of the market.
-    pub(super) fn skips(&self, recorded: TimeMs, start: Option<TimeMs>) -> bool {
-        self.join_ms
-            .is_some_and(|join| start.is_none_or(|start| recorded.0 < start.0.saturating_sub(join)))
+    /// Whether a message comes before the time from which recorded time is kept. `start` gives that of the market.
+    pub(super) fn skips(&self, recorded: TimeMs, start: impl FnOnce() -> Option<TimeMs>) -> bool {
+        self.join_ms.is_some_and(|join| {
+            start().is_none_or(|start| recorded.0 < start.0.saturating_sub(join))
+        })
     }
 
     /// From here on, `recorded` was `now`.
@@ -73,10 +74,11 @@ mod tests {
     #[test]
     fn what_comes_before_the_time_to_join_is_not_waited_for() {
         let pace = Pace::new(Speed::Times(1.0), Some(Duration::from_secs(60)));
-        let skips = |recorded, start: Option<i64>| pace.skips(TimeMs(recorded), start.map(TimeMs));
+        let skips =
+            |recorded, start: Option<i64>| pace.skips(TimeMs(recorded), || start.map(TimeMs));
         assert!(skips(0, None) && skips(39_999, Some(100_000)));
         assert!(!skips(40_000, Some(100_000)) && !skips(200_000, Some(100_000)));
-        assert!(!Pace::new(Speed::Times(1.0), None).skips(TimeMs(0), Some(TimeMs(100_000))));
+        assert!(!Pace::new(Speed::Times(1.0), None).skips(TimeMs(0), || Some(TimeMs(100_000))));
     }
 
     #[test]

@@ -86,9 +86,9 @@ impl Board {
     }
 }
 
-/// The health document of a moment.
-pub(super) fn health(status: &Status, ledger: &HealthReport, now: Instant) -> Health {
-    let time = rfc3339_now();
+/// The health document of a moment; `time` is the wall clock's for it.
+pub(super) fn health(status: &Status, ledger: &HealthReport, now: Instant, time: TimeMs) -> Health {
+    let time = time.to_string();
     let quiet_for = now.saturating_duration_since(status.alive_at);
     let is_alive = quiet_for < STUCK;
     let mut health = Health {
@@ -224,12 +224,6 @@ fn figures(value: Value) -> Map<String, Value> {
     }
 }
 
-/// The wall clock, for the times in the document.
-#[allow(clippy::disallowed_methods)]
-fn rfc3339_now() -> String {
-    format!("{:.3}", jiff::Timestamp::now())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -265,7 +259,7 @@ mod tests {
     fn of(change: impl FnOnce(&mut Status, &mut HealthReport)) -> Health {
         let (mut status, mut ledger) = (status(), ledger());
         change(&mut status, &mut ledger);
-        health(&status, &ledger, Instant::now())
+        health(&status, &ledger, Instant::now(), TimeMs(0))
     }
 
     #[test]
@@ -299,7 +293,7 @@ mod tests {
         assert_eq!(broken.status, Standing::Fail);
         assert!(broken.is_alive && !broken.is_ready);
         let status = status();
-        let stuck = health(&status, &ledger(), status.alive_at + STUCK);
+        let stuck = health(&status, &ledger(), status.alive_at + STUCK, TimeMs(0));
         assert_eq!(stuck.status, Standing::Fail);
         assert!(!stuck.is_alive);
     }

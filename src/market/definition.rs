@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use serde::Serialize;
 
-use super::{Price, PriceLadder, RunnerId, TimeMs};
+use super::{Money, OrderKind, Price, PriceLadder, RunnerId, Side, TimeMs};
 
 /// State of a market.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
@@ -149,13 +149,85 @@ pub struct MarketDefinition {
     pub course: Option<String>,
     /// Each-way divisor in hundredths, if any.
     pub each_way_divisor: Option<u32>,
+    /// Where a line market ended (runs, points). The venue does not send it; see `docs/settlement.md`.
+    pub line_result: Option<Price>,
     /// Prices an order may name.
     pub ladder: PriceLadder,
     /// The runners.
     pub runners: Vec<RunnerDefinition>,
 }
 
+/// By which rules the bets of a market win, lose and are returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MarketKind {
+    /// Runners win or lose.
+    Odds,
+    /// Two bets of the size each: to win, and to be placed at a fraction of the winnings.
+    EachWay {
+        /// What the winnings are divided by, in hundredths; more than 0.
+        divisor: u32,
+    },
+    /// Runners win or lose by a handicap, in full or by half, or draw.
+    Handicap,
+    /// A line bought or sold at evens.
+    Line,
+    /// Bets whose rules are not known here.
+    Unknown,
+}
+
+/// A reduction factor under this (2.5 %, in hundredths of a percent) changes no price of a win market.
+const LEAST_WIN_REDUCTION: u32 = 250;
+
 impl MarketDefinition {
+    /// By which rules its bets are settled.
+    #[must_use]
+    pub fn kind(&self) -> MarketKind {
+        match (self.betting_type, self.each_way_divisor) {
+            (BettingType::Line, _) => MarketKind::Line,
+            (BettingType::AsianHandicapDoubleLine | BettingType::AsianHandicapSingleLine, _) => {
+                MarketKind::Handicap
+            }
+            (BettingType::Odds, Some(divisor)) if divisor > 0 => MarketKind::EachWay { divisor },
+            (BettingType::Odds, None) if self.market_type != "EACH_WAY" => MarketKind::Odds,
+            _ => MarketKind::Unknown,
+        }
+    }
+
+    /// What an order in this market can lose at most if matched whole at its own price.
+    #[must_use]
+    pub fn at_risk(&self, side: Side, terms: OrderKind) -> Money {
+        let alone = terms.at_risk(side);
+        match (self.kind(), terms, side) {
+            // A line is bought and sold at evens.
+            (MarketKind::Line, OrderKind::Limit { size, .. }, _) => size,
+            (MarketKind::EachWay { .. }, _, Side::Back) => alone + alone,
+            (MarketKind::EachWay { divisor }, _, Side::Lay) => {
+                let liability = i128::from(alone.minor()) * 100;
+                let placed = -(-liability).div_euclid(i128::from(divisor));
+                alone + Money::from_minor(i64::try_from(placed).unwrap_or(i64::MAX / 2))
+            }
+            _ => alone,
+        }
+    }
+
+    /// What a matched price becomes when a runner with this reduction factor (hundredths of a percent) is removed.
+    ///
+    /// Betfair's rules, "How the reductions are applied for Exchange markets" (published): in win markets the traded
+    /// price falls by the factor, if that is at least 2.5 %, and so does the win price of each-way bets; in place
+    /// markets the winnings (the price less 1) fall by every factor. Two decimals, not under 1.01.
+    #[must_use]
+    pub fn reduced(&self, price: Price, factor: u32) -> Price {
+        match (self.kind(), self.market_type.as_str()) {
+            (MarketKind::EachWay { .. }, _) | (MarketKind::Odds, "WIN")
+                if factor >= LEAST_WIN_REDUCTION =>
+            {
+                price.reduced_by(factor)
+            }
+            (MarketKind::Odds, "PLACE" | "OTHER_PLACE") => price.winnings_reduced_by(factor),
+            _ => price,
+        }
+    }
+
     /// Runner definition by id.
     #[must_use]
     pub fn runner(&self, id: RunnerId) -> Option<&RunnerDefinition> {

@@ -14,7 +14,8 @@ mod time;
 
 pub use book::{Books, Market, MarketIndex, Runner, Seen};
 pub use definition::{
-    BettingType, MarketDefinition, MarketFilter, MarketStatus, RunnerDefinition, RunnerStatus,
+    BettingType, MarketDefinition, MarketFilter, MarketKind, MarketStatus, RunnerDefinition,
+    RunnerStatus,
 };
 pub use delta::{LadderKind, LevelChange, MarketDelta, RunnerDelta};
 pub use depth::{Depth, Level};
@@ -23,7 +24,7 @@ pub use ladder::PriceLadder;
 pub use money::{Currency, Money};
 pub use order::{
     FillOrKill, Instruction, Intent, Malformed, Order, OrderChange, OrderEvent, OrderKind,
-    OrderState, Persistence, Place, Settlement, Side, VenueEvent, VenueReason,
+    OrderState, Persistence, Place, Reversal, Settlement, Side, VenueEvent, VenueReason,
 };
 pub use price::Price;
 pub use setting::{Bound, Ratio};

@@ -131,6 +131,12 @@ impl Money {
         Self::from_i128(if product < 0 { -magnitude } else { magnitude })
     }
 
+    /// From billionths of a minor unit, rounded down: a sum of size × (price − 1), exact until here.
+    #[must_use]
+    pub fn from_scaled(billionths: i128) -> Self {
+        Self::from_i128(billionths.div_euclid(i128::from(Price::SCALE)))
+    }
+
     fn times(self, odds: u64, divide: impl Fn(i128, i128) -> i128) -> Self {
         let product = i128::from(self.0) * i128::from(odds);
         Self::from_i128(divide(product, i128::from(Price::SCALE)))

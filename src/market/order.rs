@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{MarketId, Money, OrderId, Price, RunnerId, TimeMs};
+use super::{MarketId, Money, OrderId, Price, Ratio, RunnerId, TimeMs};
 
 /// For or against a runner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -320,6 +320,10 @@ pub enum VenueReason {
     BelowMinimum,
     /// There is nothing left to cancel or replace.
     NothingRemains,
+    /// An order for the starting price cannot be cancelled.
+    NotCancellable,
+    /// The market already betters the price, and the account does not take better prices.
+    PriceImprovementTooLarge,
     /// The market turned in play.
     TurnedInPlay,
     /// The market was suspended with a new version.
@@ -346,6 +350,8 @@ impl VenueReason {
             Self::InvalidPrice => "INVALID_PRICE",
             Self::BelowMinimum => "BELOW_MINIMUM",
             Self::NothingRemains => "NOTHING_REMAINS",
+            Self::NotCancellable => "NOT_CANCELLABLE",
+            Self::PriceImprovementTooLarge => "PRICE_IMPROVEMENT_TOO_LARGE",
             Self::TurnedInPlay => "TURNED_IN_PLAY",
             Self::Suspended => "SUSPENDED",
             Self::StartingPriceBeyondLimit => "STARTING_PRICE_BEYOND_LIMIT",
@@ -431,10 +437,23 @@ pub struct Settlement {
     pub market: MarketId,
     /// When.
     pub at: TimeMs,
-    /// Commission on net winnings in hundredths of a percent.
-    pub base_rate: u32,
-    /// Profit (or loss) of each order.
+    /// 1, and one more each time that the market is settled again after a reversal.
+    pub version: u32,
+    /// Commission on net winnings.
+    pub commission_rate: Ratio,
+    /// Profit (or loss) of each order of which something is matched.
     pub profits: Vec<(OrderId, Money)>,
+}
+
+/// A market's settlement does not hold any more: it was opened again, or is about to be settled with other results.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reversal {
+    /// Which market.
+    pub market: MarketId,
+    /// When.
+    pub at: TimeMs,
+    /// Which of its settlements.
+    pub version: u32,
 }
 
 /// What a venue tells the core.
@@ -444,4 +463,6 @@ pub enum VenueEvent {
     Order(OrderEvent),
     /// A market was settled.
     Settled(Settlement),
+    /// A market's last settlement was taken back.
+    Reversed(Reversal),
 }

@@ -59,8 +59,16 @@ impl Price {
     /// The price after a reduction factor in hundredths of a percent, rounded to two decimals, not under 1.01.
     #[must_use]
     pub fn reduced_by(self, factor_hundredths: u32) -> Self {
-        let kept = 10_000_u128.saturating_sub(u128::from(factor_hundredths));
-        let exact = u128::from(self.0) * kept / 10_000;
+        Self::shown(kept(self.0, factor_hundredths))
+    }
+
+    /// The price whose winnings (it less 1) are reduced by a factor in hundredths of a percent, rounded in the same way.
+    #[must_use]
+    pub fn winnings_reduced_by(self, factor_hundredths: u32) -> Self {
+        Self::shown(u128::from(Self::SCALE) + kept(self.minus_one(), factor_hundredths))
+    }
+
+    fn shown(exact: u128) -> Self {
         let hundredth = u128::from(Self::SCALE / 100);
         let rounded = (exact + hundredth / 2) / hundredth * hundredth;
         Self(u64::try_from(rounded).unwrap_or(u64::MAX)).max(Self::LOWEST)
@@ -73,6 +81,11 @@ impl Price {
         let size = i128::from(size_minor);
         (size > 0).then(|| Self(u64::try_from((weighted_sum + size / 2) / size).unwrap_or(0)))
     }
+}
+
+/// What a reduction in hundredths of a percent leaves.
+fn kept(nanos: u64, factor_hundredths: u32) -> u128 {
+    u128::from(nanos) * 10_000_u128.saturating_sub(u128::from(factor_hundredths)) / 10_000
 }
 
 impl fmt::Display for Price {

@@ -27,6 +27,16 @@ impl Ratio {
         Self(percent * 10_000)
     }
 
+    /// From millionths; `None` if that is more than the whole.
+    #[must_use]
+    pub const fn from_millionths(millionths: u32) -> Option<Self> {
+        if millionths <= Self::ONE.0 {
+            Some(Self(millionths))
+        } else {
+            None
+        }
+    }
+
     /// In millionths.
     #[must_use]
     pub const fn millionths(self) -> u32 {

@@ -200,7 +200,9 @@ fn bankroll_share(ask: &Ask<'_>, limits: &RiskLimits) -> Verdict {
 fn liability(ask: &Ask<'_>, limits: &RiskLimits) -> Verdict {
     at_most(
         ReasonCode::LiabilityTooLarge,
-        ask.place.kind.at_risk(ask.place.side),
+        ask.market
+            .definition
+            .at_risk(ask.place.side, ask.place.kind),
         limits.max_liability,
     )
 }

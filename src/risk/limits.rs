@@ -78,6 +78,28 @@ impl Default for RiskLimits {
 }
 
 impl RiskLimits {
+    /// The limits under which the reference orders were made: 1000 on an order, 105 on a runner, one open order on a
+    /// runner. All others stand where they bind nobody.
+    #[must_use]
+    pub fn reference() -> Self {
+        Self {
+            max_stake: Money::from_major(1_000),
+            max_stake_bankroll_ratio: Ratio::percent(20),
+            max_liability: Money::from_major(1_000),
+            max_lay_price: Price::HIGHEST,
+            allow_in_play: true,
+            max_open_orders: 500,
+            max_open_orders_per_runner: 1,
+            max_orders_per_minute: 600,
+            max_runner_exposure: Money::from_major(105),
+            max_market_exposure: Money::from_major(100_000),
+            max_strategy_exposure: Money::from_major(500_000),
+            daily_loss_limit: Money::from_major(500_000),
+            max_intents_per_call: 1_000,
+            ..Self::default()
+        }
+    }
+
     /// Every limit that has a range, with that range.
     #[must_use]
     pub fn bounds(&self) -> Vec<Bound> {
@@ -169,6 +191,7 @@ mod tests {
     #[test]
     fn the_defaults_keep_their_own_ranges() {
         assert_eq!(RiskLimits::default().validate(), Ok(()));
+        assert_eq!(RiskLimits::reference().validate(), Ok(()));
     }
 
     #[test]

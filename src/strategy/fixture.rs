@@ -229,6 +229,7 @@ fn definition(
         country: read.text("country")?,
         course: read.text("course")?,
         each_way_divisor: None,
+        line_result: None,
         ladder: PriceLadder::Classic,
         runners,
     })

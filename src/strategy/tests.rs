@@ -470,7 +470,8 @@ fn what_on_settled_returns_means_nothing() {
     let settlement = Settlement {
         market: market.id.clone(),
         at: market.published_at,
-        base_rate: 500,
+        version: 1,
+        commission_rate: crate::market::Ratio::percent(5),
         profits: Vec::new(),
     };
     let mut answer = Answer::default();

@@ -141,6 +141,8 @@ pub(crate) fn settled(gross: f64, commission: f64, orders: &[(u128, f64)]) -> Re
         at: TimeMs(1_617_122_000_000),
         strategy: Arc::from("value_back"),
         market: market(),
+        version: 1,
+        reversal: false,
         gross: pounds(gross),
         commission: pounds(commission),
         orders: orders
@@ -148,6 +150,17 @@ pub(crate) fn settled(gross: f64, commission: f64, orders: &[(u128, f64)]) -> Re
             .map(|&(number, profit)| (id(number), pounds(profit)))
             .collect(),
     }
+}
+
+/// A settlement as another version of it, or as the reversal of that version.
+pub(crate) fn as_version(mut record: Record, number: u32, takes_back: bool) -> Record {
+    if let Record::Settled {
+        version, reversal, ..
+    } = &mut record
+    {
+        (*version, *reversal) = (number, takes_back);
+    }
+    record
 }
 
 /// One of everything: a bet matched twice, a lay that lapsed in part, a starting-price bet that was voided, a refusal of

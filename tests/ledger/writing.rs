@@ -54,7 +54,68 @@ fn a_second_settlement_of_an_order_is_refused() {
     let (_ledger, mut run) = begin(&folder.path().join("ledger.db"), Durability::Full);
     commit(&mut run, &story()).unwrap();
     let error = commit(&mut run, &[settled(1.0, 0.0, &[(1, 1.0)])]).unwrap_err();
-    assert!(error.contains("settled a second time"), "{error}");
+    assert!(
+        error.contains("is settled with 5.14; the record needs it not settled"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_settlement_is_taken_back_by_turning_its_signs_and_booked_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ledger, mut run) = begin(&folder.path().join("ledger.db"), Durability::Full);
+    commit(&mut run, &story()).unwrap();
+    let first = [(1, -5.14), (3, -1.0), (7, 0.0)];
+    let back = as_version(settled(-6.14, -0.31, &first), 1, true);
+    commit(&mut run, &[back]).unwrap();
+    let reader = ledger.reader().unwrap();
+    assert_eq!(reader.audit().unwrap(), []);
+    assert_eq!(reader.pnl(&Filter::default()).unwrap()[0].net, pounds(0.0));
+    let again = [(1, -5.0), (3, -2.0), (7, 0.0)];
+    commit(
+        &mut run,
+        &[as_version(settled(-7.0, 0.0, &again), 2, false)],
+    )
+    .unwrap();
+    assert_eq!(reader.audit().unwrap(), []);
+    assert_eq!(reader.pnl(&Filter::default()).unwrap()[0].net, pounds(-7.0));
+    let bets = reader.bets(&Filter::default()).unwrap();
+    assert_eq!(bets[0].profit, Some(pounds(-5.0)));
+}
+
+#[test]
+fn a_reversal_of_what_was_not_booked_is_refused() {
+    for (version, gross, commission, orders, complaint) in [
+        (
+            2,
+            -6.14,
+            -0.31,
+            vec![(1, -5.14), (3, -1.0), (7, 0.0)],
+            "it is not in run 1",
+        ),
+        (
+            1,
+            -6.14,
+            -0.30,
+            vec![(1, -5.14), (3, -1.0), (7, 0.0)],
+            "it booked 6.14 and 0.31",
+        ),
+        (1, -6.14, -0.31, vec![(1, -5.14), (3, -1.0)], "of 2 orders"),
+        (
+            1,
+            -6.14,
+            -0.31,
+            vec![(1, -5.0), (3, -1.14), (7, 0.0)],
+            "is settled with 5.14",
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let (_ledger, mut run) = begin(&folder.path().join("ledger.db"), Durability::Full);
+        commit(&mut run, &story()).unwrap();
+        let record = as_version(settled(gross, commission, &orders), version, true);
+        let error = commit(&mut run, &[record]).unwrap_err();
+        assert!(error.contains(complaint), "{error}");
+    }
 }
 
 #[test]

@@ -92,6 +92,8 @@ pub(super) fn definition(scan: &mut Scanner<'_>) -> Result<MarketDefinition, Dec
                 let hundredths = scan.number_in(2, 0..=100_000, "a divisor from 0 to 1000")?;
                 market.each_way_divisor = Some(small(hundredths));
             }
+            // Ours, not the venue's: who knows the result of a line market may add it to a recording.
+            b"lineResult" => market.line_result = Some(line_result(scan)?),
             b"lineMinUnit" => ladder.min = Some(line(scan)?),
             b"lineMaxUnit" => ladder.max = Some(line(scan)?),
             b"lineInterval" => ladder.step = Some(line(scan)?),
@@ -140,6 +142,7 @@ fn blank() -> MarketDefinition {
         country: None,
         course: None,
         each_way_divisor: None,
+        line_result: None,
         ladder: PriceLadder::default(),
         runners: Vec::new(),
     }
@@ -259,6 +262,13 @@ fn line(scan: &mut Scanner<'_>) -> Result<i64, DecodeError> {
     scan.number_in(9, -most..=most, "a line from -1000000 to 1000000")
 }
 
+/// Where a line market ended.
+fn line_result(scan: &mut Scanner<'_>) -> Result<Price, DecodeError> {
+    let most = 1_000_000_000_000_000;
+    let nanos = scan.number_in(9, 0..=most, "a result from 0 to 1000000")?;
+    Ok(Price::from_nanos(nanos.unsigned_abs()))
+}
+
 /// A value already known to be in a small range.
 fn small(value: i64) -> u32 {
     u32::try_from(value).unwrap_or_default()
@@ -333,6 +343,7 @@ mod tests {
             country: Some("GB".to_owned()),
             course: Some("Hamilton".to_owned()),
             each_way_divisor: Some(400),
+            line_result: None,
             ladder: PriceLadder::Finest,
             runners: vec![winner, vacant],
         };
@@ -371,6 +382,20 @@ mod tests {
             let error = with(&format!(r#"{units},"bettingType":"LINE""#)).unwrap_err();
             assert_eq!(error.field(), field);
         }
+    }
+
+    #[test]
+    fn the_result_of_a_line_market_is_read_where_somebody_added_it() {
+        let result = |members: &str| with(members).map(|market| market.line_result);
+        assert_eq!(result(r#""lineMinUnit":0.5"#).unwrap(), None);
+        assert_eq!(
+            result(r#""lineResult":51"#).unwrap(),
+            Some(Price::from_hundredths(5_100))
+        );
+        assert_eq!(
+            result(r#""lineResult":-1"#).unwrap_err().field(),
+            "lineResult"
+        );
     }
 
     #[test]

@@ -1,0 +1,76 @@
+-- A market may close again with other results. Nothing is changed or deleted then: its settlement is reversed by an
+-- entry with all signs turned, and the new result is booked as the next version.
+
+DROP VIEW v_pnl;
+
+CREATE TABLE new_settlements (
+    run_id           INTEGER NOT NULL,
+    record           INTEGER NOT NULL,
+    recording        INTEGER NOT NULL,
+    at_ms            INTEGER NOT NULL,
+    strategy         TEXT NOT NULL,
+    market           TEXT NOT NULL,
+    version          INTEGER NOT NULL CHECK (version > 0),  -- 1, and one more each time that it is settled again
+    reverses         INTEGER,                  -- record of the settlement that this takes back (NULL: books a result)
+    gross_minor      INTEGER NOT NULL,
+    commission_minor INTEGER NOT NULL,
+    net_minor        INTEGER NOT NULL,
+    PRIMARY KEY (run_id, record),
+    UNIQUE (run_id, reverses),
+    FOREIGN KEY (run_id, recording) REFERENCES recordings (run_id, ordinal),
+    FOREIGN KEY (run_id, reverses) REFERENCES new_settlements (run_id, record),
+    CHECK (net_minor = gross_minor - commission_minor),
+    CHECK (iif(reverses IS NULL, commission_minor >= 0, commission_minor <= 0))
+) STRICT, WITHOUT ROWID;
+
+-- What each order brought, and what was taken back of that.
+CREATE TABLE new_settlement_orders (
+    run_id       INTEGER NOT NULL,
+    record       INTEGER NOT NULL,
+    order_id     TEXT NOT NULL,
+    profit_minor INTEGER NOT NULL,
+    PRIMARY KEY (run_id, record, order_id),
+    FOREIGN KEY (run_id, record) REFERENCES new_settlements (run_id, record),
+    FOREIGN KEY (run_id, order_id) REFERENCES orders (run_id, id)
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO new_settlements
+SELECT run_id, record, recording, at_ms, strategy, market, 1, NULL, gross_minor, commission_minor, net_minor
+  FROM settlements;
+INSERT INTO new_settlement_orders SELECT run_id, record, order_id, profit_minor FROM settlement_orders;
+
+DROP TABLE settlement_orders;
+DROP TABLE settlements;
+ALTER TABLE new_settlements RENAME TO settlements;
+ALTER TABLE new_settlement_orders RENAME TO settlement_orders;
+CREATE INDEX settlements_by_strategy ON settlements (run_id, strategy, market);
+CREATE INDEX settlement_orders_by_order ON settlement_orders (run_id, order_id);
+
+CREATE TRIGGER settlements_keep BEFORE UPDATE ON settlements
+    BEGIN SELECT raise(ABORT, 'settlements is append-only'); END;
+CREATE TRIGGER settlements_stay BEFORE DELETE ON settlements
+    BEGIN SELECT raise(ABORT, 'settlements is append-only'); END;
+CREATE TRIGGER settlement_orders_keep BEFORE UPDATE ON settlement_orders
+    BEGIN SELECT raise(ABORT, 'settlement_orders is append-only'); END;
+CREATE TRIGGER settlement_orders_stay BEFORE DELETE ON settlement_orders
+    BEGIN SELECT raise(ABORT, 'settlement_orders is append-only'); END;
+
+-- One line for each strategy of each run; commission is taken from each market's net winnings.
+CREATE VIEW v_pnl AS
+SELECT s.run_id,
+       s.strategy,
+       (SELECT count(*) FROM orders o
+         WHERE o.run_id = s.run_id AND o.strategy = s.strategy) AS bets,
+       (SELECT count(*) FROM orders o
+         WHERE o.run_id = s.run_id AND o.strategy = s.strategy AND o.matched_minor > 0) AS matched,
+       (SELECT printf('%.2f', coalesce(sum(o.matched_minor), 0) / 100.0) FROM orders o
+         WHERE o.run_id = s.run_id AND o.strategy = s.strategy) AS turnover,
+       (SELECT printf('%.2f', coalesce(sum(t.gross_minor), 0) / 100.0) FROM settlements t
+         WHERE t.run_id = s.run_id AND t.strategy = s.strategy) AS gross,
+       (SELECT printf('%.2f', coalesce(sum(t.commission_minor), 0) / 100.0) FROM settlements t
+         WHERE t.run_id = s.run_id AND t.strategy = s.strategy) AS commission,
+       (SELECT printf('%.2f', coalesce(sum(t.net_minor), 0) / 100.0) FROM settlements t
+         WHERE t.run_id = s.run_id AND t.strategy = s.strategy) AS net,
+       (SELECT count(*) FROM intents i
+         WHERE i.run_id = s.run_id AND i.strategy = s.strategy AND i.verdict = 'REFUSED') AS rejections
+  FROM (SELECT DISTINCT run_id, strategy FROM run_scripts) s;

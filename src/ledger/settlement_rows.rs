@@ -1,0 +1,125 @@
+//! Settlements as rows: a result booked, or a booked result taken back.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::order_rows::{Whose, settle_order};
+use super::rows::{RowError, Spot, contradiction};
+use crate::engine::Record;
+use crate::market::{MarketId, Money};
+
+/// Writes a settlement or its reversal, with an entry for each order.
+pub(super) fn write_settlement(
+    connection: &Connection,
+    spot: Spot,
+    record: &Record,
+) -> Result<(), RowError> {
+    let Record::Settled {
+        at,
+        strategy,
+        market,
+        version,
+        reversal,
+        gross,
+        commission,
+        orders,
+    } = record
+    else {
+        return contradiction("a record of another kind is no settlement".to_owned());
+    };
+    let sum: Money = orders.iter().map(|(_, profit)| *profit).sum();
+    if sum != *gross {
+        return contradiction(format!(
+            "the settlement of {market} for {strategy} says {gross} gross, its orders sum to {sum}"
+        ));
+    }
+    let reverses = match reversal {
+        true => Some(reversed(connection, spot, strategy, market, *version)?),
+        false => None,
+    };
+    if let Some(original) = &reverses
+        && (
+            original.gross,
+            original.commission,
+            original.orders as usize,
+        ) != (-*gross, -*commission, orders.len())
+    {
+        return contradiction(format!(
+            "the reversal of settlement {version} of {market} for {strategy} takes back {gross} gross and {commission} \
+             commission of {} orders, but it booked {} and {} of {}",
+            orders.len(),
+            original.gross,
+            original.commission,
+            original.orders
+        ));
+    }
+    connection
+        .prepare_cached(
+            "INSERT INTO settlements VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        )?
+        .execute(params![
+            spot.run,
+            spot.record,
+            spot.recording,
+            at.0,
+            strategy,
+            market.as_str(),
+            version,
+            reverses.map(|original| original.record),
+            gross.minor(),
+            commission.minor(),
+            (*gross - *commission).minor(),
+        ])?;
+    orders.iter().try_for_each(|&(order, profit)| {
+        let whose = Whose {
+            strategy,
+            market,
+            order,
+        };
+        settle_order(connection, spot, &whose, profit, *reversal)
+    })
+}
+
+/// The settlement that a reversal takes back.
+struct Original {
+    record: i64,
+    gross: Money,
+    commission: Money,
+    orders: u32,
+}
+
+fn reversed(
+    connection: &Connection,
+    spot: Spot,
+    strategy: &str,
+    market: &MarketId,
+    version: u32,
+) -> Result<Original, RowError> {
+    let found = connection
+        .prepare_cached(
+            "SELECT record, gross_minor, commission_minor,
+                    (SELECT count(*) FROM settlement_orders o
+                      WHERE o.run_id = s.run_id AND o.record = s.record)
+               FROM settlements s
+              WHERE run_id = ?1 AND strategy = ?2 AND market = ?3 AND version = ?4
+                AND recording = ?5 AND reverses IS NULL",
+        )?
+        .query_row(
+            params![spot.run, strategy, market.as_str(), version, spot.recording],
+            |row| {
+                Ok(Original {
+                    record: row.get(0)?,
+                    gross: Money::from_minor(row.get(1)?),
+                    commission: Money::from_minor(row.get(2)?),
+                    orders: row.get(3)?,
+                })
+            },
+        )
+        .optional()?;
+    match found {
+        Some(original) => Ok(original),
+        None => contradiction(format!(
+            "settlement {version} of {market} for {strategy} is taken back, but it is not in run {}",
+            spot.run
+        )),
+    }
+}
