@@ -7,8 +7,9 @@ use super::order::SimOrder;
 use super::settlement::Settled;
 use super::{ExchangeSettings, Pending, Report, Task, basic, reference, starting_price, strict};
 use crate::market::{
-    Market, MarketDefinition, MarketDelta, MarketStatus, Money, OrderChange, OrderId, OrderKind,
-    Persistence, Price, Runner, RunnerId, RunnerStatus, Side, TimeMs, VenueReason,
+    LEAST_WIN_REDUCTION, Market, MarketDefinition, MarketDelta, MarketStatus, Money, OrderChange,
+    OrderId, OrderKind, Persistence, Price, Runner, RunnerId, RunnerStatus, Side, TimeMs,
+    VenueReason,
 };
 
 /// One market on the exchange.

@@ -47,6 +47,18 @@ fn two_runs_do_the_same() {
 }
 
 #[test]
+fn the_host_does_what_the_backtest_does() {
+    let bench = with_eager();
+    let data = bundled();
+    let played = bench.json(&format!("backtest eager --data {data} --json"));
+    let hosted = bench.json(&format!(
+        "run --data {data} --speed max --json --set http.enabled=false"
+    ));
+    assert_eq!(played["trace_hash"], hosted["trace_hash"]);
+    assert_eq!(played["strategies"], hosted["strategies"]);
+}
+
+#[test]
 fn real_recordings_are_played_and_do_the_same_each_time() {
     for (name, markets, least_updates) in [
         ("1.181223995.bz2", 1, 20_000),
