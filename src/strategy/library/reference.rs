@@ -76,6 +76,7 @@ mod tests {
         #{ id: 1, name: "Red", back: [[3.0, 10.0], [2.9, 20.0]], lay: [[3.1, 5.0], [3.2, 10.0]], traded: [[3.0, 30.0], [3.1, 10.0]] },
         #{ id: 2, name: "Blue", back: [[1.5, 30.0]], lay: [[1.52, 40.0]] } ] });
     let runner = market.runner(1);
+    let ctx = t.ctx;
 "#;
 
     /// Numbers to half a unit of the sixth decimal, arrays and maps by their items.
