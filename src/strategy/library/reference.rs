@@ -41,7 +41,7 @@ pub fn reference() -> String {
 }
 
 /// All that is registered, for tests of scripts too.
-fn entries() -> Vec<Entry> {
+pub(super) fn entries() -> Vec<Entry> {
     let mut api = sandbox::engine(Purpose::Test, &Log::default());
     testing::register(&mut api);
     api.names.entries
@@ -109,9 +109,9 @@ fn on_odds(market, ctx) { }
             .filter(|(_, e)| !e.example.is_empty())
         {
             let (expression, value) = entry.example.split_once(" → ").expect(entry.example);
-            let _infallible = write!(
+            let _infallible = writeln!(
                 text,
-                "fn test_{at}(t) {{ {SCENE} let found = {expression}; t.ok(alike(found, {value}), `{}: found ${{found}}`); }}\n",
+                "fn test_{at}(t) {{ {SCENE} let found = {expression}; t.ok(alike(found, {value}), `{}: found ${{found}}`); }}",
                 entry.example.replace('`', "'")
             );
             count += 1;

@@ -71,10 +71,8 @@ fn score_models(api: &mut Api) {
 }
 
 fn lay_out(a: &mut Args<'_, '_>, home: f64, away: f64, rho: f64) -> Checked<Dynamic> {
-    let most = match a.whole_if_given()? {
-        Some(most) => Some(usize::try_from(most).unwrap_or(0)),
-        None => None,
-    };
+    let most = a.whole_if_given()?;
+    let most = most.map(|most| usize::try_from(most).unwrap_or(0));
     let grid = scores::dixon_coles_grid(home, away, rho, most)?;
     a.spend(4 * cells(&grid))?;
     Ok(Dynamic::from(grid))
@@ -83,6 +81,9 @@ fn lay_out(a: &mut Args<'_, '_>, home: f64, away: f64, rho: f64) -> Checked<Dyna
 fn cells(grid: &Grid) -> usize {
     (grid.most_goals() + 1) * (grid.most_goals() + 1)
 }
+
+/// A property's name, what it is, and how it is read.
+type Chance = (&'static str, &'static str, fn(&Grid) -> f64);
 
 type Outcome<T> = Result<T, Box<EvalAltResult>>;
 
@@ -94,7 +95,7 @@ fn walk<R>(work: &Work, grid: &Grid, read: impl Fn(&Grid) -> Checked<R>) -> Outc
 
 fn grid(api: &mut Api) {
     api.kind::<Grid>("Grid", "grid");
-    let chances: [(&'static str, &'static str, fn(&Grid) -> f64); 7] = [
+    let chances: [Chance; 7] = [
         ("home", "chance of a home win", Grid::home),
         ("draw", "chance of a draw", Grid::draw),
         ("away", "chance of an away win", Grid::away),
@@ -409,7 +410,7 @@ fn rows(api: &mut Api) {
     api.library(
         "robust_zscore(row, value = last)",
         "the same by median and median absolute deviation, which outliers do not move",
-        "robust_zscore([1, 2, 3, 4, 100], 6) → 2.023472",
+        "robust_zscore([1, 2, 3, 4, 100], 6) → 2.023469",
         |a| against_row(a, rolling::robust_zscore),
     );
     api.library(
