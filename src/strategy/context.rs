@@ -9,9 +9,9 @@ use rhai::{Array, Dynamic, EvalAltResult, ImmutableString};
 
 use super::error::fail;
 use super::names::{Api, bounded, did_you_mean};
-use super::view::runner_id;
+use super::view::{MarketView, runner_id};
 use crate::engine::{Account, Holding, Moment, Position};
-use crate::market::{Money, Order, OrderKind, Price, RunnerId, TimeMs};
+use crate::market::{Money, Order, OrderKind, Price, Runner, RunnerId, TimeMs};
 
 /// Lines a call may log; more are counted, not kept.
 const MOST_LINES: usize = 20;
@@ -216,12 +216,40 @@ fn register_context(api: &mut Api) {
         },
     );
     api.function(
+        "ctx.outcomes(market)",
+        "profit of the matched bets if each active runner wins, in the order of market.active; for hedge_equalise",
+        outcomes,
+    );
+    api.example("ctx.outcomes(market) → [20.0, -10.0]");
+    api.function(
         "ctx.log(text)",
         "writes to the strategy's log",
         |c: &mut ContextView, text: Dynamic| {
             c.0.log.add(&text.to_string());
         },
     );
+}
+
+/// If a runner wins, all others lose.
+fn outcomes(c: &mut ContextView, market: MarketView) -> Result<Array, Box<EvalAltResult>> {
+    let winners = market.0.definition.number_of_winners;
+    if winners != 1 {
+        return Err(fail(format!(
+            "outcomes are of markets with one winner: this has {winners}"
+        )));
+    }
+    // Bets on withdrawn runners are void.
+    let is_active = |id: RunnerId| market.0.runner(id).is_some_and(Runner::is_active);
+    let positions = c.0.holding.positions().iter();
+    let all_lose: Money = positions
+        .filter(|(id, _)| is_active(*id))
+        .map(|(_, position)| position.if_lose)
+        .sum();
+    let if_wins = market.0.active_runners().map(|runner| {
+        let own = c.0.holding.position(runner.id());
+        Dynamic::from(all_lose.to_f64() - own.if_lose.to_f64() + own.if_win.to_f64())
+    });
+    Ok(if_wins.collect())
 }
 
 fn orders(context: &ContextView, live_only: bool) -> OrdersView {

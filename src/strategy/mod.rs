@@ -4,6 +4,7 @@
 //! that runs it. Nothing here reads a clock; files are read only by [`Script::read`] and [`find`].
 
 mod context;
+mod depth;
 mod error;
 mod filter;
 mod fixture;

@@ -221,6 +221,14 @@ pub(super) fn register(api: &mut Api) {
     );
     register_calls(api);
     register_assertions(api);
+    api.try_get(
+        "ctx",
+        "what the strategy is given with the present market",
+        |t: &TestView| {
+            let market = t.present_market()?;
+            Ok(t.0.borrow().context(&market))
+        },
+    );
     api.get("state", "the strategy's memory", |t: &TestView| {
         t.0.borrow().state.clone()
     });

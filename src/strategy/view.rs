@@ -42,7 +42,8 @@ pub(super) struct Quote {
 }
 
 impl RunnerView {
-    fn get(&self) -> &Runner {
+    /// The runner itself.
+    pub(super) fn get(&self) -> &Runner {
         &self.market.runners[self.at]
     }
 
@@ -406,7 +407,8 @@ fn register_runner(api: &mut Api) {
     );
 }
 
-fn side_of<'r>(runner: &'r Runner, side: &str) -> Outcome<&'r Depth> {
+/// What waits on a side: `BACK` can be taken by backers.
+pub(super) fn side_of<'r>(runner: &'r Runner, side: &str) -> Outcome<&'r Depth> {
     match side.to_ascii_uppercase().as_str() {
         "BACK" => Ok(&runner.to_back),
         "LAY" => Ok(&runner.to_lay),

@@ -373,9 +373,9 @@ fn formats(api: &mut Api) {
         |a| Format::parse(&a.text_or("")?)?.of_decimal(a.number()?),
     );
     api.library(
-        "fraction(odds)",
+        "to_fraction(odds)",
         "the nearest fraction that bookmakers quote",
-        r#"fraction(2.62) → "13/8""#,
+        r#"to_fraction(2.62) → "13/8""#,
         |a| odds_formats::fraction(a.number()?),
     );
     api.library(

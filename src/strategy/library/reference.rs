@@ -41,7 +41,7 @@ pub fn reference() -> String {
 }
 
 /// All that is registered, for tests of scripts too.
-fn entries() -> Vec<Entry> {
+pub(super) fn entries() -> Vec<Entry> {
     let mut api = sandbox::engine(Purpose::Test, &Log::default());
     testing::register(&mut api);
     api.names.entries
@@ -76,6 +76,7 @@ mod tests {
         #{ id: 1, name: "Red", back: [[3.0, 10.0], [2.9, 20.0]], lay: [[3.1, 5.0], [3.2, 10.0]], traded: [[3.0, 30.0], [3.1, 10.0]] },
         #{ id: 2, name: "Blue", back: [[1.5, 30.0]], lay: [[1.52, 40.0]] } ] });
     let runner = market.runner(1);
+    let ctx = t.ctx;
 "#;
 
     /// Numbers to half a unit of the sixth decimal, arrays and maps by their items.
@@ -108,9 +109,9 @@ fn on_odds(market, ctx) { }
             .filter(|(_, e)| !e.example.is_empty())
         {
             let (expression, value) = entry.example.split_once(" → ").expect(entry.example);
-            let _infallible = write!(
+            let _infallible = writeln!(
                 text,
-                "fn test_{at}(t) {{ {SCENE} let found = {expression}; t.ok(alike(found, {value}), `{}: found ${{found}}`); }}\n",
+                "fn test_{at}(t) {{ {SCENE} let found = {expression}; t.ok(alike(found, {value}), `{}: found ${{found}}`); }}",
                 entry.example.replace('`', "'")
             );
             count += 1;

@@ -116,7 +116,7 @@ impl Format {
         found.map(|(_, format)| *format).ok_or_else(|| {
             let known: Vec<_> = Self::ALL.iter().map(|(name, _)| *name).collect();
             Wrong::new(format!(
-                "there is no odds format \"{name}\"\nknown: {}; and fraction(odds), from_fraction(text)",
+                "there is no odds format \"{name}\"\nknown: {}; and to_fraction(odds), from_fraction(text)",
                 known.join(", ")
             ))
         })

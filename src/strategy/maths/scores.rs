@@ -81,21 +81,22 @@ impl Means {
         }
     }
 
-    /// Chances of a home and an away win, without laying out the grid.
-    fn wins(&self) -> (f64, f64) {
+    /// Chances of home win, draw and away win, without laying out the grid.
+    fn results(&self) -> [f64; 3] {
         let most = enough(self.home.max(self.away));
         let (home, away) = (poisson(self.home, most), poisson(self.away, most));
-        let (mut fewer_home, mut fewer_away) = (0.0, 0.0);
-        let (mut home_wins, mut away_wins) = (0.0, 0.0);
-        for goals in 0..=most {
-            home_wins += home[goals] * fewer_away;
-            away_wins += away[goals] * fewer_home;
-            fewer_home += home[goals];
-            fewer_away += away[goals];
-        }
+        // λρ·p(0)q(1) = λμρ·p(0)q(0): the correction moves as much to home wins as to away wins, out of the draws.
         let moved = self.home * self.away * self.rho * home[0] * away[0];
-        // λρ·p(0)q(1) = λμρ·p(0)q(0): both corrections move the same mass out of the draws.
-        (home_wins + moved, away_wins + moved)
+        let (mut fewer_home, mut fewer_away) = (0.0, 0.0);
+        let mut results = [moved, -2.0 * moved, moved];
+        for (p, q) in home.iter().zip(&away) {
+            results[0] += p * fewer_away;
+            results[1] += p * q;
+            results[2] += q * fewer_home;
+            fewer_home += p;
+            fewer_away += q;
+        }
+        results
     }
 }
 
@@ -277,18 +278,16 @@ pub fn goal_expectancy(home: f64, draw: f64, away: f64, rho: f64) -> Checked<(f6
             "no goals to expect up to {MOST_EXPECTED} give {home} {draw} {away} with rho {rho}"
         ))
     };
-    // In logarithms no step can leave the positive numbers.
+    // Logarithms on both sides: no step can leave the positive numbers, and the curves are nearly straight.
+    let wanted = [(home / draw).ln(), (away / draw).ln()];
     let miss = |x: [f64; 2]| {
-        let (h, a) = Means::new(x[0].exp(), x[1].exp(), rho).ok()?.wins();
-        Some([h - home, a - away])
+        let [h, d, a] = Means::new(x[0].exp(), x[1].exp(), rho).ok()?.results();
+        Some([(h / d).ln() - wanted[0], (a / d).ln() - wanted[1]])
     };
     let size = |miss: [f64; 2]| miss[0].abs() + miss[1].abs();
     let mut x = [0.3, 0.1];
-    let mut off = miss(x).ok_or_else(none)?;
+    let mut off = miss(x).filter(|m| size(*m).is_finite()).ok_or_else(none)?;
     for _ in 0..60 {
-        if size(off) < 1e-15 {
-            break;
-        }
         let step = newton_step(x, off, miss).ok_or_else(none)?;
         let halved = (0..30).map(|halvings| 0.5_f64.powi(halvings));
         let nearer = halved
@@ -342,8 +341,10 @@ mod tests {
                 prop_assert!((at_home - poisson_chance(goals as i64, home).unwrap()).abs() < 1e-10);
                 prop_assert!((outside - poisson_chance(goals as i64, away).unwrap()).abs() < 1e-10);
             }
-            let (home_wins, away_wins) = Means::new(home, away, rho).unwrap().wins();
-            prop_assert!((home_wins - grid.home()).abs() < 1e-10 && (away_wins - grid.away()).abs() < 1e-10);
+            let results = Means::new(home, away, rho).unwrap().results();
+            for (result, cells) in results.iter().zip([grid.home(), grid.draw(), grid.away()]) {
+                prop_assert!((result - cells).abs() < 1e-10);
+            }
         }
 
         #[test]
