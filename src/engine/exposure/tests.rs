@@ -281,7 +281,7 @@ mod every_kind {
         for (market, hundredths) in [(&race, 1_100), (&runs, 25_050), (&market_with(8, 1), 1_100)] {
             for side in [Side::Back, Side::Lay] {
                 let one = order(1, 1, side, hundredths, 1_003);
-                let held = worst_case(market, &holding_of(&[one.clone()]), None);
+                let held = worst_case(market, &holding_of(std::slice::from_ref(&one)), None);
                 assert_eq!(market.definition.at_risk(side, one.kind), held.market);
             }
         }
