@@ -138,3 +138,56 @@ fn every_order_equals_the_reference() {
     assert!(compared > 400, "only {compared} orders compared");
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
+
+fn report(args: &[&str], data: &Path) -> serde_json::Value {
+    let done = Command::new(env!("CARGO_BIN_EXE_bea"))
+        .current_dir(root(""))
+        .arg("backtest")
+        .args(args)
+        .arg("--json")
+        .arg("--data")
+        .arg(data)
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{done:?}");
+    serde_json::from_slice(&done.stdout).unwrap()
+}
+
+#[test]
+fn a_band_shows_three_results_and_the_report_is_of_the_neutral_one() {
+    let data = root("examples/recordings/1.900000010");
+    let band = report(&["strategies/queue_joiner.rhai", "--fill", "band"], &data);
+    let plain = report(&["strategies/queue_joiner.rhai"], &data);
+    assert_eq!(band["fill"], "strict");
+    assert_eq!(band["strategies"], plain["strategies"]);
+    assert!(plain.get("band").is_none());
+    let line = &band["band"][0];
+    assert_eq!(line["strategy"], "queue_joiner");
+    assert_eq!(
+        line["neutral"]["profit_net"],
+        band["strategies"][0]["profit_net"]
+    );
+    for outlook in ["pessimistic", "neutral", "optimistic"] {
+        let set = format!("exchange.outlook={outlook}");
+        let alone = report(&["strategies/queue_joiner.rhai", "--set", &set], &data);
+        for key in ["bets", "matched", "turnover", "profit_gross", "profit_net"] {
+            assert_eq!(
+                line[outlook][key], alone["strategies"][0][key],
+                "{outlook} {key}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_report_says_where_only_last_traded_prices_were_known() {
+    let data = root("../shared/data/betfair/recordings/BASIC-1.132153978.gz");
+    if !data.exists() {
+        eprintln!("SKIPPED: {} is absent", data.display());
+        return;
+    }
+    let report = report(&["tests/reference/replace_to_take.rhai"], &data);
+    let expected = "strict; basic (last traded prices only) in 1 market";
+    assert_eq!(report["fill"], expected);
+    assert_eq!(report["limits"], "configuration");
+}

@@ -12,7 +12,7 @@ use bea::strategy::{Overrides, Script};
 
 const SCRIPT: &str = r#"
 fn on_odds(market, ctx) {
-    if this.bet == () {
+    if !("bet" in this) {
         this.bet = true;
         return [back(market.runners[0], 3.0, 10.0)];
     }

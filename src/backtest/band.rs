@@ -6,17 +6,18 @@
 use std::fmt;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::time::Instant;
 
 use serde::Serialize;
 
 use super::{
-    Makers, Progress, Report, RunError, Session, Setup, Sinks, StrategyReport,
-    UPDATES_BETWEEN_PROGRESS,
+    Backtest, Driver, Makers, Playing, Report, RunError, Session, Setup, Sinks, StrategyReport,
+    play,
 };
-use crate::engine::{NoJournal, Trace};
+use crate::engine::{NoJournal, Notice, Strategy};
 use crate::exchange::{ExchangeSettings, Fill, Outlook};
-use crate::source::{self, Recording};
+use crate::market::Instruction;
+use crate::source::Update;
+use crate::strategy::ScriptError;
 
 /// One strategy's results under the three outlooks.
 #[derive(Clone, Debug, Serialize)]
@@ -91,71 +92,39 @@ fn verdict(nets: [f64; 3]) -> &'static str {
     }
 }
 
-/// Plays every recording once, each to three sessions side by side: one for each outlook. The report is that of the
-/// neutral one, with the band in it. Ledger and orders of the sinks are left alone: there is no one run to keep.
+/// Plays every recording once, each to three sessions side by side: one for each outlook. The report, and what goes to
+/// the sinks, is that of the neutral one, with the band in the report.
 ///
 /// # Errors
-/// If a strategy does not compile.
+/// As those of [`super::run`].
 pub fn run_band(
     setup: &Setup,
     makers: Makers<'_>,
     files: &[PathBuf],
     sinks: &mut Sinks<'_>,
 ) -> Result<Report, RunError> {
+    let beside = |outlook| Beside::new(with_outlook(setup, outlook));
+    let (neutral, ledger) = Backtest::new(makers, sinks);
     let mut band = Band {
-        setups: Outlook::ALL.map(|outlook| with_outlook(setup, outlook)),
-        makers,
-        sinks,
-        reports: Outlook::ALL.map(|outlook| Report::new(&with_outlook(setup, outlook))),
-        trace: Trace::default(),
+        neutral,
+        beside: [beside(Outlook::Pessimistic), beside(Outlook::Optimistic)],
         ordinal: 0,
-        bytes: 0,
     };
-    for strategy in makers()? {
-        for report in &mut band.reports {
-            report.list(strategy.name(), strategy.hash());
-        }
-    }
-    let started = Instant::now();
-    let mut stopped = false;
-    for file in files {
-        let mut failed = None;
-        let walked = source::visit(file, &mut |recording| match band.play(recording) {
-            Ok(flow) => {
-                stopped = flow.is_break();
-                flow
-            }
-            Err(error) => {
-                failed = Some(error);
-                ControlFlow::Break(())
-            }
-        });
-        if let Some(error) = failed {
-            return Err(error);
-        }
-        if let Err(error) = walked {
-            band.reports[NEUTRAL].trouble(&error);
-        }
-        band.bytes += std::fs::metadata(file).map_or(0, |meta| meta.len());
-        if stopped {
-            break;
-        }
-    }
-    let Band { reports, trace, .. } = band;
-    let [pessimistic, mut neutral, optimistic] = reports.map(|mut report| {
-        report.finish(trace.hash(), stopped, started.elapsed());
-        report
+    let setup = with_outlook(setup, Outlook::Neutral);
+    let mut report = play(&setup, files, ledger, &mut band)?;
+    let [pessimistic, optimistic] = band.beside.map(|mut beside| {
+        beside.report.sum_up();
+        beside.report
     });
-    let lines = pessimistic.strategies.iter().zip(&neutral.strategies);
-    neutral.band = lines
+    report.band = pessimistic
+        .strategies
+        .iter()
+        .zip(&report.strategies)
         .zip(&optimistic.strategies)
         .map(|((pessimistic, neutral), optimistic)| BandLine::new(pessimistic, neutral, optimistic))
         .collect();
-    Ok(neutral)
+    Ok(report)
 }
-
-/// Where the neutral outlook stands among the three.
-const NEUTRAL: usize = 1;
 
 fn with_outlook(setup: &Setup, outlook: Outlook) -> Setup {
     Setup {
@@ -168,76 +137,93 @@ fn with_outlook(setup: &Setup, outlook: Outlook) -> Setup {
     }
 }
 
-/// A run under way.
-struct Band<'a, 's> {
-    setups: [Setup; 3],
-    makers: Makers<'a>,
-    sinks: &'a mut Sinks<'s>,
-    reports: [Report; 3],
-    trace: Trace,
+/// Drives the neutral sessions as a backtest does, and moves the others along beside them.
+struct Band<'a> {
+    neutral: Backtest<'a>,
+    beside: [Beside; 2],
     ordinal: u32,
-    /// Bytes of the files done.
-    bytes: u64,
 }
 
-impl Band<'_, '_> {
-    fn play(&mut self, recording: &mut Recording<'_>) -> Result<ControlFlow<()>, RunError> {
-        self.ordinal += 1;
-        let mut sessions = Vec::with_capacity(self.setups.len());
-        for setup in &self.setups {
-            let strategies = (self.makers)()?;
-            sessions.push(Session::new(setup, self.ordinal, strategies, NoJournal));
+/// An outlook played beside the neutral one.
+struct Beside {
+    setup: Setup,
+    report: Report,
+    session: Option<Session<NoJournal>>,
+}
+
+impl Beside {
+    fn new(setup: Setup) -> Self {
+        Self {
+            report: Report::new(&setup),
+            setup,
+            session: None,
         }
-        let updates_before = self.reports[NEUTRAL].updates;
-        let mut due = UPDATES_BETWEEN_PROGRESS;
-        let mut flow = ControlFlow::Continue(());
-        let trouble = loop {
-            let update = match recording.next() {
-                Ok(Some(update)) => update,
-                Ok(None) => break None,
-                Err(error) => break Some(error),
-            };
-            for session in &mut sessions {
-                session.take(update.published_at, update.deltas, &mut |_| true)?;
-            }
-            self.hear(&mut sessions);
-            let updates = sessions[NEUTRAL].updates();
-            if updates >= due {
-                due = updates + UPDATES_BETWEEN_PROGRESS;
-                let bytes = self.bytes + recording.bytes_read();
-                let updates = updates_before + updates;
-                flow = (self.sinks.progress)(Progress { bytes, updates });
-                if flow.is_break() {
-                    break None;
-                }
-            }
-        };
-        for session in &mut sessions {
+    }
+
+    fn take(&mut self, update: &Update<'_>) -> Result<(), RunError> {
+        if let Some(session) = &mut self.session {
+            session.take(update.published_at, update.deltas, &mut |_| true)?;
+            // The neutral session's strategies say the same, or nearly.
+            session.notices().for_each(drop);
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), RunError> {
+        if let Some(mut session) = self.session.take() {
             session.finish()?;
+            self.report.add_session(&session);
         }
-        self.hear(&mut sessions);
-        for problem in recording.problems() {
-            self.reports[NEUTRAL].problem(problem);
+        Ok(())
+    }
+}
+
+impl Driver for Band<'_> {
+    fn strategies(&mut self) -> Result<Vec<Box<dyn Strategy>>, ScriptError> {
+        for beside in &mut self.beside {
+            let strategies = self.neutral.strategies()?;
+            for strategy in &strategies {
+                beside.report.list(strategy.name(), strategy.hash());
+            }
+            let session = Session::new(&beside.setup, self.ordinal, strategies, NoJournal);
+            beside.session = Some(session);
         }
-        if let Some(error) = trouble {
-            self.reports[NEUTRAL].trouble(&error);
-        }
-        for (session, report) in sessions.iter().zip(&mut self.reports) {
-            report.add_session(session);
-            self.trace.add_part(recording.name(), &session.trace_hash());
+        self.ordinal += 1;
+        self.neutral.strategies()
+    }
+
+    fn begin(&mut self, recording: &str) {
+        self.neutral.begin(recording);
+    }
+
+    fn before(
+        &mut self,
+        session: &mut Playing<'_>,
+        update: &Update<'_>,
+        bytes: u64,
+    ) -> Result<ControlFlow<()>, RunError> {
+        let flow = self.neutral.before(session, update, bytes)?;
+        if flow.is_continue() {
+            for beside in &mut self.beside {
+                beside.take(update)?;
+            }
         }
         Ok(flow)
     }
 
-    /// Passes on what the neutral session's strategies say; the others say the same, or nearly.
-    fn hear(&mut self, sessions: &mut [Session<NoJournal>]) {
-        for (place, session) in sessions.iter_mut().enumerate() {
-            for notice in session.notices() {
-                if place == NEUTRAL {
-                    (self.sinks.notice)(notice);
-                }
-            }
+    fn may_send(&mut self, order: &Instruction) -> bool {
+        self.neutral.may_send(order)
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        self.neutral.notice(notice);
+    }
+
+    fn end(&mut self, session: &Playing<'_>, recording: &str) -> Result<(), RunError> {
+        for beside in &mut self.beside {
+            beside.end()?;
         }
+        self.neutral.end(session, recording)
     }
 }
 

@@ -22,7 +22,8 @@ pub use session::{Session, Setup};
 
 use crate::engine::{JournalError, Notice, Strategy};
 use crate::ledger::{LedgerError, RunWriter};
-use crate::market::{Instruction, TimeMs};
+use crate::market::Instruction;
+use crate::source::Update;
 use crate::strategy::ScriptError;
 
 /// Makes the strategies of a session anew.
@@ -81,15 +82,8 @@ pub fn run(
     files: &[PathBuf],
     sinks: &mut Sinks<'_>,
 ) -> Result<Report, RunError> {
-    let mut backtest = Backtest {
-        makers,
-        orders: sinks.orders.as_deref_mut().map(|out| out as &mut dyn Write),
-        progress: sinks.progress,
-        notice: sinks.notice,
-        updates_before: 0,
-        due: 0,
-    };
-    play(setup, files, sinks.ledger.as_deref_mut(), &mut backtest)
+    let (mut backtest, ledger) = Backtest::new(makers, sinks);
+    play(setup, files, ledger, &mut backtest)
 }
 
 /// Drives sessions at full speed.
@@ -104,6 +98,21 @@ struct Backtest<'a> {
     due: u64,
 }
 
+impl<'a> Backtest<'a> {
+    /// A driver that fills all sinks but the ledger, which is handed back.
+    fn new(makers: Makers<'a>, sinks: &'a mut Sinks<'_>) -> (Self, Option<&'a mut RunWriter>) {
+        let backtest = Self {
+            makers,
+            orders: sinks.orders.as_deref_mut().map(|out| out as &mut dyn Write),
+            progress: sinks.progress,
+            notice: sinks.notice,
+            updates_before: 0,
+            due: 0,
+        };
+        (backtest, sinks.ledger.as_deref_mut())
+    }
+}
+
 impl Driver for Backtest<'_> {
     fn strategies(&mut self) -> Result<Vec<Box<dyn Strategy>>, ScriptError> {
         (self.makers)()
@@ -116,7 +125,7 @@ impl Driver for Backtest<'_> {
     fn before(
         &mut self,
         session: &mut Playing<'_>,
-        _published_at: TimeMs,
+        _update: &Update<'_>,
         bytes: u64,
     ) -> Result<ControlFlow<()>, RunError> {
         let updates = session.updates();

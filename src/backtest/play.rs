@@ -7,8 +7,8 @@ use std::time::Instant;
 use super::{Report, RunError, Session, Setup};
 use crate::engine::{Journal, NoJournal, Notice, Strategy, Trace};
 use crate::ledger::RunWriter;
-use crate::market::{Instruction, TimeMs};
-use crate::source::{self, Recording, SourceError};
+use crate::market::Instruction;
+use crate::source::{self, Recording, SourceError, Update};
 use crate::strategy::ScriptError;
 
 /// A session being played.
@@ -33,7 +33,7 @@ pub trait Driver {
     fn before(
         &mut self,
         session: &mut Playing<'_>,
-        published_at: TimeMs,
+        update: &Update<'_>,
         bytes: u64,
     ) -> Result<ControlFlow<()>, RunError>;
 
@@ -177,10 +177,7 @@ fn messages<D: Driver>(
             Ok(None) => return Ok((ControlFlow::Continue(()), None)),
             Err(error) => return Ok((ControlFlow::Continue(()), Some(error))),
         };
-        if driver
-            .before(session, update.published_at, bytes)?
-            .is_break()
-        {
+        if driver.before(session, &update, bytes)?.is_break() {
             return Ok((ControlFlow::Break(()), None));
         }
         session.take(update.published_at, update.deltas, &mut |order| {

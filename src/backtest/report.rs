@@ -221,6 +221,11 @@ impl Report {
         }
         self.elapsed_seconds = elapsed.as_secs_f64();
         self.updates_per_second = self.updates as f64 / self.elapsed_seconds.max(1e-9);
+        self.sum_up();
+    }
+
+    /// Fills in what each strategy did, from the sessions added.
+    pub(super) fn sum_up(&mut self) {
         for (report, (totals, results)) in self.strategies.iter_mut().zip(&self.accounts) {
             report.fill_in(totals, deepest(self.start, results.iter().copied()));
         }

@@ -85,13 +85,6 @@ impl Backtest {
         let files = source::expand(&self.data)?;
         let mut setup = prepare::setup(&config);
         let band = self.fill == Some(FillChoice::Band);
-        if band && (self.orders.is_some() || self.ledger.is_some()) {
-            return Err(Failure::new(
-                exit::USAGE,
-                "--fill band plays three runs at once, and --orders and --ledger keep one",
-            )
-            .hint("choose one: --fill strict --set exchange.outlook=pessimistic, neutral or optimistic"));
-        }
         if let Some(fill) = self.fill {
             fill.apply(&mut setup, shared);
         }

@@ -7,8 +7,9 @@ use super::order::SimOrder;
 use super::settlement::Settled;
 use super::{ExchangeSettings, Pending, Report, Task, basic, reference, starting_price, strict};
 use crate::market::{
-    Market, MarketDefinition, MarketDelta, MarketStatus, Money, OrderChange, OrderId, OrderKind,
-    Persistence, Price, Runner, RunnerId, RunnerStatus, Side, TimeMs, VenueReason,
+    LEAST_WIN_REDUCTION, Market, MarketDefinition, MarketDelta, MarketStatus, Money, OrderChange,
+    OrderId, OrderKind, Persistence, Price, Runner, RunnerId, RunnerStatus, Side, TimeMs,
+    VenueReason,
 };
 
 /// One market on the exchange.
@@ -134,7 +135,8 @@ impl SimMarket {
         report.say(id, OrderChange::Accepted);
         order.cancel(excess, report);
         if let Some(runner) = book.runner(order.runner()) {
-            self.match_at_once(order, runner, settings, report);
+            let past = book.definition.bsp_reconciled;
+            self.match_at_once(order, runner, past, settings, report);
         }
     }
 
@@ -142,6 +144,7 @@ impl SimMarket {
         &mut self,
         order: &mut SimOrder,
         runner: &Runner,
+        starting_price_is_past: bool,
         settings: &ExchangeSettings,
         report: &mut Report<'_>,
     ) {
@@ -171,6 +174,8 @@ impl SimMarket {
         match settings.fill {
             Fill::Reference => reference::take(order, &terms, runner, report),
             Fill::Strict => {
+                // A starting price that is past already is not for this order.
+                order.reconciled = starting_price_is_past;
                 self.basic = self.basic || !self.has_ladders;
                 strict::take(order, &terms, runner, &mut self.liquidity, report);
             }
@@ -290,7 +295,7 @@ impl SimMarket {
 }
 
 /// What a removal does to a bet on another runner: matched prices fall by the market's rule, and lay liabilities at the
-/// starting price are scaled. The reference model knows a rule for win markets only.
+/// starting price are scaled.
 fn reduce(
     order: &mut SimOrder,
     factor: u32,
@@ -299,8 +304,13 @@ fn reduce(
     report: &mut Report<'_>,
 ) {
     let win = definition.market_type == "WIN";
-    if win || fill == Fill::Strict {
-        order.reprice(|price| definition.reduced(price, factor), report);
+    match fill {
+        Fill::Strict => order.reprice(|price| definition.reduced(price, factor), report),
+        // It knows the rule of win markets and applies it everywhere.
+        Fill::Reference if factor >= LEAST_WIN_REDUCTION => {
+            order.reprice(|price| price.reduced_by(factor), report);
+        }
+        Fill::Reference => {}
     }
     let lay_on_close = order.side() == Side::Lay
         && matches!(order.instruction.kind, OrderKind::MarketOnClose { .. });

@@ -14,6 +14,7 @@ use crate::backtest::{Driver, Playing, RunError};
 use crate::engine::{Command, Notice, Strategy};
 use crate::ledger::Ledger;
 use crate::market::{Instruction, Money, TimeMs};
+use crate::source::Update;
 use crate::strategy::{Script, ScriptError};
 
 /// How often the kill file is looked for and the status published while nothing else happens.
@@ -245,9 +246,10 @@ impl Driver for Conductor<'_> {
     fn before(
         &mut self,
         session: &mut Playing<'_>,
-        published_at: TimeMs,
+        update: &Update<'_>,
         _bytes: u64,
     ) -> Result<ControlFlow<()>, RunError> {
+        let published_at = update.published_at;
         let mut now = Instant::now();
         if std::mem::take(&mut self.is_fresh) {
             self.open(session, published_at, now)?;

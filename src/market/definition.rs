@@ -176,7 +176,7 @@ pub enum MarketKind {
 }
 
 /// A reduction factor under this (2.5 %, in hundredths of a percent) changes no price of a win market.
-const LEAST_WIN_REDUCTION: u32 = 250;
+pub const LEAST_WIN_REDUCTION: u32 = 250;
 
 impl MarketDefinition {
     /// By which rules its bets are settled.

@@ -14,8 +14,8 @@ mod time;
 
 pub use book::{Books, Market, MarketIndex, Runner, Seen};
 pub use definition::{
-    BettingType, MarketDefinition, MarketFilter, MarketKind, MarketStatus, RunnerDefinition,
-    RunnerStatus,
+    BettingType, LEAST_WIN_REDUCTION, MarketDefinition, MarketFilter, MarketKind, MarketStatus,
+    RunnerDefinition, RunnerStatus,
 };
 pub use delta::{LadderKind, LevelChange, MarketDelta, RunnerDelta};
 pub use depth::{Depth, Level};

@@ -9,9 +9,9 @@ use rhai::{Array, Dynamic, EvalAltResult, ImmutableString};
 
 use super::error::fail;
 use super::names::{Api, bounded, did_you_mean};
-use super::view::runner_id;
+use super::view::{MarketView, runner_id};
 use crate::engine::{Account, Holding, Moment, Position};
-use crate::market::{Money, Order, OrderKind, Price, RunnerId, TimeMs};
+use crate::market::{Money, Order, OrderKind, Price, Runner, RunnerId, TimeMs};
 
 /// Lines a call may log; more are counted, not kept.
 const MOST_LINES: usize = 20;
@@ -147,11 +147,11 @@ impl OrderView {
 
 /// Registers `ctx` and what hangs on it.
 pub(super) fn register(api: &mut Api) {
-    api.kind::<ContextView>("Context");
-    api.kind::<ParamsView>("Params");
-    api.kind::<OrdersView>("Orders");
-    api.kind::<OrderView>("Order");
-    api.kind::<Position>("Position");
+    api.kind::<ContextView>("Context", "ctx");
+    api.kind::<ParamsView>("Params", "ctx.params");
+    api.kind::<OrdersView>("Orders", "ctx.orders");
+    api.kind::<OrderView>("Order", "order");
+    api.kind::<Position>("Position", "position");
     register_context(api);
     register_orders(api);
     register_order(api);
@@ -178,22 +178,78 @@ fn param(params: &BTreeMap<String, Dynamic>, name: &str) -> Result<Dynamic, Box<
 }
 
 fn register_context(api: &mut Api) {
-    api.get("params", |c: &ContextView| c.0.params.clone());
-    api.get("now_ms", |c: &ContextView| c.0.now.0);
-    api.get("bankroll", |c: &ContextView| c.0.bankroll.to_f64());
-    api.get("exposure", |c: &ContextView| c.0.at_risk.to_f64());
-    api.get("orders", |c: &ContextView| orders(c, true));
-    api.get("all_orders", |c: &ContextView| orders(c, false));
+    api.group("The context");
+    api.get(
+        "params",
+        "the settings, as in ctx.params.stake",
+        |c: &ContextView| c.0.params.clone(),
+    );
+    api.get(
+        "now_ms",
+        "time of the snapshot, milliseconds since 1970 UTC",
+        |c: &ContextView| c.0.now.0,
+    );
+    api.get("bankroll", "the strategy's money", |c: &ContextView| {
+        c.0.bankroll.to_f64()
+    });
+    api.get(
+        "exposure",
+        "what its open markets could lose at worst",
+        |c: &ContextView| c.0.at_risk.to_f64(),
+    );
+    api.get(
+        "orders",
+        "its orders in this market that can still change",
+        |c: &ContextView| orders(c, true),
+    );
+    api.get(
+        "all_orders",
+        "all its orders in this market",
+        |c: &ContextView| orders(c, false),
+    );
     api.function(
         "ctx.position(runner)",
+        "matched bets on a runner",
         |c: &mut ContextView, runner: Dynamic| -> Result<Position, Box<EvalAltResult>> {
             let runner: RunnerId = runner_id(&runner).map_err(fail)?;
             Ok(c.0.holding.position(runner))
         },
     );
-    api.function("ctx.log(text)", |c: &mut ContextView, text: Dynamic| {
-        c.0.log.add(&text.to_string());
+    api.function(
+        "ctx.outcomes(market)",
+        "profit of the matched bets if each active runner wins, in the order of market.active; for hedge_equalise",
+        outcomes,
+    );
+    api.example("ctx.outcomes(market) → [20.0, -10.0]");
+    api.function(
+        "ctx.log(text)",
+        "writes to the strategy's log",
+        |c: &mut ContextView, text: Dynamic| {
+            c.0.log.add(&text.to_string());
+        },
+    );
+}
+
+/// If a runner wins, all others lose.
+fn outcomes(c: &mut ContextView, market: MarketView) -> Result<Array, Box<EvalAltResult>> {
+    let winners = market.0.definition.number_of_winners;
+    if winners != 1 {
+        return Err(fail(format!(
+            "outcomes are of markets with one winner: this has {winners}"
+        )));
+    }
+    // Bets on withdrawn runners are void.
+    let is_active = |id: RunnerId| market.0.runner(id).is_some_and(Runner::is_active);
+    let positions = c.0.holding.positions().iter();
+    let all_lose: Money = positions
+        .filter(|(id, _)| is_active(*id))
+        .map(|(_, position)| position.if_lose)
+        .sum();
+    let if_wins = market.0.active_runners().map(|runner| {
+        let own = c.0.holding.position(runner.id());
+        Dynamic::from(all_lose.to_f64() - own.if_lose.to_f64() + own.if_win.to_f64())
     });
+    Ok(if_wins.collect())
 }
 
 fn orders(context: &ContextView, live_only: bool) -> OrdersView {
@@ -205,62 +261,112 @@ fn orders(context: &ContextView, live_only: bool) -> OrdersView {
 }
 
 fn register_orders(api: &mut Api) {
+    api.group("Its orders");
     api.engine.register_iterator::<OrdersView>();
-    api.get("len", OrdersView::len);
-    api.function("ctx.orders.len()", |o: &mut OrdersView| o.len());
-    api.function("ctx.orders.to_array()", |o: &mut OrdersView| {
-        o.clone().into_iter().map(Dynamic::from).collect::<Array>()
-    });
+    api.get("len", "how many", OrdersView::len);
+    api.function("ctx.orders.len()", "how many", |o: &mut OrdersView| o.len());
+    api.function(
+        "ctx.orders.to_array()",
+        "as an array",
+        |o: &mut OrdersView| o.clone().into_iter().map(Dynamic::from).collect::<Array>(),
+    );
     api.engine
         .register_indexer_get(|o: &mut OrdersView, index: i64| o.nth(index));
 }
 
 fn register_order(api: &mut Api) {
-    api.get("id", |o: &OrderView| o.order.id.to_string());
-    api.get("runner_id", |o: &OrderView| {
+    api.group("An order");
+    api.get("id", "its name", |o: &OrderView| o.order.id.to_string());
+    api.get("runner_id", "its runner's number", |o: &OrderView| {
         i64::try_from(o.order.runner.selection).unwrap_or(i64::MAX)
     });
-    api.get("runner_key", |o: &OrderView| o.order.runner.to_string());
-    api.get("side", |o: &OrderView| o.order.side.as_str().to_owned());
-    api.get("type", |o: &OrderView| o.order.kind.as_str().to_owned());
-    api.get_option("price", |o: &OrderView| {
+    api.get("runner_key", "its runner's key", |o: &OrderView| {
+        o.order.runner.to_string()
+    });
+    api.get("side", "BACK or LAY", |o: &OrderView| {
+        o.order.side.as_str().to_owned()
+    });
+    api.get(
+        "type",
+        "LIMIT, LIMIT_ON_CLOSE or MARKET_ON_CLOSE",
+        |o: &OrderView| o.order.kind.as_str().to_owned(),
+    );
+    api.get_option("price", "its price, or `()`", |o: &OrderView| {
         o.order.kind.price().map(Price::to_f64)
     });
-    api.get("size", |o: &OrderView| {
-        let size = match o.order.kind {
-            OrderKind::Limit { size, .. } => size,
-            OrderKind::LimitOnClose { liability, .. } | OrderKind::MarketOnClose { liability } => {
-                liability
-            }
-        };
-        size.to_f64()
+    api.get(
+        "size",
+        "backer's stake; at the starting price the liability",
+        |o: &OrderView| {
+            let size = match o.order.kind {
+                OrderKind::Limit { size, .. } => size,
+                OrderKind::LimitOnClose { liability, .. }
+                | OrderKind::MarketOnClose { liability } => liability,
+            };
+            size.to_f64()
+        },
+    );
+    api.get("matched", "money matched", |o: &OrderView| {
+        o.order.matched.to_f64()
     });
-    api.get("matched", |o: &OrderView| o.order.matched.to_f64());
-    api.get("remaining", |o: &OrderView| o.order.remaining().to_f64());
-    api.get_option("average_price", |o: &OrderView| {
-        o.order.average_price().map(Price::to_f64)
+    api.get("remaining", "money still to be matched", |o: &OrderView| {
+        o.order.remaining().to_f64()
     });
-    api.get("state", |o: &OrderView| o.order.state.as_str().to_owned());
-    api.get("is_live", |o: &OrderView| o.order.state.is_live());
-    api.get("cancel_pending", |o: &OrderView| o.order.cancel_pending);
-    api.get("requested_at_ms", |o: &OrderView| o.order.requested_at.0);
-    api.get_option("placed_at_ms", |o: &OrderView| {
-        o.order.placed_at.map(|at| at.0)
+    api.get_option(
+        "average_price",
+        "average price matched, or `()`",
+        |o: &OrderView| o.order.average_price().map(Price::to_f64),
+    );
+    api.get(
+        "state",
+        "SENDING, EXECUTABLE, EXECUTION_COMPLETE, REJECTED or NOT_SENT",
+        |o: &OrderView| o.order.state.as_str().to_owned(),
+    );
+    api.get("is_live", "whether it can still change", |o: &OrderView| {
+        o.order.state.is_live()
     });
-    api.get("age_ms", |o: &OrderView| {
-        o.order.placed_at.map_or(0, |at| o.now - at)
-    });
-    api.get_option("tag", |o: &OrderView| {
+    api.get(
+        "cancel_pending",
+        "whether its cancel is under way",
+        |o: &OrderView| o.order.cancel_pending,
+    );
+    api.get(
+        "requested_at_ms",
+        "when it was asked for",
+        |o: &OrderView| o.order.requested_at.0,
+    );
+    api.get_option(
+        "placed_at_ms",
+        "when it took effect, or `()`",
+        |o: &OrderView| o.order.placed_at.map(|at| at.0),
+    );
+    api.get(
+        "age_ms",
+        "how long ago it took effect, 0 before",
+        |o: &OrderView| o.order.placed_at.map_or(0, |at| o.now - at),
+    );
+    api.get_option("tag", "the tag it was given, or `()`", |o: &OrderView| {
         o.order.tag.as_deref().map(str::to_owned)
     });
-    api.get_option("profit", |o: &OrderView| o.order.profit.map(Money::to_f64));
+    api.get_option(
+        "profit",
+        "after settlement, before commission; `()` before",
+        |o: &OrderView| o.order.profit.map(Money::to_f64),
+    );
 }
 
 fn register_position(api: &mut Api) {
-    api.get("if_win", |p: &Position| p.if_win.to_f64());
-    api.get("if_lose", |p: &Position| p.if_lose.to_f64());
-    api.get("backed", |p: &Position| p.backed.to_f64());
-    api.get("laid", |p: &Position| p.laid.to_f64());
+    api.group("A position");
+    api.get("if_win", "profit if the runner wins", |p: &Position| {
+        p.if_win.to_f64()
+    });
+    api.get("if_lose", "profit if it loses", |p: &Position| {
+        p.if_lose.to_f64()
+    });
+    api.get("backed", "backer's stakes matched", |p: &Position| {
+        p.backed.to_f64()
+    });
+    api.get("laid", "stakes laid", |p: &Position| p.laid.to_f64());
 }
 
 #[cfg(test)]

@@ -103,6 +103,7 @@ impl Program {
     ) -> Result<Dynamic, ScriptError> {
         let mut options = CallFnOptions::new().eval_ast(self.has_body);
         options.this_ptr = this;
+        self.api.work.renew();
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             self.api.engine.call_fn_with_options::<Dynamic>(
                 options,

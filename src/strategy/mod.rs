@@ -4,11 +4,13 @@
 //! that runs it. Nothing here reads a clock; files are read only by [`Script::read`] and [`find`].
 
 mod context;
+mod depth;
 mod error;
 mod filter;
 mod fixture;
 mod host;
-mod maths;
+mod library;
+pub mod maths;
 mod names;
 mod params;
 mod propose;
@@ -22,6 +24,7 @@ mod view;
 
 pub use error::ScriptError;
 pub use host::RhaiStrategy;
+pub use library::reference;
 pub use params::{Overrides, Param};
 pub use script::{Script, find, template};
 pub use testing::{TestReport, TestResult};

@@ -5,12 +5,32 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use rhai::{Dynamic, Engine, RhaiNativeFunc, Variant};
+use rhai::{Dynamic, Engine, EvalAltResult, RhaiNativeFunc, Variant};
+
+use super::maths::{Checked, Wrong};
+
+/// A function or property as the reference shows it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry {
+    /// The chapter it belongs to.
+    pub(super) group: &'static str,
+    /// What it hangs on, as `market`; empty for a plain function.
+    pub(super) of: &'static str,
+    /// Its name, for a function with its parameters.
+    pub(super) usage: &'static str,
+    /// What it gives.
+    pub(super) what: &'static str,
+    /// `expression → value`, or empty.
+    pub(super) example: &'static str,
+}
 
 /// Names of properties by type and usages of functions, recorded as they are registered.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Vocabulary {
-    kinds: BTreeMap<&'static str, &'static str>,
+    /// All that was registered, in its order.
+    pub(super) entries: Vec<Entry>,
+    group: &'static str,
+    kinds: BTreeMap<&'static str, (&'static str, &'static str)>,
     properties: BTreeMap<&'static str, BTreeSet<&'static str>>,
     usages: BTreeMap<&'static str, Vec<&'static str>>,
 }
@@ -26,9 +46,74 @@ impl Vocabulary {
         self.usages.get(function).map_or(&[], Vec::as_slice)
     }
 
+    /// Records a function with its description.
+    pub(super) fn describe(
+        &mut self,
+        usage: &'static str,
+        what: &'static str,
+        example: &'static str,
+    ) {
+        let head = usage.split('(').next().unwrap_or(usage);
+        let name = head.rsplit('.').next().unwrap_or(head);
+        let usages = self.usages.entry(name).or_default();
+        if !usages.contains(&usage) {
+            usages.push(usage);
+        }
+        self.record("", usage, what, example);
+    }
+
+    fn record(
+        &mut self,
+        of: &'static str,
+        usage: &'static str,
+        what: &'static str,
+        example: &'static str,
+    ) {
+        self.entries.push(Entry {
+            group: self.group,
+            of,
+            usage,
+            what,
+            example,
+        });
+    }
+
     /// All functions.
     pub(super) fn functions(&self) -> impl Iterator<Item = &'static str> {
         self.usages.keys().copied()
+    }
+}
+
+/// What native functions may still do in the present call. Counted in steps of about 5 ns, so that a call that is too
+/// long is too long on every machine.
+#[derive(Clone, Debug)]
+pub(super) struct Work {
+    left: Rc<Cell<u64>>,
+    most: u64,
+}
+
+impl Work {
+    /// So many steps for each call.
+    pub(super) fn new(most: u64) -> Self {
+        let left = Rc::new(Cell::new(most));
+        Self { left, most }
+    }
+
+    /// A new call begins.
+    pub(super) fn renew(&self) {
+        self.left.set(self.most);
+    }
+
+    /// Takes steps from what is left.
+    pub(super) fn spend(&self, steps: usize) -> Checked<()> {
+        let left = self.left.get().checked_sub(steps as u64);
+        self.left.set(left.unwrap_or(0));
+        left.map(drop).ok_or_else(|| {
+            Wrong::new(format!(
+                "the maths of the call took more than {} steps and was stopped\ncalculate less often, or keep results in `this`",
+                self.most
+            ))
+        })
     }
 }
 
@@ -40,28 +125,37 @@ pub(super) struct Api {
     pub(super) names: Vocabulary,
     /// Intents the script has made, returned or not.
     pub(super) made: Rc<Cell<u64>>,
+    /// What native functions may still do in the present call.
+    pub(super) work: Work,
 }
 
 impl Api {
-    /// Names a host type.
-    pub(super) fn kind<T: Variant + Clone>(&mut self, name: &'static str) {
+    /// Begins a chapter of the reference.
+    pub(super) fn group(&mut self, title: &'static str) {
+        self.names.group = title;
+    }
+
+    /// Gives what was registered last an example, `expression → value`.
+    pub(super) fn example(&mut self, example: &'static str) {
+        if let Some(entry) = self.names.entries.last_mut() {
+            entry.example = example;
+        }
+    }
+
+    /// Names a host type, and what a script usually calls a value of it.
+    pub(super) fn kind<T: Variant + Clone>(&mut self, name: &'static str, called: &'static str) {
         self.engine.register_type_with_name::<T>(name);
-        self.names.kinds.insert(type_name::<T>(), name);
+        self.names.kinds.insert(type_name::<T>(), (name, called));
     }
 
     /// A property of a host type.
     pub(super) fn get<T: Variant + Clone, R: Variant + Clone>(
         &mut self,
         name: &'static str,
+        what: &'static str,
         read: impl Fn(&T) -> R + 'static,
     ) {
-        let kind = self
-            .names
-            .kinds
-            .get(type_name::<T>())
-            .copied()
-            .unwrap_or("?");
-        self.names.properties.entry(kind).or_default().insert(name);
+        self.record_property::<T>(name, what);
         self.engine
             .register_get(name, move |value: &mut T| read(value));
     }
@@ -70,15 +164,36 @@ impl Api {
     pub(super) fn get_option<T: Variant + Clone, R: Into<Dynamic>>(
         &mut self,
         name: &'static str,
+        what: &'static str,
         read: impl Fn(&T) -> Option<R> + 'static,
     ) {
-        self.get(name, move |value: &T| optional(read(value)));
+        self.get(name, what, move |value: &T| optional(read(value)));
+    }
+
+    /// A property that may fail.
+    pub(super) fn try_get<T: Variant + Clone, R: Variant + Clone>(
+        &mut self,
+        name: &'static str,
+        what: &'static str,
+        read: impl Fn(&T) -> Result<R, Box<EvalAltResult>> + 'static,
+    ) {
+        self.record_property::<T>(name, what);
+        self.engine
+            .register_get(name, move |value: &mut T| read(value));
+    }
+
+    fn record_property<T>(&mut self, name: &'static str, what: &'static str) {
+        let known = self.names.kinds.get(type_name::<T>()).copied();
+        let (kind, called) = known.unwrap_or(("?", "?"));
+        self.names.properties.entry(kind).or_default().insert(name);
+        self.names.record(called, name, what, "");
     }
 
     /// A function or method; `usage` shows how it is called, as in `runner.back_depth(levels)`.
     pub(super) fn function<A: 'static, const N: usize, const X: bool, R, const F: bool, FUNC>(
         &mut self,
         usage: &'static str,
+        what: &'static str,
         function: FUNC,
     ) where
         R: Variant + Clone,
@@ -86,10 +201,7 @@ impl Api {
     {
         let head = usage.split('(').next().unwrap_or(usage);
         let name = head.rsplit('.').next().unwrap_or(head);
-        let usages = self.names.usages.entry(name).or_default();
-        if !usages.contains(&usage) {
-            usages.push(usage);
-        }
+        self.names.describe(usage, what, "");
         self.engine.register_fn(name, function);
     }
 }

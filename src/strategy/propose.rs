@@ -248,7 +248,8 @@ fn replace(order: &Dynamic, price: &Dynamic) -> Draft {
 
 /// Registers the ways to make and refine intents.
 pub(super) fn register(api: &mut Api) {
-    api.kind::<Draft>("Intent");
+    api.group("Bets");
+    api.kind::<Draft>("Intent", "intent");
     let made = Rc::clone(&api.made);
     let counted = move |draft: Draft| {
         made.set(made.get() + 1);
@@ -257,6 +258,7 @@ pub(super) fn register(api: &mut Api) {
     let make = counted.clone();
     api.function(
         "back(runner, price, stake)",
+        "at this price or better",
         move |runner: Dynamic, price: Dynamic, stake: Dynamic| {
             make(Draft::place(&runner, Side::Back, limit(&price, &stake)))
         },
@@ -264,6 +266,7 @@ pub(super) fn register(api: &mut Api) {
     let make = counted.clone();
     api.function(
         "lay(runner, price, stake)",
+        "the same; the stake is the backer's",
         move |runner: Dynamic, price: Dynamic, stake: Dynamic| {
             make(Draft::place(&runner, Side::Lay, limit(&price, &stake)))
         },
@@ -271,6 +274,7 @@ pub(super) fn register(api: &mut Api) {
     let make = counted.clone();
     api.function(
         "back_on_close(runner, liability)",
+        "at the starting price",
         move |runner: Dynamic, liability: Dynamic| {
             make(Draft::place(&runner, Side::Back, on_close(&liability)))
         },
@@ -278,21 +282,26 @@ pub(super) fn register(api: &mut Api) {
     let make = counted.clone();
     api.function(
         "lay_on_close(runner, liability)",
+        "at the starting price",
         move |runner: Dynamic, liability: Dynamic| {
             make(Draft::place(&runner, Side::Lay, on_close(&liability)))
         },
     );
     let make = counted.clone();
-    api.function("cancel(order)", move |order: Dynamic| {
-        make(cancel(&order, None))
-    });
+    api.function(
+        "cancel(order)",
+        "what remains of an order",
+        move |order: Dynamic| make(cancel(&order, None)),
+    );
     let make = counted.clone();
     api.function(
         "cancel(order, size)",
+        "part of what remains",
         move |order: Dynamic, size: Dynamic| make(cancel(&order, Some(&size))),
     );
     api.function(
         "replace(order, price)",
+        "cancels what remains and places it at another price",
         move |order: Dynamic, price: Dynamic| counted(replace(&order, &price)),
     );
     register_refinements(api);
@@ -300,116 +309,158 @@ pub(super) fn register(api: &mut Api) {
 }
 
 fn register_refinements(api: &mut Api) {
-    api.function("intent.persist()", |d: &mut Draft| {
-        d.refine_limit(".persist", |persistence, _| {
-            *persistence = Persistence::Persist;
-        })
-    });
-    api.function("intent.keep_to_sp()", |d: &mut Draft| {
-        d.refine_limit(".keep_to_sp", |persistence, _| {
-            *persistence = Persistence::MarketOnClose;
-        })
-    });
-    api.function("intent.fill_or_kill()", |d: &mut Draft| {
-        d.refine_limit(".fill_or_kill", |_, fill_or_kill| {
-            *fill_or_kill = Some(FillOrKill { min_fill: None });
-        })
-    });
+    api.function(
+        "intent.persist()",
+        "stays when the market turns in play",
+        |d: &mut Draft| {
+            d.refine_limit(".persist", |persistence, _| {
+                *persistence = Persistence::Persist;
+            })
+        },
+    );
+    api.function(
+        "intent.keep_to_sp()",
+        "what is unmatched then goes to the starting price",
+        |d: &mut Draft| {
+            d.refine_limit(".keep_to_sp", |persistence, _| {
+                *persistence = Persistence::MarketOnClose;
+            })
+        },
+    );
+    api.function(
+        "intent.fill_or_kill()",
+        "all at once, or not at all",
+        |d: &mut Draft| {
+            d.refine_limit(".fill_or_kill", |_, fill_or_kill| {
+                *fill_or_kill = Some(FillOrKill { min_fill: None });
+            })
+        },
+    );
     api.function(
         "intent.fill_or_kill(min_size)",
+        "at least this much at once, or not at all",
         |d: &mut Draft, size: Dynamic| d.with_min_fill(&size),
     );
-    api.function("intent.limit(price)", |d: &mut Draft, price: Dynamic| {
-        d.with_limit(&price)
-    });
-    api.function("intent.reason(text)", |d: &mut Draft, text: &str| {
-        d.with_reason(text)
-    });
-    api.function("intent.probability(p)", |d: &mut Draft, p: Dynamic| {
-        d.with_probability(&p)
-    });
-    api.function("intent.tag(text)", |d: &mut Draft, text: &str| {
-        d.refine(".tag", &Dynamic::UNIT, |place| {
-            place.tag = Some(bounded(text, MOST_TAG).into());
-            Ok(())
-        })
-    });
+    api.function(
+        "intent.limit(price)",
+        "for orders at the starting price: no worse than this",
+        |d: &mut Draft, price: Dynamic| d.with_limit(&price),
+    );
+    api.function(
+        "intent.reason(text)",
+        "your reason, kept with the bet",
+        |d: &mut Draft, text: &str| d.with_reason(text),
+    );
+    api.function(
+        "intent.probability(p)",
+        "your chance of the runner winning, kept with the bet",
+        |d: &mut Draft, p: Dynamic| d.with_probability(&p),
+    );
+    api.function(
+        "intent.tag(text)",
+        "comes back as order.tag",
+        |d: &mut Draft, text: &str| {
+            d.refine(".tag", &Dynamic::UNIT, |place| {
+                place.tag = Some(bounded(text, MOST_TAG).into());
+                Ok(())
+            })
+        },
+    );
 }
 
 /// What tests of scripts read of an intent; `()` where it does not apply.
 fn register_getters(api: &mut Api) {
+    api.group("An intent, in tests");
     fn placed<R>(draft: &Draft, read: impl Fn(&Place) -> R) -> Option<R> {
         match &draft.0 {
             Intent::Place(place) => Some(read(place)),
             _ => None,
         }
     }
-    api.get("action", |d: &Draft| {
-        let action = match &d.0 {
-            Intent::Place(_) => "PLACE",
-            Intent::Cancel { .. } => "CANCEL",
-            Intent::Replace { .. } => "REPLACE",
-            Intent::Malformed(_) => "MALFORMED",
-        };
-        action.to_owned()
-    });
-    api.get_option("runner_id", |d: &Draft| {
+    api.get(
+        "action",
+        "PLACE, CANCEL, REPLACE or MALFORMED",
+        |d: &Draft| {
+            let action = match &d.0 {
+                Intent::Place(_) => "PLACE",
+                Intent::Cancel { .. } => "CANCEL",
+                Intent::Replace { .. } => "REPLACE",
+                Intent::Malformed(_) => "MALFORMED",
+            };
+            action.to_owned()
+        },
+    );
+    api.get_option("runner_id", "number of its runner", |d: &Draft| {
         placed(d, |p| i64::try_from(p.runner.selection).unwrap_or(i64::MAX))
     });
-    api.get_option("runner_key", |d: &Draft| {
+    api.get_option("runner_key", "key of its runner", |d: &Draft| {
         placed(d, |p| p.runner.to_string())
     });
-    api.get_option("side", |d: &Draft| {
+    api.get_option("side", "BACK or LAY", |d: &Draft| {
         placed(d, |p| p.side.as_str().to_owned())
     });
-    api.get_option("type", |d: &Draft| {
-        placed(d, |p| p.kind.as_str().to_owned())
-    });
-    api.get_option("price", |d: &Draft| match &d.0 {
+    api.get_option(
+        "type",
+        "LIMIT, LIMIT_ON_CLOSE or MARKET_ON_CLOSE",
+        |d: &Draft| placed(d, |p| p.kind.as_str().to_owned()),
+    );
+    api.get_option("price", "decimal odds", |d: &Draft| match &d.0 {
         Intent::Place(place) => place.kind.price().map(Price::to_f64),
         Intent::Replace { price, .. } => Some(price.to_f64()),
         _ => None,
     });
     for name in ["stake", "size"] {
-        api.get_option(name, |d: &Draft| match &d.0 {
+        api.get_option(name, "the backer's stake", |d: &Draft| match &d.0 {
             Intent::Place(place) => place.kind.size().map(Money::to_f64),
             Intent::Cancel { size, .. } => size.map(Money::to_f64),
             _ => None,
         });
     }
-    api.get_option("liability", |d: &Draft| {
+    api.get_option("liability", "what it can lose", |d: &Draft| {
         placed(d, |p| p.kind.at_risk(p.side).to_f64())
     });
-    api.get_option("persistence", |d: &Draft| {
-        placed(d, |p| match p.kind {
-            OrderKind::Limit { persistence, .. } => Some(match persistence {
-                Persistence::Lapse => "LAPSE".to_owned(),
-                Persistence::Persist => "PERSIST".to_owned(),
-                Persistence::MarketOnClose => "MARKET_ON_CLOSE".to_owned(),
-            }),
-            _ => None,
-        })
-        .flatten()
-    });
-    api.get_option("reason", |d: &Draft| match &d.0 {
+    api.get_option(
+        "persistence",
+        "LAPSE, PERSIST or MARKET_ON_CLOSE",
+        |d: &Draft| {
+            placed(d, |p| match p.kind {
+                OrderKind::Limit { persistence, .. } => Some(match persistence {
+                    Persistence::Lapse => "LAPSE".to_owned(),
+                    Persistence::Persist => "PERSIST".to_owned(),
+                    Persistence::MarketOnClose => "MARKET_ON_CLOSE".to_owned(),
+                }),
+                _ => None,
+            })
+            .flatten()
+        },
+    );
+    api.get_option("reason", "its reason", |d: &Draft| match &d.0 {
         Intent::Place(place) => place.reason.as_deref().map(str::to_owned),
         Intent::Replace { reason, .. } => reason.as_deref().map(str::to_owned),
         _ => None,
     });
-    api.get_option("probability", |d: &Draft| {
+    api.get_option("probability", "its probability", |d: &Draft| {
         placed(d, |p| p.probability).flatten()
     });
-    api.get_option("tag", |d: &Draft| {
+    api.get_option("tag", "its tag", |d: &Draft| {
         placed(d, |p| p.tag.as_deref().map(str::to_owned)).flatten()
     });
-    api.get_option("order_id", |d: &Draft| match &d.0 {
-        Intent::Cancel { order, .. } | Intent::Replace { order, .. } => Some(order.to_string()),
-        _ => None,
-    });
-    api.get_option("wrong", |d: &Draft| match &d.0 {
-        Intent::Malformed(malformed) => Some(malformed.what.clone()),
-        _ => None,
-    });
+    api.get_option(
+        "order_id",
+        "the order it cancels or replaces",
+        |d: &Draft| match &d.0 {
+            Intent::Cancel { order, .. } | Intent::Replace { order, .. } => Some(order.to_string()),
+            _ => None,
+        },
+    );
+    api.get_option(
+        "wrong",
+        "what is wrong with a malformed one",
+        |d: &Draft| match &d.0 {
+            Intent::Malformed(malformed) => Some(malformed.what.clone()),
+            _ => None,
+        },
+    );
 }
 
 /// Reads what a callback returned: nothing, one intent, or an array of them.

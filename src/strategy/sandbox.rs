@@ -15,13 +15,15 @@ use rhai::{AST, ASTFlags, ASTNode, Engine, Expr, Module, Position, Scope, Stmt, 
 
 use super::context::{self, Log};
 use super::error::{ScriptError, Sources};
-use super::names::{Api, Vocabulary};
-use super::{maths, propose, view};
+use super::names::{Api, Vocabulary, Work};
+use super::{depth, library, propose, view};
 
 /// Operations of one call.
 pub(super) const OPERATIONS: u64 = 200_000;
-/// Operations of one test, which may make many calls.
-const TEST_OPERATIONS: u64 = 50 * OPERATIONS;
+/// Steps of native maths in one call.
+const WORK: u64 = 2_000_000;
+/// Calls that one test may be worth.
+const TESTS: u64 = 50;
 /// Script functions that may be active at once.
 pub(super) const CALL_LEVELS: usize = 16;
 /// Nesting of expressions.
@@ -71,6 +73,10 @@ pub(super) fn engine(purpose: Purpose, log: &Log) -> Api {
         engine: Engine::new_raw(),
         names: Vocabulary::default(),
         made: Rc::default(),
+        work: Work::new(match purpose {
+            Purpose::Run => WORK,
+            Purpose::Test => TESTS * WORK,
+        }),
     };
     load_packages(&mut api.engine);
     set_limits(&mut api.engine, purpose);
@@ -84,9 +90,10 @@ pub(super) fn engine(purpose: Purpose, log: &Log) -> Api {
         other => other,
     });
     view::register(&mut api);
+    depth::register(&mut api);
     context::register(&mut api);
     propose::register(&mut api);
-    maths::register(&mut api);
+    library::register(&mut api);
     api
 }
 
@@ -105,7 +112,7 @@ fn load_packages(engine: &mut Engine) {
 fn set_limits(engine: &mut Engine, purpose: Purpose) {
     let operations = match purpose {
         Purpose::Run => OPERATIONS,
-        Purpose::Test => TEST_OPERATIONS,
+        Purpose::Test => TESTS * OPERATIONS,
     };
     engine
         .set_max_operations(operations)

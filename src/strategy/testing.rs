@@ -187,17 +187,31 @@ impl Bench {
 
 /// Registers `t`.
 pub(super) fn register(api: &mut Api) {
-    api.kind::<TestView>("Test");
-    api.function("t.market(map)", |t: &mut TestView, map: Map| t.market(&map));
-    api.function("t.order(map)", |t: &mut TestView, map: Map| t.order(&map));
-    api.function("t.wants(market)", |t: &mut TestView, market: MarketView| {
-        let filter = &t.0.borrow().filter;
-        let (definition, now) = (&market.0.definition, market.0.published_at);
-        filter.wants_market(definition) && filter.wants_moment(definition, now)
-    });
-    api.function("t.param(name, value)", set_param);
+    api.group("The bench of a test");
+    api.kind::<TestView>("Test", "t");
+    api.function(
+        "t.market(map)",
+        "makes a market",
+        |t: &mut TestView, map: Map| t.market(&map),
+    );
+    api.function(
+        "t.order(map)",
+        "makes an order in ctx.orders",
+        |t: &mut TestView, map: Map| t.order(&map),
+    );
+    api.function(
+        "t.wants(market)",
+        "whether markets() asks for this market at this moment",
+        |t: &mut TestView, market: MarketView| {
+            let filter = &t.0.borrow().filter;
+            let (definition, now) = (&market.0.definition, market.0.published_at);
+            filter.wants_market(definition) && filter.wants_moment(definition, now)
+        },
+    );
+    api.function("t.param(name, value)", "changes a setting", set_param);
     api.function(
         "t.bankroll(amount)",
+        "changes the bankroll",
         |t: &mut TestView, amount: Dynamic| -> Outcome<()> {
             let amount = number(&amount).and_then(Money::floor);
             t.0.borrow_mut().bankroll =
@@ -207,8 +221,18 @@ pub(super) fn register(api: &mut Api) {
     );
     register_calls(api);
     register_assertions(api);
-    api.get("state", |t: &TestView| t.0.borrow().state.clone());
-    api.get("log", |t: &TestView| {
+    api.try_get(
+        "ctx",
+        "what the strategy is given with the present market",
+        |t: &TestView| {
+            let market = t.present_market()?;
+            Ok(t.0.borrow().context(&market))
+        },
+    );
+    api.get("state", "the strategy's memory", |t: &TestView| {
+        t.0.borrow().state.clone()
+    });
+    api.get("log", "what it logged", |t: &TestView| {
         let lines = t.0.borrow().lines.clone();
         lines.into_iter().map(Dynamic::from).collect::<Array>()
     });
@@ -222,6 +246,7 @@ fn set_param(t: &mut TestView, name: &str, value: Dynamic) -> Outcome<()> {
 fn register_calls(api: &mut Api) {
     api.function(
         "t.odds(market)",
+        "calls on_odds, gives the intents",
         |context: NativeCallContext<'_>, t: &mut TestView, market: MarketView| {
             t.0.borrow_mut().market = Some(Arc::clone(&market.0));
             t.call(
@@ -234,6 +259,7 @@ fn register_calls(api: &mut Api) {
     );
     api.function(
         "t.changed(order)",
+        "calls on_order",
         |context: NativeCallContext<'_>, t: &mut TestView, order: OrderView| -> Outcome<Array> {
             let market = t.present_market()?;
             if !t.0.borrow().has_on_order {
@@ -244,6 +270,7 @@ fn register_calls(api: &mut Api) {
     );
     api.function(
         "t.settled(market)",
+        "calls on_settled",
         |context: NativeCallContext<'_>, t: &mut TestView, market: MarketView| -> Outcome<()> {
             if !t.0.borrow().has_on_settled {
                 return Err(fail("the script has no fn on_settled(market, ctx)"));
@@ -262,6 +289,7 @@ fn register_calls(api: &mut Api) {
 fn register_assertions(api: &mut Api) {
     api.function(
         "t.eq(found, expected)",
+        "fails unless equal",
         |_: &mut TestView, found: Dynamic, expected: Dynamic| -> Outcome<()> {
             if equal(&found, &expected) {
                 return Ok(());
@@ -271,6 +299,7 @@ fn register_assertions(api: &mut Api) {
     );
     api.function(
         "t.near(found, expected, within)",
+        "fails unless that near",
         |_: &mut TestView, found: Dynamic, expected: Dynamic, within: Dynamic| -> Outcome<()> {
             let numbers = (number(&found), number(&expected), number(&within));
             match numbers {
@@ -283,6 +312,7 @@ fn register_assertions(api: &mut Api) {
     );
     api.function(
         "t.ok(condition)",
+        "fails unless it holds",
         |_: &mut TestView, holds: bool| -> Outcome<()> {
             holds
                 .then_some(())
@@ -291,6 +321,7 @@ fn register_assertions(api: &mut Api) {
     );
     api.function(
         "t.ok(condition, message)",
+        "the same with a message",
         |_: &mut TestView, holds: bool, message: &str| -> Outcome<()> {
             holds.then_some(()).ok_or_else(|| fail(message))
         },

@@ -292,7 +292,7 @@ fn what_is_misspelt_is_answered_with_what_was_meant() {
     a value is missing: test it with `if x == () { … }`
     "#);
     insta::assert_snapshot!(fault("kelly(1.5, 2.0, 1.0)"), @r#"
-    x.rhai:2:5: a probability is from 0 to 1: 1.5 is not
+    x.rhai:2:5: kelly: a probability is from 0 to 1: 1.5 is not
       2 |     kelly(1.5, 2.0, 1.0)
         |     ^
     "#);

@@ -42,7 +42,8 @@ pub(super) struct Quote {
 }
 
 impl RunnerView {
-    fn get(&self) -> &Runner {
+    /// The runner itself.
+    pub(super) fn get(&self) -> &Runner {
         &self.market.runners[self.at]
     }
 
@@ -136,10 +137,10 @@ impl IntoIterator for RunnersView {
 
 /// Registers markets, runners and quotes.
 pub(super) fn register(api: &mut Api) {
-    api.kind::<MarketView>("Market");
-    api.kind::<RunnersView>("Runners");
-    api.kind::<RunnerView>("Runner");
-    api.kind::<Quote>("Quote");
+    api.kind::<MarketView>("Market", "market");
+    api.kind::<RunnersView>("Runners", "market.runners");
+    api.kind::<RunnerView>("Runner", "runner");
+    api.kind::<Quote>("Quote", "quote");
     register_market(api);
     register_ladder(api);
     register_runners(api);
@@ -148,52 +149,102 @@ pub(super) fn register(api: &mut Api) {
 }
 
 fn register_market(api: &mut Api) {
+    api.group("The market");
     let text = |value: &str| Dynamic::from(value.to_owned());
-    api.get("id", move |m: &MarketView| text(m.0.id.as_str()));
-    api.get("venue", move |m: &MarketView| text(m.0.definition.venue));
-    api.get("status", move |m: &MarketView| text(m.0.status().as_str()));
-    api.get("type", move |m: &MarketView| {
-        text(&m.0.definition.market_type)
+    api.get("id", "the venue's name for it", move |m: &MarketView| {
+        text(m.0.id.as_str())
     });
-    api.get("sport", move |m: &MarketView| text(m.0.definition.sport()));
-    api.get_option("country", |m: &MarketView| m.0.definition.country.clone());
-    api.get_option("course", |m: &MarketView| m.0.definition.course.clone());
-    api.get_option("name", |m: &MarketView| m.0.definition.name.clone());
-    api.get_option("event", |m: &MarketView| m.0.definition.event_name.clone());
-    api.get("in_play", |m: &MarketView| m.0.definition.in_play);
-    api.get("bsp", |m: &MarketView| m.0.definition.bsp_market);
-    api.get("bsp_reconciled", |m: &MarketView| {
-        m.0.definition.bsp_reconciled
+    api.get("venue", "which venue", move |m: &MarketView| {
+        text(m.0.definition.venue)
     });
-    api.get("seconds_to_start", |m: &MarketView| {
-        m.0.ms_to_start() as f64 / 1000.0
+    api.get(
+        "status",
+        "OPEN, SUSPENDED, INACTIVE or CLOSED",
+        move |m: &MarketView| text(m.0.status().as_str()),
+    );
+    api.get(
+        "type",
+        "WIN, PLACE, MATCH_ODDS, …",
+        move |m: &MarketView| text(&m.0.definition.market_type),
+    );
+    api.get(
+        "sport",
+        "horse_racing, football, … or the venue's id",
+        move |m: &MarketView| text(m.0.definition.sport()),
+    );
+    api.get_option("country", "country, or `()`", |m: &MarketView| {
+        m.0.definition.country.clone()
     });
-    api.get("number_of_winners", |m: &MarketView| {
-        i64::from(m.0.definition.number_of_winners)
+    api.get_option("course", "course, or `()`", |m: &MarketView| {
+        m.0.definition.course.clone()
     });
-    api.get("bet_delay", |m: &MarketView| {
-        i64::from(m.0.definition.bet_delay_seconds)
+    api.get_option("name", "name, or `()`", |m: &MarketView| {
+        m.0.definition.name.clone()
     });
-    api.get("commission", |m: &MarketView| {
-        f64::from(m.0.definition.base_rate) / 10_000.0
+    api.get_option("event", "name of the event, or `()`", |m: &MarketView| {
+        m.0.definition.event_name.clone()
     });
-    api.get("total_matched", |m: &MarketView| m.0.traded_volume.to_f64());
-    api.get_option("overround", |m: &MarketView| {
+    api.get(
+        "in_play",
+        "whether the event is under way",
+        |m: &MarketView| m.0.definition.in_play,
+    );
+    api.get(
+        "bsp",
+        "whether there is a starting price",
+        |m: &MarketView| m.0.definition.bsp_market,
+    );
+    api.get(
+        "bsp_reconciled",
+        "whether the starting price is set",
+        |m: &MarketView| m.0.definition.bsp_reconciled,
+    );
+    api.get(
+        "seconds_to_start",
+        "seconds to the scheduled start, below 0 after it",
+        |m: &MarketView| m.0.ms_to_start() as f64 / 1000.0,
+    );
+    api.get(
+        "number_of_winners",
+        "1 in a WIN market",
+        |m: &MarketView| i64::from(m.0.definition.number_of_winners),
+    );
+    api.get(
+        "bet_delay",
+        "seconds an in-play order waits",
+        |m: &MarketView| i64::from(m.0.definition.bet_delay_seconds),
+    );
+    api.get(
+        "commission",
+        "commission as a ratio: 0.05 is 5 %",
+        |m: &MarketView| f64::from(m.0.definition.base_rate) / 10_000.0,
+    );
+    api.get(
+        "total_matched",
+        "money matched, both sides",
+        |m: &MarketView| m.0.traded_volume.to_f64(),
+    );
+    api.get_option("overround", "Σ 1/best price to back over active runners: 1.02 is 2 % against you; `()` if one has no price", |m: &MarketView| {
         book_sum(&m.0, Runner::best_back)
     });
-    api.get_option("underround", |m: &MarketView| {
-        book_sum(&m.0, Runner::best_lay)
-    });
-    api.get("runners", |m: &MarketView| RunnersView {
+    api.get_option(
+        "underround",
+        "the same with the best prices to lay",
+        |m: &MarketView| book_sum(&m.0, Runner::best_lay),
+    );
+    api.get("runners", "all runners", |m: &MarketView| RunnersView {
         market: Arc::clone(&m.0),
         active_only: false,
     });
-    api.get("active", |m: &MarketView| RunnersView {
-        market: Arc::clone(&m.0),
-        active_only: true,
+    api.get("active", "those not withdrawn", |m: &MarketView| {
+        RunnersView {
+            market: Arc::clone(&m.0),
+            active_only: true,
+        }
     });
     api.function(
         "market.runner(id)",
+        "one runner by id or key, or `()`",
         |m: &mut MarketView, id: Dynamic| -> Outcome<Dynamic> {
             let id = runner_id(&id).map_err(fail)?;
             let at = m.0.runners.iter().position(|runner| runner.id() == id);
@@ -218,6 +269,7 @@ fn book_sum(market: &Market, best: impl Fn(&Runner) -> Option<Level>) -> Option<
 fn register_ladder(api: &mut Api) {
     api.function(
         "market.ticks(price, n)",
+        "the price n ticks longer (shorter if below 0), or `()` off the ladder",
         |m: &mut MarketView, price: Dynamic, ticks: i64| -> Outcome<Dynamic> {
             let price = ladder_price(&price)?;
             let there = m.0.definition.ladder.step(price, ticks);
@@ -226,6 +278,7 @@ fn register_ladder(api: &mut Api) {
     );
     api.function(
         "market.ticks_between(from, to)",
+        "ticks from one ladder price up to another",
         |m: &mut MarketView, from: Dynamic, to: Dynamic| -> Outcome<Dynamic> {
             let (from, to) = (ladder_price(&from)?, ladder_price(&to)?);
             Ok(optional(m.0.definition.ladder.ticks_between(from, to)))
@@ -233,6 +286,7 @@ fn register_ladder(api: &mut Api) {
     );
     api.function(
         "market.nearest_price(odds)",
+        "the nearest price an order may name",
         |m: &mut MarketView, odds: Dynamic| -> Outcome<f64> {
             let price = ladder_price(&odds)?;
             Ok(m.0.definition.ladder.nearest(price).to_f64())
@@ -246,57 +300,98 @@ fn ladder_price(value: &Dynamic) -> Outcome<Price> {
 }
 
 fn register_runners(api: &mut Api) {
+    api.group("Runners of a market");
     api.engine.register_iterator::<RunnersView>();
-    api.get("len", RunnersView::len);
-    api.function("market.runners.len()", |r: &mut RunnersView| r.len());
-    api.function("market.runners.to_array()", |r: &mut RunnersView| {
-        r.clone().into_iter().map(Dynamic::from).collect::<Array>()
+    api.get("len", "how many", RunnersView::len);
+    api.function("market.runners.len()", "how many", |r: &mut RunnersView| {
+        r.len()
     });
+    api.function(
+        "market.runners.to_array()",
+        "as an array",
+        |r: &mut RunnersView| r.clone().into_iter().map(Dynamic::from).collect::<Array>(),
+    );
     api.engine
         .register_indexer_get(|r: &mut RunnersView, index: i64| r.nth(index));
 }
 
 fn register_runner(api: &mut Api) {
+    api.group("A runner");
     let price = |price: Option<Price>| price.map(Price::to_f64);
-    api.get("id", |r: &RunnerView| {
+    api.get("id", "the selection's number", |r: &RunnerView| {
         i64::try_from(r.id().selection).unwrap_or(i64::MAX)
     });
-    api.get("key", |r: &RunnerView| r.id().to_string());
-    api.get("handicap", |r: &RunnerView| {
-        f64::from(r.id().handicap) / 100.0
-    });
-    api.get_option("name", |r: &RunnerView| {
+    api.get(
+        "key",
+        "a text that is unique also on handicap markets: use it as a map key",
+        |r: &RunnerView| r.id().to_string(),
+    );
+    api.get(
+        "handicap",
+        "its line on handicap markets, else 0",
+        |r: &RunnerView| f64::from(r.id().handicap) / 100.0,
+    );
+    api.get_option("name", "name, or `()`", |r: &RunnerView| {
         r.get().name.as_deref().map(str::to_owned)
     });
-    api.get("status", |r: &RunnerView| {
-        r.get().status.as_str().to_owned()
-    });
-    api.get("is_active", |r: &RunnerView| r.get().is_active());
-    api.get_option("best_back", |r: &RunnerView| {
-        r.quote(r.get().best_back()).map(Dynamic::from)
-    });
-    api.get_option("best_lay", |r: &RunnerView| {
-        r.quote(r.get().best_lay()).map(Dynamic::from)
-    });
-    api.get_option("last_traded", move |r: &RunnerView| {
-        price(r.get().last_traded)
-    });
-    api.get("total_matched", |r: &RunnerView| {
-        r.get().traded_volume.to_f64()
-    });
-    api.get_option("bsp", move |r: &RunnerView| price(r.get().bsp));
-    api.get_option("sp_near", move |r: &RunnerView| price(r.get().sp_near));
-    api.get_option("sp_far", move |r: &RunnerView| price(r.get().sp_far));
+    api.get(
+        "status",
+        "ACTIVE, WINNER, LOSER, PLACED or REMOVED",
+        |r: &RunnerView| r.get().status.as_str().to_owned(),
+    );
+    api.get(
+        "is_active",
+        "whether bets can be placed on it",
+        |r: &RunnerView| r.get().is_active(),
+    );
+    api.get_option(
+        "best_back",
+        "the best quote a backer can take, or `()`",
+        |r: &RunnerView| r.quote(r.get().best_back()).map(Dynamic::from),
+    );
+    api.get_option(
+        "best_lay",
+        "the best quote a layer can take, or `()`",
+        |r: &RunnerView| r.quote(r.get().best_lay()).map(Dynamic::from),
+    );
+    api.get_option(
+        "last_traded",
+        "last price matched, or `()`",
+        move |r: &RunnerView| price(r.get().last_traded),
+    );
+    api.get(
+        "total_matched",
+        "money matched, both sides",
+        |r: &RunnerView| r.get().traded_volume.to_f64(),
+    );
+    api.get_option(
+        "bsp",
+        "starting price once set, or `()`",
+        move |r: &RunnerView| price(r.get().bsp),
+    );
+    api.get_option(
+        "sp_near",
+        "starting price as all bets so far project it, or `()`",
+        move |r: &RunnerView| price(r.get().sp_near),
+    );
+    api.get_option(
+        "sp_far",
+        "the same from starting-price bets alone, or `()`",
+        move |r: &RunnerView| price(r.get().sp_far),
+    );
     api.function(
         "runner.back_depth(levels)",
+        "the best quotes to back, at most 100",
         |r: &mut RunnerView, most: i64| r.quotes(r.get().to_back.levels().iter().rev(), most),
     );
     api.function(
         "runner.lay_depth(levels)",
+        "the best quotes to lay, at most 100",
         |r: &mut RunnerView, most: i64| r.quotes(r.get().to_lay.levels().iter(), most),
     );
     api.function(
         "runner.size_at(side, price)",
+        "money on offer at exactly this price; side is \"BACK\" or \"LAY\"",
         |r: &mut RunnerView, side: &str, price: Dynamic| {
             let depth = side_of(r.get(), side)?;
             Ok::<_, Box<EvalAltResult>>(depth.at(ladder_price(&price)?).to_f64())
@@ -304,6 +399,7 @@ fn register_runner(api: &mut Api) {
     );
     api.function(
         "runner.traded_at(price)",
+        "money matched at exactly this price",
         |r: &mut RunnerView, price: Dynamic| {
             let volume: Money = r.get().traded.at(ladder_price(&price)?);
             Ok::<_, Box<EvalAltResult>>(volume.to_f64())
@@ -311,7 +407,8 @@ fn register_runner(api: &mut Api) {
     );
 }
 
-fn side_of<'r>(runner: &'r Runner, side: &str) -> Outcome<&'r Depth> {
+/// What waits on a side: `BACK` can be taken by backers.
+pub(super) fn side_of<'r>(runner: &'r Runner, side: &str) -> Outcome<&'r Depth> {
     match side.to_ascii_uppercase().as_str() {
         "BACK" => Ok(&runner.to_back),
         "LAY" => Ok(&runner.to_lay),
@@ -322,9 +419,10 @@ fn side_of<'r>(runner: &'r Runner, side: &str) -> Outcome<&'r Depth> {
 }
 
 fn register_quote(api: &mut Api) {
-    api.get("price", |q: &Quote| q.level.price.to_f64());
-    api.get("size", |q: &Quote| q.level.size.to_f64());
-    api.get("book", |q: &Quote| q.book.to_owned());
+    api.group("A quote");
+    api.get("price", "decimal odds", |q: &Quote| q.level.price.to_f64());
+    api.get("size", "money there", |q: &Quote| q.level.size.to_f64());
+    api.get("book", "who offers it", |q: &Quote| q.book.to_owned());
 }
 
 /// Reads what names a runner: a runner, its id, or its key.

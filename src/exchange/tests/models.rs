@@ -315,6 +315,17 @@ fn an_order_at_the_starting_price_waits_for_the_price_of_its_runner() {
 }
 
 #[test]
+fn a_starting_price_that_is_past_is_for_later_orders_only_in_the_reference() {
+    for (mut world, matched) in [(World::new(), 0), (World::reference(), 200)] {
+        reconcile(&mut world, 2.5);
+        let place = limit(1, Side::Back, 400, 200);
+        world.place(1, &with_persistence(place, Persistence::MarketOnClose));
+        world.pass_time(50);
+        assert_eq!(matched_in_all(&mut world, 1), matched);
+    }
+}
+
+#[test]
 fn latency_jitter_is_drawn_from_the_seed() {
     let delays = |seed| {
         let mut world = World::with(|settings| {
