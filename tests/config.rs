@@ -331,14 +331,14 @@ fn a_named_file_must_exist_and_be_toml() {
     );
     let complaint = Case::new("[risk]\nmax_stake = = 5\n").complaint();
     assert!(
-        complaint.starts_with("bea.toml: not valid TOML:") && complaint.contains("line 2"),
+        complaint.starts_with("bea.toml:2:13: not valid TOML:"),
         "{complaint}"
     );
     let broken_local = Case::new("").local("[risk");
     assert!(
         broken_local
             .complaint()
-            .starts_with("bea.local.toml: not valid TOML")
+            .starts_with("bea.local.toml:1:6: not valid TOML")
     );
 }
 

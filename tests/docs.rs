@@ -2,7 +2,8 @@
 //!
 //! Of fenced `sh` and `console` blocks, lines that begin with `bea `, `cargo run --release -- ` or `rm strategies/` are
 //! run, in a folder for each document with this project's strategies, examples and configuration. In a `console`
-//! block a command stands after `$ `, and the lines after it are compared with its output, apart from how long it took.
+//! block a command stands after `$ `, and the lines after it are compared with its output, apart from how long it took;
+//! a last line `…` stands for all that follows.
 //! A `rhai` block whose first line is `// strategies/NAME.rhai` is saved there. `bea run` is played at full speed.
 //!
 //! After a wanted change: `BLESS=1 cargo test --test docs` writes the output that comes out into the documents.
@@ -218,11 +219,14 @@ fn check(document: &Path) -> (String, Vec<String>, usize) {
                     continue;
                 }
             };
-            let alike = |a: &[String], b: &[String]| {
-                a.iter().map(|l| steady(l)).eq(b.iter().map(|l| steady(l)))
-            };
-            let printed: Vec<String> = printed.lines().map(str::to_owned).collect();
-            if shown.output.is_empty() || alike(&shown.output, &printed) {
+            let mut printed: Vec<String> = printed.lines().map(str::to_owned).collect();
+            // Where the last line shown is `…`, anything may follow.
+            if shown.output.last().is_some_and(|line| line == "…") {
+                printed.truncate(shown.output.len() - 1);
+                printed.push("…".to_owned());
+            }
+            let steadied = |lines: &[String]| lines.iter().map(|l| steady(l)).collect::<Vec<_>>();
+            if shown.output.is_empty() || steadied(&shown.output) == steadied(&printed) {
                 continue;
             }
             wrong.push(format!(

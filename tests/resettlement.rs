@@ -39,9 +39,11 @@ const RUNNING: [&str; 2] = ["ACTIVE", "ACTIVE"];
 const FIRST: [&str; 2] = ["WINNER", "LOSER"];
 const SECOND: [&str; 2] = ["LOSER", "WINNER"];
 
-/// Plays the lines into a new ledger; gives what was reported, logged, and each settlement as
-/// (version, gross, commission, reversal).
-fn play(lines: &[String]) -> (Report, Vec<String>, Vec<(u32, i64, i64, bool)>) {
+/// A settlement in the ledger: version, gross, commission, reversal.
+type Settled = (u32, i64, i64, bool);
+
+/// Plays the lines into a new ledger; gives what was reported, what was logged, and each settlement.
+fn play(lines: &[String]) -> (Report, Vec<String>, Vec<Settled>) {
     let folder = tempfile::tempdir().unwrap();
     let recording = folder.path().join("1.5");
     std::fs::write(&recording, lines.join("\n")).unwrap();
