@@ -9,6 +9,7 @@ use rhai::{Array, Dynamic, EvalAltResult, ImmutableString};
 
 use super::error::fail;
 use super::names::{Api, bounded, did_you_mean};
+use super::table::TablesView;
 use super::view::{MarketView, runner_id};
 use crate::engine::{Account, Holding, Moment, Position};
 use crate::market::{Money, Order, OrderKind, Price, Runner, RunnerId, TimeMs};
@@ -65,12 +66,18 @@ struct Inner {
     at_risk: Money,
     holding: Arc<Holding>,
     params: ParamsView,
+    tables: TablesView,
     log: Log,
 }
 
 impl ContextView {
     /// The context of a call.
-    pub(super) fn new(moment: &Moment<'_>, params: &ParamsView, log: &Log) -> Self {
+    pub(super) fn new(
+        moment: &Moment<'_>,
+        params: &ParamsView,
+        tables: &TablesView,
+        log: &Log,
+    ) -> Self {
         let account: &Account = moment.account;
         Self(Rc::new(Inner {
             now: moment.now,
@@ -78,6 +85,7 @@ impl ContextView {
             at_risk: account.at_risk,
             holding: Arc::clone(moment.holding),
             params: params.clone(),
+            tables: tables.clone(),
             log: log.clone(),
         }))
     }
@@ -183,6 +191,11 @@ fn register_context(api: &mut Api) {
         "params",
         "the settings, as in ctx.params.stake",
         |c: &ContextView| c.0.params.clone(),
+    );
+    api.get(
+        "tables",
+        "the tables that tables() declares, as in ctx.tables.ratings",
+        |c: &ContextView| c.0.tables.clone(),
     );
     api.get(
         "now_ms",

@@ -15,15 +15,17 @@ use super::propose::read_intents;
 use super::sandbox::{self, Purpose};
 use super::script::Script;
 use super::state;
+use super::table::TablesView;
 use super::testing;
 use super::view::MarketView;
 use crate::engine::{Answer, Fault, Moment, Strategy};
 use crate::market::{MarketFilter, Order, Settlement};
 
 /// What a script may define, with how many parameters.
-const CALLBACKS: [(&str, &[usize], &str); 5] = [
+const CALLBACKS: [(&str, &[usize], &str); 6] = [
     ("params", &[0], "params()"),
     ("markets", &[0, 1], "markets() or markets(params)"),
+    ("tables", &[0], "tables()"),
     ("on_odds", &[2], "on_odds(market, ctx)"),
     ("on_order", &[2], "on_order(order, ctx)"),
     ("on_settled", &[2], "on_settled(market, ctx)"),
@@ -38,6 +40,8 @@ pub(super) struct Program {
     pub(super) log: Log,
     /// Its parameters.
     pub(super) params: Vec<Param>,
+    /// Its lookup tables.
+    pub(super) tables: TablesView,
     /// Which markets and moments it wants.
     pub(super) filter: MarketFilter,
     /// The body holds constants or imports, which each call needs.
@@ -63,6 +67,7 @@ impl Program {
             sources,
             log,
             params: Vec::new(),
+            tables: TablesView::new(script.tables.clone()),
             filter: MarketFilter::default(),
         };
         program.check_callbacks()?;
@@ -239,7 +244,12 @@ impl RhaiStrategy {
         moment: &Moment<'_>,
         answer: &mut Answer,
     ) -> Result<Dynamic, Fault> {
-        let context = ContextView::new(moment, &self.params, &self.program.log);
+        let context = ContextView::new(
+            moment,
+            &self.params,
+            &self.program.tables,
+            &self.program.log,
+        );
         self.program.api.made.set(0);
         let outcome = if self.is_stateless {
             self.program.call(callback, None, (subject, context))

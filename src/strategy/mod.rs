@@ -17,6 +17,7 @@ mod propose;
 mod sandbox;
 mod script;
 mod state;
+mod table;
 mod testing;
 #[cfg(test)]
 mod tests;

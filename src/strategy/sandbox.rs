@@ -16,7 +16,7 @@ use rhai::{AST, ASTFlags, ASTNode, Engine, Expr, Module, Position, Scope, Stmt, 
 use super::context::{self, Log};
 use super::error::{ScriptError, Sources};
 use super::names::{Api, Vocabulary, Work};
-use super::{depth, library, propose, view};
+use super::{depth, library, propose, table, view};
 
 /// Operations of one call.
 pub(super) const OPERATIONS: u64 = 200_000;
@@ -92,6 +92,7 @@ pub(super) fn engine(purpose: Purpose, log: &Log) -> Api {
     view::register(&mut api);
     depth::register(&mut api);
     context::register(&mut api);
+    table::register(&mut api);
     propose::register(&mut api);
     library::register(&mut api);
     api

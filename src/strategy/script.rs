@@ -1,9 +1,11 @@
-//! A script as plain data: its text, what it imports, its overridden parameters, and the hash of all three.
+//! A script as plain data: its text, what it imports, its tables, its overridden parameters, and the hash of all.
 
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+
+use rhai::{CallFnOptions, Dynamic, Scope};
 
 use super::context::Log;
 use super::error::{ScriptError, Sources};
@@ -11,6 +13,7 @@ use super::host::{Program, RhaiStrategy};
 use super::names::{Api, did_you_mean};
 use super::params::Overrides;
 use super::sandbox::{self, Purpose};
+use super::table::{self, Tables};
 use super::testing::{self, TestReport};
 
 /// The extension of a strategy's file.
@@ -24,6 +27,7 @@ pub struct Script {
     hash: String,
     pub(super) sources: Sources,
     pub(super) overrides: Overrides,
+    pub(super) tables: Tables,
 }
 
 impl Script {
@@ -37,8 +41,8 @@ impl Script {
             .file_stem()
             .map_or_else(|| file.clone(), |stem| stem.to_string_lossy().into_owned());
         let text = read_source(path, &file)?;
-        let folder = path.parent().unwrap_or(Path::new("")).join("lib");
-        let mut script = Self::gather(&name, &file, text, Some(&folder), overrides)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let mut script = Self::gather(&name, &file, text, Some(folder), overrides)?;
         script.path = Some(path.to_owned());
         Ok(script)
     }
@@ -57,7 +61,7 @@ impl Script {
         name: &str,
         file: &str,
         text: String,
-        library: Option<&Path>,
+        folder: Option<&Path>,
         overrides: &Overrides,
     ) -> Result<Self, ScriptError> {
         let mut sources = Sources {
@@ -65,13 +69,16 @@ impl Script {
             texts: [(file.to_owned(), text)].into(),
         };
         let api = sandbox::engine(Purpose::Run, &Log::default());
-        gather_libraries(&api, &mut sources, file, library)?;
+        let library = folder.map(|folder| folder.join("lib"));
+        gather_libraries(&api, &mut sources, file, library.as_deref())?;
+        let tables = gather_tables(&api, &sources, folder)?;
         Ok(Self {
             name: name.to_owned(),
             path: None,
-            hash: hash(&sources, overrides),
+            hash: hash(&sources, overrides, &tables),
             sources,
             overrides: overrides.clone(),
+            tables,
         })
     }
 
@@ -96,7 +103,7 @@ impl Script {
             .map_or("", String::as_str)
     }
 
-    /// BLAKE3 over its source, the sources it imports and its overridden parameters: 64 hexadecimal digits.
+    /// BLAKE3 over its source, the sources it imports, its tables and its overridden parameters: 64 hexadecimal digits.
     #[must_use]
     pub fn hash(&self) -> &str {
         &self.hash
@@ -157,6 +164,29 @@ fn gather_libraries(
     Ok(())
 }
 
+/// Reads the tables that `tables()` declares. It stands alone: it sees no constants and no imports.
+fn gather_tables(
+    api: &Api,
+    sources: &Sources,
+    folder: Option<&Path>,
+) -> Result<Tables, ScriptError> {
+    let ast = sandbox::parse(&api.engine, &api.names, sources, &sources.main)?;
+    if ast.shared_lib().get_script_fn("tables", 0).is_none() {
+        return Ok(Tables::new());
+    }
+    let Some(folder) = folder else {
+        let message = "there is no folder to read tables from here";
+        return Err(ScriptError::of_file(&sources.main, message));
+    };
+    let options = CallFnOptions::new().eval_ast(false);
+    let mut scope = Scope::new();
+    let declared = api
+        .engine
+        .call_fn_with_options::<Dynamic>(options, &mut scope, &ast, "tables", ())
+        .map_err(|error| sources.explain(*error, &api.names))?;
+    table::read(declared, folder)
+}
+
 fn read_source(path: &Path, file: &str) -> Result<String, ScriptError> {
     let wrong = |what: &str| ScriptError::of_file(file, what);
     let mut bytes = Vec::new();
@@ -190,7 +220,7 @@ fn check_size(file: &str, bytes: u64) -> Result<(), ScriptError> {
 }
 
 /// Each part goes in behind its length, so that no two scripts hash alike by where they are cut.
-fn hash(sources: &Sources, overrides: &Overrides) -> String {
+fn hash(sources: &Sources, overrides: &Overrides, tables: &Tables) -> String {
     let mut hasher = blake3::Hasher::new();
     let mut part = |text: &str| {
         hasher.update(&(text.len() as u64).to_le_bytes());
@@ -206,6 +236,10 @@ fn hash(sources: &Sources, overrides: &Overrides) -> String {
     for (name, value) in overrides {
         part(name);
         part(&value.to_string());
+    }
+    for (name, table) in tables {
+        part(name);
+        part(&table.text);
     }
     hasher.finalize().to_hex().to_string()
 }

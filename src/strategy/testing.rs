@@ -17,6 +17,7 @@ use super::propose::{Draft, number, read_intents};
 use super::sandbox::Purpose;
 use super::script::Script;
 use super::state;
+use super::table::TablesView;
 use super::view::MarketView;
 use crate::engine::{Account, Holding, Moment};
 use crate::market::{Market, MarketFilter, Money, Order, TimeMs};
@@ -95,6 +96,7 @@ struct Bench {
     state: Dynamic,
     params: Vec<Param>,
     orders: Vec<Order>,
+    tables: TablesView,
     bankroll: Money,
     market: Option<Arc<Market>>,
     log: Log,
@@ -110,6 +112,7 @@ impl TestView {
             state: Dynamic::from(Map::new()),
             params: program.params.clone(),
             orders: Vec::new(),
+            tables: program.tables.clone(),
             bankroll: Money::from_major(1000),
             market: None,
             log: program.log.clone(),
@@ -181,7 +184,7 @@ impl Bench {
             account: &Account::new(self.bankroll),
         };
         let params = ParamsView(Rc::new(params::values(&self.params)));
-        ContextView::new(&moment, &params, &self.log)
+        ContextView::new(&moment, &params, &self.tables, &self.log)
     }
 }
 
