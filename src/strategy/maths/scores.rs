@@ -298,7 +298,8 @@ pub fn goal_expectancy(home: f64, draw: f64, away: f64, rho: f64) -> Checked<(f6
             None => break,
         }
     }
-    if size(off) < 1e-9 {
+    // The search ends where arithmetic does; chances of a thousandth are known to a billionth of themselves at best.
+    if size(off) < 1e-7 {
         Ok((x[0].exp(), x[1].exp()))
     } else {
         Err(none())
@@ -317,12 +318,13 @@ fn newton_step(
     let (a, b, c, d) = (slope(right, 0), slope(up, 0), slope(right, 1), slope(up, 1));
     let determinant = a * d - b * c;
     (determinant.abs() > 1e-300).then(|| {
-        // A far start must not jump over the whole range.
-        let bounded = |step: f64| step.clamp(-1.0, 1.0);
-        [
-            bounded((d * off[0] - b * off[1]) / determinant),
-            bounded((a * off[1] - c * off[0]) / determinant),
-        ]
+        let step = [
+            (d * off[0] - b * off[1]) / determinant,
+            (a * off[1] - c * off[0]) / determinant,
+        ];
+        // A far start must not jump over the whole range; shortened as a whole, the step still leads downhill.
+        let longest = step[0].abs().max(step[1].abs()).max(1.0);
+        step.map(|part| part / longest)
     })
 }
 
