@@ -314,7 +314,7 @@ fn ratings_and_weights_are_as_published() {
         1e-10,
     );
     let (home, away) = ratings::elo_update(1500.0, 1500.0, 1.0, 20.0, 100.0).unwrap();
-    all_near(&[home, away], &[1507.198_700_0, 1492.801_300_0], 1e-7);
+    all_near(&[home, away], &[1_507.198_7, 1_492.801_3], 1e-7);
     for (days, weight) in [
         (365.0, 0.518_404_216_7),
         (183.0, 0.719_355_217_1),
