@@ -77,7 +77,7 @@ const MAY_READ_FILES: &str = "strategy/script.rs";
 const MOST_LINES: usize = 700;
 
 /// Files that are longer than they should be. None may be added; each wants to be two.
-const TOO_LONG_ALREADY: &[&str] = &["engine/core.rs"];
+const TOO_LONG_ALREADY: &[&str] = &[];
 
 /// A file of `src/`.
 struct Source {

@@ -4,6 +4,7 @@
 
 mod account;
 mod core;
+mod decide;
 mod desk;
 mod effect;
 mod exposure;
@@ -11,6 +12,8 @@ mod gate;
 mod holding;
 mod journal;
 mod record;
+mod reports;
+mod slot;
 mod strategy;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -20,7 +23,7 @@ mod trace;
 mod venue;
 
 pub use account::{Account, Totals};
-pub use core::{Command, Engine, Event, Slot, Standing};
+pub use core::{Command, Engine, Event};
 pub use desk::{Desk, DeskError, Sending};
 pub use effect::{Effects, Held, Notice, Receipt, Request, Token};
 pub use exposure::{Exposure, Proposed, worst_case};
@@ -28,6 +31,7 @@ pub use gate::{Ask, Figure, Gate, ReasonCode, Refusal};
 pub use holding::{Holding, Position};
 pub use journal::{Journal, JournalError, NoJournal};
 pub use record::{Action, IntentRecord, Record, StrategyChange, Verdict};
+pub use slot::{Slot, Standing};
 pub use strategy::{Answer, Fault, Moment, Strategy};
 pub use trace::Trace;
 pub use venue::Venue;
