@@ -76,9 +76,6 @@ const MAY_READ_FILES: [&str; 2] = ["strategy/script.rs", "strategy/table.rs"];
 
 const MOST_LINES: usize = 700;
 
-/// Files that are longer than they should be. None may be added; each wants to be two.
-const TOO_LONG_ALREADY: &[&str] = &[];
-
 /// A file of `src/`.
 struct Source {
     /// Its path under `src/`, with `/`.
@@ -295,11 +292,9 @@ fn every_file_says_first_what_it_is_for() {
 #[test]
 fn no_file_is_too_long_to_hold_in_the_head() {
     let lines = |source: &Source| source.code.lines().count();
-    let sources = sources();
-    let breaches: Vec<String> = sources
+    let breaches: Vec<String> = sources()
         .iter()
         .filter(|source| lines(source) > MOST_LINES)
-        .filter(|source| !TOO_LONG_ALREADY.contains(&source.path.as_str()))
         .map(|source| {
             format!(
                 "{} has {} lines without its tests: over {MOST_LINES} it is two ideas; give each its file",
@@ -309,18 +304,6 @@ fn no_file_is_too_long_to_hold_in_the_head() {
         })
         .collect();
     must_be_empty(&breaches);
-    let cured: Vec<_> = TOO_LONG_ALREADY
-        .iter()
-        .filter(|path| {
-            !sources
-                .iter()
-                .any(|s| s.path == **path && lines(s) > MOST_LINES)
-        })
-        .collect();
-    assert!(
-        cured.is_empty(),
-        "short enough now; strike it from TOO_LONG_ALREADY: {cured:?}"
-    );
 }
 
 #[test]

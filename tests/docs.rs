@@ -200,15 +200,10 @@ fn check(document: &Path) -> (String, Vec<String>, usize) {
     let mut ran = 0;
     let folder = checkout();
     for block in blocks(&text) {
-        if let Some(path) = block
-            .lines
-            .first()
-            .and_then(|line| line.strip_prefix("// strategies/"))
-        {
-            if block.language == "rhai" {
-                let target = folder.path().join("strategies").join(path);
-                std::fs::write(target, block.lines.join("\n") + "\n").unwrap();
-            }
+        let first = block.lines.first().filter(|_| block.language == "rhai");
+        if let Some(path) = first.and_then(|line| line.strip_prefix("// strategies/")) {
+            let target = folder.path().join("strategies").join(path);
+            std::fs::write(target, block.lines.join("\n") + "\n").unwrap();
         }
         for shown in commands(&block) {
             ran += 1;
