@@ -182,6 +182,13 @@ fn shin(raw: &[f64], target: f64) -> Checked<Fair> {
             2.0 * q / ((z * z + 4.0 * (1.0 - z) * q).sqrt() + z)
         })
     };
+    // With insiders alone (z = 1) each r becomes r²/B: a book over that has no share of insiders that explains it.
+    if at(1.0).sum::<f64>() > 1.0 {
+        return Err(Wrong::new(format!(
+            "the shin method explains no book that adds up to {} for {target}\nuse power or odds_ratio",
+            sum * target
+        )));
+    }
     let z = falling(0.0, 1.0, |z| at(z).sum::<f64>() - 1.0);
     Ok(Fair {
         probabilities: at(z).map(|p| p * target).collect(),
