@@ -379,7 +379,7 @@ impl Report {
             .filter(|s| !s.rejections.is_empty())
             .collect();
         if refusing.is_empty() {
-            return Ok(());
+            return writeln!(f, "\nRefused by the risk gate: nothing");
         }
         writeln!(f, "\nRefused by the risk gate")?;
         for s in refusing {
