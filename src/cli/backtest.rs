@@ -79,10 +79,32 @@ impl FillChoice {
 }
 
 impl Backtest {
+    /// Refuses to write over what is read.
+    fn spare_inputs(&self, files: &[PathBuf], scripts: &[Script]) -> Result<(), Failure> {
+        let real = |path: &Path| std::fs::canonicalize(path).ok();
+        let inputs: Vec<PathBuf> = files
+            .iter()
+            .map(PathBuf::as_path)
+            .chain(scripts.iter().filter_map(Script::path))
+            .filter_map(real)
+            .collect();
+        for output in [&self.orders, &self.ledger].into_iter().flatten() {
+            if real(output).is_some_and(|output| inputs.contains(&output)) {
+                let message = format!(
+                    "{} is read by this run: it would be overwritten",
+                    output.display()
+                );
+                return Err(Failure::new(exit::USAGE, message).hint("name another file"));
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn run(&self, shared: &Shared) -> Result<ExitCode, Failure> {
         let config = prepare::config(shared)?;
         let scripts = prepare::scripts(&config, &self.strategies, &self.param)?;
         let files = source::expand(&self.data)?;
+        self.spare_inputs(&files, &scripts)?;
         let mut setup = prepare::setup(&config);
         let band = self.fill == Some(FillChoice::Band);
         if let Some(fill) = self.fill {

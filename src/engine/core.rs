@@ -105,6 +105,7 @@ impl<G: Gate> Engine<G> {
         let market = books.get(at);
         for slot in 0..self.slots.len() {
             let this = &mut self.slots[slot];
+            this.review(at, market);
             if this.standing != Standing::Running {
                 continue;
             }

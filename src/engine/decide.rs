@@ -7,8 +7,8 @@ use super::{
     Ask, Effects, Engine, Figure, Gate, IntentRecord, ReasonCode, Record, Refusal, Request, Verdict,
 };
 use crate::market::{
-    Intent, Malformed, Market, MarketId, MarketIndex, Order, OrderId, OrderKind, Place, Price,
-    RunnerId, Seen, TimeMs,
+    Intent, Malformed, Market, MarketId, MarketIndex, Money, Order, OrderId, OrderKind, Place,
+    Price, RunnerId, Seen, TimeMs,
 };
 
 impl<G: Gate> Engine<G> {
@@ -119,7 +119,17 @@ impl<G: Gate> Engine<G> {
                     order: *order,
                     size: *size,
                 };
-                let verdict = match self.claim(slot, at, *order) {
+                let nothing = size.is_some_and(|size| !size.is_positive());
+                let claimed = if nothing {
+                    Err(Refusal::of(
+                        ReasonCode::StakeTooSmall,
+                        size.map_or(Figure::None, Figure::Money),
+                        Figure::Money(Money::from_minor(1)),
+                    ))
+                } else {
+                    self.claim(slot, at, *order)
+                };
+                let verdict = match claimed {
                     Ok(_) => {
                         let (market, order, size) = (market.id.clone(), *order, *size);
                         effects.send(Request::Cancel {

@@ -104,6 +104,15 @@ impl Slot {
         desk
     }
 
+    /// Takes note of a changed definition: whether the market is wanted, and what it could lose now.
+    pub(super) fn review(&mut self, at: MarketIndex, market: &Market) {
+        let known = self.desks.get(at.0).and_then(Option::as_ref);
+        if known.is_some_and(|desk| !Arc::ptr_eq(&desk.judged, &market.definition)) {
+            self.desk(at, market);
+            self.weigh(at, market);
+        }
+    }
+
     /// Brings the money at risk and the open orders in a market up to date.
     pub(super) fn weigh(&mut self, at: MarketIndex, market: &Market) {
         let Some(desk) = self.desks.get_mut(at.0).and_then(Option::as_mut) else {

@@ -53,6 +53,14 @@ impl Liquidity {
         offers
     }
 
+    /// How much of the offers at a price a strategy has taken that the recording has yet to see go, on either side.
+    pub(super) fn taken_at(&self, strategy: &str, runner: RunnerId, price: Price) -> Money {
+        let here = |taken: &&Taken| {
+            &*taken.strategy == strategy && taken.runner == runner && taken.price == price
+        };
+        self.0.iter().filter(here).map(|taken| taken.size).sum()
+    }
+
     /// Takes this much of a level.
     pub(super) fn take(
         &mut self,

@@ -30,6 +30,20 @@ pub(super) struct SimMarket {
 }
 
 impl SimMarket {
+    /// A market as the first request finds it: what was withdrawn before touches no bet struck later.
+    pub(super) fn joining(book: Option<&std::sync::Arc<Market>>) -> Self {
+        let runners = book
+            .into_iter()
+            .flat_map(|market| &market.definition.runners);
+        Self {
+            removed: runners
+                .filter(|runner| runner.status == RunnerStatus::Removed)
+                .map(|runner| runner.id)
+                .collect(),
+            ..Self::default()
+        }
+    }
+
     /// Before an update: looks at the book as the last one left it, then carries out requests that are due.
     pub(super) fn begin(
         &mut self,
@@ -69,7 +83,9 @@ impl SimMarket {
         let pending = std::mem::take(&mut self.pending);
         for request in pending {
             if now - request.made_at > request.latency_ms {
-                self.carry_out(request.task, book, settings, report);
+                let turned = book.definition.in_play && !request.in_play;
+                let late = turned && settings.fill == Fill::Strict;
+                self.carry_out(request.task, late, book, settings, report);
             } else {
                 self.pending.push(request);
             }
@@ -79,6 +95,7 @@ impl SimMarket {
     fn carry_out(
         &mut self,
         task: Task,
+        late: bool,
         book: &Market,
         settings: &ExchangeSettings,
         report: &mut Report<'_>,
@@ -86,7 +103,8 @@ impl SimMarket {
         match task {
             Task::Place(instruction) => {
                 let mut order = SimOrder::new(instruction, book.definition.version);
-                let verdict = acceptable(&order, book)
+                let verdict = in_time(late)
+                    .and_then(|()| acceptable(&order, book))
                     .and_then(|()| large_enough(&order, &self.orders, settings));
                 self.place(&mut order, verdict, Money::ZERO, book, settings, report);
                 self.orders.push(order);
@@ -103,7 +121,7 @@ impl SimMarket {
                         debug_assert_eq!(new.limit_price(), Some(price));
                         let excess = new.remaining - new.remaining.min(freed);
                         // What is left of a bet may be moved however small it is.
-                        let verdict = acceptable(&new, book);
+                        let verdict = in_time(late).and_then(|()| acceptable(&new, book));
                         self.place(&mut new, verdict, excess, book, settings, report);
                         self.orders.push(new);
                     }
@@ -229,7 +247,8 @@ impl SimMarket {
             Fill::Reference => reference::meet_trades(&mut self.orders, book, delta, report),
             Fill::Strict if self.has_ladders => {
                 let assumed = settings.outlook.assumptions();
-                strict::meet_trades(&mut self.orders, book, delta, assumed, report);
+                let taken = &self.liquidity;
+                strict::meet_trades(&mut self.orders, book, delta, assumed, taken, report);
             }
             Fill::Strict => basic::meet_last_traded(&mut self.orders, delta, report),
         }
@@ -253,7 +272,7 @@ impl SimMarket {
                 Some(Persistence::Lapse) if suspended => {
                     order.lapse(VenueReason::Suspended, report);
                 }
-                Some(Persistence::Lapse | Persistence::MarketOnClose) if turned => {
+                Some(Persistence::Lapse | Persistence::MarketOnClose) | None if turned => {
                     order.lapse(VenueReason::TurnedInPlay, report);
                 }
                 _ => {}
@@ -329,6 +348,15 @@ fn reduce(
     };
     if of > 0 {
         order.remaining = order.remaining.scaled(keep.max(0), of);
+    }
+}
+
+/// An order decided before the turn in play was not meant for play, nor held back by its bet delay (strict model).
+fn in_time(late: bool) -> Result<(), VenueReason> {
+    if late {
+        Err(VenueReason::TurnedInPlay)
+    } else {
+        Ok(())
     }
 }
 

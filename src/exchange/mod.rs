@@ -48,6 +48,8 @@ const MOST_CLOSED: usize = 1_000;
 struct Pending {
     made_at: TimeMs,
     latency_ms: i64,
+    /// Whether the event was under way when it was made.
+    in_play: bool,
     task: Task,
 }
 
@@ -207,11 +209,15 @@ impl<P: AsRef<Instruction>> Venue<P> for Exchange {
         let pending = Pending {
             made_at: now,
             latency_ms,
+            in_play: books
+                .market(&market)
+                .is_some_and(|book| book.definition.in_play),
             task,
         };
+        let before = books.market(&market);
         self.markets
             .entry(market)
-            .or_default()
+            .or_insert_with(|| SimMarket::joining(before))
             .pending
             .push(pending);
     }

@@ -1,7 +1,7 @@
 //! The starting price: what on-close orders get when the market is reconciled.
 
 use super::order::SimOrder;
-use super::{ExchangeSettings, Report};
+use super::{ExchangeSettings, Fill, Report};
 use crate::market::{MarketDefinition, Money, OrderKind, Price, Side, VenueReason};
 
 /// Matches every order that waits for the starting price, or lets it lapse. One whose runner has none yet waits on.
@@ -24,7 +24,7 @@ pub(super) fn reconcile(
             continue;
         };
         order.reconciled = true;
-        match size_at(order, bsp, settings.min_sp_liability) {
+        match size_at(order, bsp, settings) {
             Some(size) if order.limit_price().is_some() => {
                 order.cancel(order.remaining - size, report);
                 order.remaining = size;
@@ -40,7 +40,7 @@ pub(super) fn reconcile(
 }
 
 /// How much is matched at this starting price; `None` if nothing.
-fn size_at(order: &SimOrder, bsp: Price, least_risk: Money) -> Option<Money> {
+fn size_at(order: &SimOrder, bsp: Price, settings: &ExchangeSettings) -> Option<Money> {
     let worse_than = |limit: Price| match order.side() {
         Side::Back => bsp < limit,
         Side::Lay => bsp > limit,
@@ -50,7 +50,7 @@ fn size_at(order: &SimOrder, bsp: Price, least_risk: Money) -> Option<Money> {
         // The rest of a limit order goes to the starting price with what it risked.
         (OrderKind::Limit { price, .. }, Side::Lay) => {
             let risk = order.remaining.liability_at(price);
-            if risk < least_risk {
+            if risk < settings.min_sp_liability {
                 return None;
             }
             risk
@@ -59,7 +59,12 @@ fn size_at(order: &SimOrder, bsp: Price, least_risk: Money) -> Option<Money> {
     };
     let size = match order.side() {
         Side::Back => risk,
-        Side::Lay => risk.size_for_liability(bsp)?,
+        Side::Lay => {
+            let nearest = risk.size_for_liability(bsp)?;
+            // A penny of size is pounds of risk at a long price: never more than was approved.
+            let over = nearest.liability_at(bsp) > risk && settings.fill == Fill::Strict;
+            nearest - Money::from_minor(i64::from(over))
+        }
     };
     size.is_positive().then_some(size)
 }

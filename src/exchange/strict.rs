@@ -70,12 +70,20 @@ pub(super) fn meet_trades(
     book: &Market,
     delta: &MarketDelta,
     assumed: Assumptions,
+    taken: &Liquidity,
     report: &mut Report<'_>,
 ) {
     for runner in matching::changed_runners(orders, delta) {
         let trades = matching::increases(runner, book, delta);
         for strategy in matching::turns(orders, runner) {
             let mut left = trades.clone();
+            // What the strategy took is traded again in the recording, by somebody who was not second there.
+            if let Some(&first) = strategy.first() {
+                let name = &orders[first].instruction.strategy;
+                for (price, left) in &mut left {
+                    *left = (*left - 2 * taken.taken_at(name, runner, *price).minor()).max(0);
+                }
+            }
             for at in strategy {
                 let order = &mut orders[at];
                 // When in the update it happened is not told: nothing of it counts for an order that came with it.

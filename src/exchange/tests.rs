@@ -195,12 +195,12 @@ fn a_back_takes_level_by_level_at_each_levels_price_and_rests_with_what_is_left(
             matched(290, 2_000)
         ]
     );
-    let traded = levels(1, &[(L::Traded, 290, 8)]);
+    let traded = levels(1, &[(L::Traded, 290, 48)]);
     world.update(2_000, &traded);
     assert_eq!(
         world.changes(1).last(),
         Some(&matched(290, 400)),
-        "half of what is reported meets it"
+        "half of what is reported meets it, less the 20.00 it took itself"
     );
 }
 
@@ -431,6 +431,22 @@ fn a_limit_order_may_go_to_the_starting_price() {
             reason
         })
     );
+}
+
+#[test]
+fn a_withdrawal_before_a_bet_was_struck_does_not_touch_it() {
+    let mut world = World::new();
+    world.redefine(2, |market| {
+        market.runners[1].status = RunnerStatus::Removed;
+        market.runners[1].adjustment_factor = Some(3_000);
+    });
+    world.place(1, &limit(1, Side::Back, 300, 1_000));
+    world.redefine(9_000, |market| market.version += 1);
+    assert_eq!(
+        world.changes(1),
+        [OrderChange::Accepted, matched(300, 1_000)]
+    );
+    assert_eq!(world.profit(1), Money::from_major(20));
 }
 
 #[test]

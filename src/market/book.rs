@@ -52,6 +52,8 @@ impl Runner {
     fn new(id: RunnerId) -> Self {
         Self {
             id: Some(id),
+            // Until a definition lists it, nothing can be bet on it.
+            status: RunnerStatus::Hidden,
             ..Self::default()
         }
     }
@@ -239,6 +241,9 @@ impl Market {
 
     fn define(&mut self, definition: &Arc<MarketDefinition>) {
         self.definition = Arc::clone(definition);
+        for runner in &mut self.runners {
+            runner.status = RunnerStatus::Hidden;
+        }
         for described in &definition.runners {
             let runner = self.place_of(described.id);
             runner.status = described.status;

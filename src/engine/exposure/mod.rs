@@ -300,7 +300,9 @@ fn worst_result(
         .filter(|bets| withdrawal.is_none_or(|withdrawal| withdrawal.runner != bets.runner))
         .map(|bets| bets.results(kind, reduction))
         .collect();
-    let without_bets = running.saturating_sub(results.len());
+    // Where not all runners are listed, one that is not may win.
+    let unlisted = usize::from(!market.definition.complete);
+    let without_bets = running.saturating_sub(results.len()) + unlisted;
     match kind {
         MarketKind::Odds if market.definition.each_way_divisor.is_some() => {
             worst_of_winners(&results, without_bets, 1)

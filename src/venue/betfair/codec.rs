@@ -310,7 +310,8 @@ pub(super) fn selection(scan: &mut Scanner<'_>) -> Result<u64, DecodeError> {
 }
 
 pub(super) fn handicap(scan: &mut Scanner<'_>) -> Result<i32, DecodeError> {
-    let range = i64::from(i32::MIN)..=i64::from(i32::MAX);
+    // Ten thousand goals or runs: beyond any line, and far from where sums of lines overflow.
+    let range = -1_000_000..=1_000_000;
     let hundredths = scan.exact_in(2, range, "a handicap in hundredths")?;
     Ok(i32::try_from(hundredths).unwrap_or_default())
 }
