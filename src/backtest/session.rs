@@ -152,10 +152,4 @@ impl<J: Journal> Session<J> {
     pub fn basic_markets(&self) -> u64 {
         self.desk.venue.basic_markets()
     }
-
-    /// Whether the operator has halted betting.
-    #[must_use]
-    pub fn is_halted(&self) -> bool {
-        self.desk.engine.is_halted()
-    }
 }

@@ -71,12 +71,6 @@ impl<G: Gate> Engine<G> {
         &self.slots
     }
 
-    /// Whether the operator has halted betting.
-    #[must_use]
-    pub fn is_halted(&self) -> bool {
-        self.halted
-    }
-
     /// Handles one event. Everything it wants done is in `effects`.
     pub fn handle(
         &mut self,

@@ -29,24 +29,7 @@ impl<G: Gate> Engine<G> {
         for intent in intents {
             let id = self.next_id(slot, &market.id);
             let (action, verdict) = self.decide(slot, now, at, market, id, intent, effects);
-            let seen =
-                action_runner(&action).map_or_else(Seen::default, |runner| market.seen(runner));
-            let this = &mut self.slots[slot];
-            if let Verdict::Refused(refusal) = &verdict {
-                *this.totals.rejections.entry(refusal.code).or_default() += 1;
-            }
-            // The record of the decision comes before anything that follows from it.
-            effects.records.push(Record::Intent(Box::new(IntentRecord {
-                id,
-                at: now,
-                strategy: Arc::clone(&this.name),
-                hash: Arc::clone(&this.hash),
-                market: market.id.clone(),
-                sequence: market.sequence,
-                action,
-                seen,
-                verdict,
-            })));
+            self.record(slot, now, market, id, action, verdict, effects);
         }
     }
 
@@ -61,12 +44,36 @@ impl<G: Gate> Engine<G> {
     ) {
         let limit = self.gate.max_intents();
         let id = self.next_id(slot, &market.id);
+        let action = Action::Malformed {
+            what: "too many intents in one call".to_owned(),
+            value: count.to_string(),
+        };
+        let refusal = Refusal::of(
+            ReasonCode::IntentTooMany,
+            Figure::Count(count as u64),
+            Figure::Count(limit as u64),
+        );
+        let verdict = Verdict::Refused(refusal);
+        self.record(slot, now, market, id, action, verdict, effects);
+    }
+
+    /// Records a decision, and counts it if it was a refusal.
+    #[allow(clippy::too_many_arguments)]
+    fn record(
+        &mut self,
+        slot: usize,
+        now: TimeMs,
+        market: &Market,
+        id: OrderId,
+        action: Action,
+        verdict: Verdict,
+        effects: &mut Effects<G::Pass>,
+    ) {
         let this = &mut self.slots[slot];
-        *this
-            .totals
-            .rejections
-            .entry(ReasonCode::IntentTooMany)
-            .or_default() += 1;
+        if let Verdict::Refused(refusal) = &verdict {
+            *this.totals.rejections.entry(refusal.code).or_default() += 1;
+        }
+        let seen = action_runner(&action).map_or_else(Seen::default, |runner| market.seen(runner));
         effects.records.push(Record::Intent(Box::new(IntentRecord {
             id,
             at: now,
@@ -74,16 +81,9 @@ impl<G: Gate> Engine<G> {
             hash: Arc::clone(&this.hash),
             market: market.id.clone(),
             sequence: market.sequence,
-            action: Action::Malformed {
-                what: "too many intents in one call".to_owned(),
-                value: count.to_string(),
-            },
-            seen: Seen::default(),
-            verdict: Verdict::Refused(Refusal::of(
-                ReasonCode::IntentTooMany,
-                Figure::Count(count as u64),
-                Figure::Count(limit as u64),
-            )),
+            action,
+            seen,
+            verdict,
         })));
     }
 

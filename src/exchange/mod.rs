@@ -201,23 +201,17 @@ impl<P: AsRef<Instruction>> Venue<P> for Exchange {
                 )
             }
         };
-        let bet_delay = books
-            .market(&market)
-            .filter(|_| in_play_delay)
-            .map_or(0, bet_delay_ms);
-        let latency_ms = i64::from(latency_ms) + jitter_ms + bet_delay;
+        let book = books.market(&market);
+        let bet_delay = book.filter(|_| in_play_delay).map_or(0, bet_delay_ms);
         let pending = Pending {
             made_at: now,
-            latency_ms,
-            in_play: books
-                .market(&market)
-                .is_some_and(|book| book.definition.in_play),
+            latency_ms: i64::from(latency_ms) + jitter_ms + bet_delay,
+            in_play: book.is_some_and(|book| book.definition.in_play),
             task,
         };
-        let before = books.market(&market);
         self.markets
             .entry(market)
-            .or_insert_with(|| SimMarket::joining(before))
+            .or_insert_with(|| SimMarket::joining(book))
             .pending
             .push(pending);
     }

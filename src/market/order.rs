@@ -308,8 +308,6 @@ impl Order {
 pub enum VenueReason {
     /// The market takes no orders now.
     MarketNotOpen,
-    /// The venue does not know the market.
-    MarketUnknown,
     /// The runner was withdrawn.
     RunnerRemoved,
     /// The market has no starting price, or it is past.
@@ -330,8 +328,6 @@ pub enum VenueReason {
     Suspended,
     /// The starting price was worse than the limit.
     StartingPriceBeyondLimit,
-    /// Fill-or-kill found too little.
-    NotFilled,
     /// The market closed.
     MarketClosed,
     /// The request was stopped before it left.
@@ -344,7 +340,6 @@ impl VenueReason {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::MarketNotOpen => "MARKET_NOT_OPEN",
-            Self::MarketUnknown => "MARKET_UNKNOWN",
             Self::RunnerRemoved => "RUNNER_REMOVED",
             Self::NoStartingPrice => "NO_STARTING_PRICE",
             Self::InvalidPrice => "INVALID_PRICE",
@@ -355,7 +350,6 @@ impl VenueReason {
             Self::TurnedInPlay => "TURNED_IN_PLAY",
             Self::Suspended => "SUSPENDED",
             Self::StartingPriceBeyondLimit => "STARTING_PRICE_BEYOND_LIMIT",
-            Self::NotFilled => "NOT_FILLED",
             Self::MarketClosed => "MARKET_CLOSED",
             Self::Withheld => "WITHHELD",
         }
