@@ -1,6 +1,8 @@
 //! One session: a desk with its strategies, its gate and the simulated exchange, fed with messages.
 
-use crate::engine::{Command, Desk, DeskError, Engine, Journal, Notice, Sending, Slot, Strategy};
+use crate::engine::{
+    Command, Desk, DeskError, Engine, Journal, Notice, Recovery, Sending, Slot, Strategy,
+};
 use crate::exchange::{Exchange, ExchangeSettings};
 use crate::market::{Books, Currency, Instruction, MarketDelta, Money, TimeMs};
 use crate::risk::{RiskGate, RiskLimits};
@@ -23,6 +25,7 @@ pub struct Session<J> {
     desk: Desk<RiskGate, Exchange, J>,
     waiting: Vec<Box<dyn Strategy>>,
     now: TimeMs,
+    begun: bool,
 }
 
 impl<J: Journal> Session<J> {
@@ -40,6 +43,7 @@ impl<J: Journal> Session<J> {
             desk: Desk::new(engine, exchange, journal),
             waiting: strategies,
             now: TimeMs::default(),
+            begun: false,
         }
     }
 
@@ -49,6 +53,9 @@ impl<J: Journal> Session<J> {
     /// If the journal fails.
     pub fn begin(&mut self, now: TimeMs) -> Result<(), DeskError> {
         self.now = now;
+        if !std::mem::replace(&mut self.begun, true) {
+            self.desk.recover(now, Recovery::default())?;
+        }
         for strategy in self.waiting.drain(..) {
             self.desk.load(now, strategy)?;
         }

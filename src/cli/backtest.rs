@@ -228,6 +228,9 @@ fn run_all(
             notice: &mut |notice| match notice {
                 // The report counts them.
                 Notice::Fault { .. } => {}
+                Notice::Alarm { code, detail } => {
+                    output::remark(shared, format_args!("{code}: {detail}"));
+                }
                 Notice::Log { strategy, line } => {
                     logged += 1;
                     if logged <= MOST_LOGGED {

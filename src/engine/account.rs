@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::ReasonCode;
+use super::{Burden, ReasonCode};
 use crate::market::{Money, Ratio, TimeMs};
 
 /// One strategy's money within a session. All amounts are in the run's currency.
@@ -12,12 +12,16 @@ pub struct Account {
     pub start: Money,
     /// Net result of settled markets.
     pub realised: Money,
-    /// What all unsettled markets together could lose at worst; zero or more.
-    pub at_risk: Money,
-    /// Orders that can still change, in all markets.
-    pub open_orders: usize,
+    /// What its bets in all unsettled markets weigh.
+    pub burden: Burden,
     /// Net result of markets settled on the present day.
     pub realised_today: Money,
+    /// The highest that the bank with settled results has been.
+    pub peak: Money,
+    /// Markets in a row that were settled with a loss.
+    pub losses_in_a_row: u32,
+    /// When the last of them was settled.
+    pub lost_at: TimeMs,
     day: i64,
 }
 
@@ -28,9 +32,17 @@ impl Account {
         Self {
             start,
             realised: Money::ZERO,
-            at_risk: Money::ZERO,
-            open_orders: 0,
+            burden: Burden {
+                at_risk: Money::ZERO,
+                gross: Money::ZERO,
+                open_orders: 0,
+                unheard: 0,
+                open_stake: Money::ZERO,
+            },
             realised_today: Money::ZERO,
+            peak: start,
+            losses_in_a_row: 0,
+            lost_at: TimeMs(0),
             day: i64::MIN,
         }
     }
@@ -50,9 +62,22 @@ impl Account {
     }
 
     /// Books a settled market's net result.
-    pub fn settle(&mut self, net: Money) {
+    pub fn settle(&mut self, at: TimeMs, net: Money) {
         self.realised += net;
         self.realised_today += net;
+        self.peak = self.peak.max(self.bankroll());
+        if net < Money::ZERO {
+            self.losses_in_a_row += 1;
+            self.lost_at = at;
+        } else if net > Money::ZERO {
+            self.losses_in_a_row = 0;
+        }
+    }
+
+    /// Takes a booked result back. The peak and the losses in a row stay as they were.
+    pub fn reverse(&mut self, net: Money) {
+        self.realised -= net;
+        self.realised_today -= net;
     }
 }
 
@@ -159,7 +184,7 @@ mod tests {
     fn a_day_that_went_by_is_forgotten_and_time_running_back_forgets_nothing() {
         let mut account = Account::new(Money::from_major(100));
         account.roll_day(TimeMs(86_400_000));
-        account.settle(Money::from_major(-10));
+        account.settle(TimeMs(86_400_000), Money::from_major(-10));
         account.roll_day(TimeMs(1));
         assert_eq!(account.realised_today, Money::from_major(-10));
         account.roll_day(TimeMs(2 * 86_400_000));

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::doubts::Doubts;
 use super::{
-    Account, Answer, Effects, Fault, Gate, Moment, Notice, Record, Slot, Standing, Strategy,
-    StrategyChange, Totals,
+    Account, Answer, Effects, Fault, Fence, Gate, House, Moment, Notice, Record, Recovered,
+    Recovery, Slot, Standing, Strategy, StrategyChange, Totals, TradingState,
 };
 use crate::market::{Books, Market, MarketIndex, Money, OrderId, Settlement, TimeMs, VenueEvent};
 
@@ -20,17 +21,21 @@ pub enum Event<'a> {
     Venue(&'a [VenueEvent]),
     /// A strategy, or the next version of one with the same name.
     Load(Box<dyn Strategy>),
-    /// The operator spoke.
+    /// What earlier sessions left: the first event of every session.
+    Recover(Box<Recovery>),
+    /// The operator spoke, or the host on the operator's behalf.
     Operator(Command),
+    /// Nothing happened but time.
+    Tick,
 }
 
-/// What an operator may order.
+/// What an operator may order, or the host on the operator's behalf.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Refuse every new order from now on.
-    Halt(String),
-    /// Take orders again.
-    Resume(String),
+    /// Switch betting on, off, or to reducing alone.
+    Trade(TradingState, String),
+    /// Something about the host's health forbids orders (`Some`, with its figures), or ceases to.
+    Fence(Fence, Option<String>),
 }
 
 /// The deterministic core. `G` is the risk gate.
@@ -38,7 +43,11 @@ pub struct Engine<G: Gate> {
     pub(super) gate: G,
     pub(super) epoch: u64,
     pub(super) bank: Money,
-    pub(super) halted: bool,
+    pub(super) house: House,
+    pub(super) doubts: Doubts,
+    /// Orders of earlier sessions whose market is not known yet.
+    pub(super) orphans: Vec<Recovered>,
+    pub(super) recovered_accounts: BTreeMap<Arc<str>, Account>,
     pub(super) slots: Vec<Slot>,
     pub(super) owners: BTreeMap<OrderId, (usize, MarketIndex)>,
     pub(super) inputs: u64,
@@ -55,7 +64,10 @@ impl<G: Gate> Engine<G> {
             gate,
             epoch,
             bank,
-            halted: false,
+            house: House::default(),
+            doubts: Doubts::default(),
+            orphans: Vec::new(),
+            recovered_accounts: BTreeMap::new(),
             slots: Vec::new(),
             owners: BTreeMap::new(),
             inputs: 0,
@@ -69,6 +81,12 @@ impl<G: Gate> Engine<G> {
     #[must_use]
     pub fn slots(&self) -> &[Slot] {
         &self.slots
+    }
+
+    /// All strategies together.
+    #[must_use]
+    pub fn house(&self) -> &House {
+        &self.house
     }
 
     /// Handles one event. Everything it wants done is in `effects`.
@@ -85,8 +103,15 @@ impl<G: Gate> Engine<G> {
             Event::Market(at) => self.market_changed(now, at, books, effects),
             Event::Venue(events) => self.venue_reported(now, events, books, effects),
             Event::Load(strategy) => self.load(now, strategy, effects),
-            Event::Operator(command) => self.obey(now, command, effects),
+            Event::Recover(recovery) => self.recover(now, *recovery, effects),
+            Event::Operator(command) => self.obey(now, command, books, effects),
+            Event::Tick => {
+                if self.sweeps() {
+                    self.sweep(now, None, books, effects);
+                }
+            }
         }
+        self.tend(now, books, effects);
     }
 
     fn market_changed(
@@ -97,9 +122,15 @@ impl<G: Gate> Engine<G> {
         effects: &mut Effects<G::Pass>,
     ) {
         let market = books.get(at);
+        if !self.orphans.is_empty() {
+            self.adopt(at, books);
+        }
+        if self.sweeps() {
+            self.sweep(now, Some(at), books, effects);
+        }
         for slot in 0..self.slots.len() {
             let this = &mut self.slots[slot];
-            this.review(at, market);
+            this.review(at, market, &mut self.house);
             if this.standing != Standing::Running {
                 continue;
             }
@@ -120,11 +151,12 @@ impl<G: Gate> Engine<G> {
         let known = self.slots.iter().position(|slot| slot.name == name);
         let change = match known {
             None => {
+                let known = self.recovered_accounts.remove(&name);
                 self.slots.push(Slot {
                     strategy,
                     name: Arc::clone(&name),
                     hash: Arc::clone(&hash),
-                    account: Account::new(self.bank),
+                    account: known.unwrap_or_else(|| Account::new(self.bank)),
                     standing: Standing::Running,
                     totals: Totals::default(),
                     faults_in_a_row: 0,
@@ -162,18 +194,44 @@ impl<G: Gate> Engine<G> {
         });
     }
 
-    fn obey(&mut self, now: TimeMs, command: Command, effects: &mut Effects<G::Pass>) {
-        let (halted, reason) = match command {
-            Command::Halt(reason) => (true, reason),
-            Command::Resume(reason) => (false, reason),
-        };
-        if halted != self.halted {
-            self.halted = halted;
-            effects.records.push(Record::Halted {
-                at: now,
-                halted,
-                reason,
-            });
+    fn obey(
+        &mut self,
+        now: TimeMs,
+        command: Command,
+        books: &Books,
+        effects: &mut Effects<G::Pass>,
+    ) {
+        match command {
+            Command::Trade(state, reason) => {
+                if state != self.house.state {
+                    self.house.state = state;
+                    self.house.reason.clone_from(&reason);
+                    effects.records.push(Record::Trading {
+                        at: now,
+                        state,
+                        reason,
+                    });
+                }
+                self.sweep(now, None, books, effects);
+            }
+            Command::Fence(fence, detail) => {
+                let known = self.house.fences.contains_key(&fence);
+                match &detail {
+                    Some(figures) => {
+                        self.house.fences.insert(fence, figures.clone());
+                    }
+                    None => {
+                        self.house.fences.remove(&fence);
+                    }
+                }
+                if known != detail.is_some() {
+                    effects.records.push(Record::Fence {
+                        at: now,
+                        fence,
+                        detail,
+                    });
+                }
+            }
         }
     }
 

@@ -22,6 +22,7 @@ impl<G: Gate> Engine<G> {
         effects: &mut Effects<G::Pass>,
     ) {
         self.slots[slot].account.roll_day(now);
+        self.house.roll_day(now);
         if intents.len() > self.gate.max_intents() {
             self.refuse_all(slot, now, market, intents.len(), effects);
             return;
@@ -73,6 +74,10 @@ impl<G: Gate> Engine<G> {
         if let Verdict::Refused(refusal) = &verdict {
             *this.totals.rejections.entry(refusal.code).or_default() += 1;
         }
+        let liability = match &action {
+            Action::Place { place, .. } => market.definition.at_risk(place.side, place.kind),
+            _ => Money::ZERO,
+        };
         let seen = action_runner(&action).map_or_else(Seen::default, |runner| market.seen(runner));
         effects.records.push(Record::Intent(Box::new(IntentRecord {
             id,
@@ -82,6 +87,7 @@ impl<G: Gate> Engine<G> {
             market: market.id.clone(),
             sequence: market.sequence,
             action,
+            liability,
             seen,
             verdict,
         })));
@@ -238,10 +244,9 @@ impl<G: Gate> Engine<G> {
         place: &Place,
         replaces: Option<OrderId>,
     ) -> Result<G::Pass, Refusal> {
-        let halted = self.halted;
         let this = &mut self.slots[slot];
         this.desk(at, market);
-        this.weigh(at, market);
+        this.weigh(at, market, &mut self.house);
         let desk = this.desks[at.0]
             .as_mut()
             .ok_or(Refusal::plain(ReasonCode::MarketNotOpen))?;
@@ -252,15 +257,16 @@ impl<G: Gate> Engine<G> {
             place,
             market,
             holding: &desk.holding,
+            fills: &desk.fills,
             account: &this.account,
             replaces,
-            halted,
+            house: &self.house,
         };
         let pass = self.gate.check(&ask)?;
         Arc::make_mut(&mut desk.holding).add(Order::new(id, place, now));
         self.owners.insert(id, (slot, at));
         this.totals.bets += 1;
-        this.weigh(at, market);
+        this.weigh(at, market, &mut self.house);
         Ok(pass)
     }
 

@@ -5,8 +5,8 @@
 
 use super::core::Command;
 use super::{
-    Effects, Engine, Event, Gate, Journal, JournalError, Notice, Receipt, Request, Strategy, Trace,
-    Venue,
+    Effects, Engine, Event, Gate, Journal, JournalError, Notice, Receipt, Recovery, Request,
+    Strategy, Trace, Venue,
 };
 use crate::market::{
     Books, Instruction, MarketDelta, MarketId, OrderChange, OrderEvent, TimeMs, VenueEvent,
@@ -30,6 +30,8 @@ pub struct Desk<G: Gate, V, J> {
     effects: Effects<G::Pass>,
     heard: Vec<VenueEvent>,
     updates: u64,
+    /// The journal's failure, once there was one: whether its records are kept is unknown, so nothing is done any more.
+    failed: Option<DeskError>,
 }
 
 impl<G, V, J> Desk<G, V, J>
@@ -49,6 +51,7 @@ where
             effects: Effects::default(),
             heard: Vec::new(),
             updates: 0,
+            failed: None,
         }
     }
 
@@ -67,6 +70,34 @@ where
     /// Notices since the last call.
     pub fn notices(&mut self) -> impl Iterator<Item = Notice> + '_ {
         self.effects.notices.drain(..)
+    }
+
+    /// Takes over what earlier sessions left; every session begins so. Nothing is bet before the venue has listed what
+    /// it has of us.
+    ///
+    /// # Errors
+    /// If the journal fails.
+    pub fn recover(&mut self, now: TimeMs, recovery: Recovery) -> Result<(), DeskError> {
+        self.handle(now, Event::Recover(Box::new(recovery)));
+        self.carry_out(now, |_| Sending::Allowed)?;
+        self.hear(now);
+        self.carry_out(now, |_| Sending::Allowed)
+    }
+
+    /// Lets time pass where no market changes: what the venue said is heard, what is due is done.
+    ///
+    /// # Errors
+    /// If the journal fails.
+    pub fn tick(
+        &mut self,
+        now: TimeMs,
+        said: &mut Vec<VenueEvent>,
+        guard: impl FnMut(&Instruction) -> Sending,
+    ) -> Result<(), DeskError> {
+        self.heard.append(said);
+        self.hear(now);
+        self.handle(now, Event::Tick);
+        self.carry_out(now, guard)
     }
 
     /// Loads a strategy, or the next version of one with the same name.
@@ -126,8 +157,14 @@ where
     /// # Errors
     /// If the journal fails.
     pub fn finish(&mut self, now: TimeMs) -> Result<(), DeskError> {
-        self.hear(now);
-        self.carry_out(now, |_| Sending::Stopped)
+        loop {
+            self.hear(now);
+            self.carry_out(now, |_| Sending::Stopped)?;
+            // Orders asked for in the last moment are stopped, and that is a word to be heard as well.
+            if self.heard.is_empty() {
+                return Ok(());
+            }
+        }
     }
 
     fn hear(&mut self, now: TimeMs) {
@@ -150,13 +187,24 @@ where
         now: TimeMs,
         mut guard: impl FnMut(&Instruction) -> Sending,
     ) -> Result<(), DeskError> {
+        if let Some(failed) = &self.failed {
+            return Err(failed.clone());
+        }
+        if std::mem::take(&mut self.effects.ask_listing) {
+            self.venue.list(now, &mut self.heard);
+        }
         if self.effects.records.is_empty() {
             return Ok(());
         }
         self.trace.add(&self.effects.records);
-        let receipt: Receipt = self
-            .journal
-            .commit(self.effects.token(), &self.effects.records)?;
+        let (token, records) = (self.effects.token(), &self.effects.records);
+        let receipt: Receipt = match self.journal.commit(token, records) {
+            Ok(receipt) => receipt,
+            Err(error) => {
+                self.failed = Some(error.clone());
+                return Err(error);
+            }
+        };
         for held in self.effects.requests.drain(..) {
             let request = held.release(&receipt);
             let new_order = match &request {

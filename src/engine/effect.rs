@@ -89,6 +89,13 @@ pub enum Notice {
         /// Whether it was stopped for good (until its next version).
         quarantined: bool,
     },
+    /// Something that a person must look at.
+    Alarm {
+        /// What, in a word that never changes.
+        code: &'static str,
+        /// The facts.
+        detail: String,
+    },
 }
 
 /// What the core wants done after an event. Buffers are used again.
@@ -101,6 +108,8 @@ pub struct Effects<P> {
     pub requests: Vec<Held<P>>,
     /// Notices to give.
     pub notices: Vec<Notice>,
+    /// Whether the venue is to be asked for all that it has of us. A question changes nothing, so it needs no record.
+    pub ask_listing: bool,
 }
 
 impl<P> Default for Effects<P> {
@@ -110,6 +119,7 @@ impl<P> Default for Effects<P> {
             records: Vec::new(),
             requests: Vec::new(),
             notices: Vec::new(),
+            ask_listing: false,
         }
     }
 }

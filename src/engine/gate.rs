@@ -1,11 +1,12 @@
 //! What the core asks of a risk gate, and the closed set of reasons for a refusal.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{Account, Holding};
+use super::{Account, Holding, House};
 use crate::market::{Instruction, Market, Money, OrderId, Place, Price, TimeMs};
 
 /// One proposed order with all that is needed to judge it.
@@ -23,12 +24,14 @@ pub struct Ask<'a> {
     pub market: &'a Market,
     /// What the strategy holds in that market.
     pub holding: &'a Holding,
+    /// When the strategy's last fills in that market came, oldest first.
+    pub fills: &'a VecDeque<TimeMs>,
     /// The strategy's money.
     pub account: &'a Account,
     /// The order it replaces, which still stands until the venue says otherwise.
     pub replaces: Option<OrderId>,
-    /// Whether the operator has halted betting.
-    pub halted: bool,
+    /// All strategies together.
+    pub house: &'a House,
 }
 
 /// Judges proposals. Only a gate can make a `Pass`, and only a `Pass` reaches a venue.
@@ -56,6 +59,16 @@ pub enum ReasonCode {
     IntentTooMany,
     /// The operator halted betting.
     KillSwitchOn,
+    /// Betting is paused.
+    TradingPaused,
+    /// Only orders that lower the worst case are taken now.
+    TradingReduceOnly,
+    /// The venue has not said yet, or not lately, what it has of us.
+    VenueNotReady,
+    /// The host's health forbids orders.
+    HealthFence,
+    /// The strategy has an order on this runner and side of which nobody can say whether the venue has it.
+    OrderInDoubt,
     /// The market is not open.
     MarketNotOpen,
     /// The market is in play and in-play betting is off.
@@ -104,10 +117,15 @@ pub enum ReasonCode {
 
 impl ReasonCode {
     /// Every code, in the order of the enum.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 30] = [
         Self::IntentMalformed,
         Self::IntentTooMany,
         Self::KillSwitchOn,
+        Self::TradingPaused,
+        Self::TradingReduceOnly,
+        Self::VenueNotReady,
+        Self::HealthFence,
+        Self::OrderInDoubt,
         Self::MarketNotOpen,
         Self::MarketInPlay,
         Self::RunnerUnknown,
@@ -139,6 +157,11 @@ impl ReasonCode {
             Self::IntentMalformed => "INTENT_MALFORMED",
             Self::IntentTooMany => "INTENT_TOO_MANY",
             Self::KillSwitchOn => "KILL_SWITCH_ON",
+            Self::TradingPaused => "TRADING_PAUSED",
+            Self::TradingReduceOnly => "TRADING_REDUCE_ONLY",
+            Self::VenueNotReady => "VENUE_NOT_READY",
+            Self::HealthFence => "HEALTH_FENCE",
+            Self::OrderInDoubt => "ORDER_IN_DOUBT",
             Self::MarketNotOpen => "MARKET_NOT_OPEN",
             Self::MarketInPlay => "MARKET_IN_PLAY",
             Self::RunnerUnknown => "RUNNER_UNKNOWN",

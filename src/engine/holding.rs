@@ -168,29 +168,36 @@ impl Holding {
 }
 
 /// Moves an order by what the venue said; false if it cannot be moved so.
-fn advance(order: &mut Order, at: TimeMs, change: OrderChange) -> bool {
-    let live = order.state.is_live();
+pub(super) fn advance(order: &mut Order, at: TimeMs, change: OrderChange) -> bool {
+    let (live, unheard) = (order.state.is_live(), order.state.is_unheard());
     match change {
-        OrderChange::Accepted if order.state == OrderState::Sending => {
-            order.state = OrderState::Working;
-            order.placed_at = Some(at);
-        }
-        OrderChange::Rejected { .. } if order.state == OrderState::Sending => {
+        OrderChange::Accepted if unheard => order.state = OrderState::Working,
+        OrderChange::Rejected { .. } if unheard => {
             order.state = OrderState::Rejected;
             order.placed_at = Some(at);
         }
         OrderChange::NotSent if order.state == OrderState::Sending => {
-            order.state = OrderState::NotSent
+            order.state = OrderState::NotSent;
+        }
+        OrderChange::Doubted { .. } if order.state == OrderState::Sending => {
+            order.state = OrderState::Unknown;
+        }
+        OrderChange::NotPlaced if unheard => order.state = OrderState::NotPlaced,
+        OrderChange::Stuck if order.state == OrderState::Unknown => {
+            order.state = OrderState::Stuck;
         }
         OrderChange::Matched { price, size } if live => {
+            order.state = OrderState::Working;
             order.matched += size;
             order.matched_value += i128::from(price.nanos()) * i128::from(size.minor());
         }
         OrderChange::Cancelled { size } if live => {
+            order.state = OrderState::Working;
             order.cancelled += size;
             order.cancel_pending = false;
         }
         OrderChange::Lapsed { size, .. } if live => {
+            order.state = OrderState::Working;
             order.lapsed += size;
             order.cancel_pending = false;
         }
@@ -208,8 +215,14 @@ fn advance(order: &mut Order, at: TimeMs, change: OrderChange) -> bool {
         }
         _ => return false,
     }
+    if unheard && order.state == OrderState::Working {
+        order.placed_at = Some(at);
+    }
     if order.state == OrderState::Working && is_spent(order) {
         order.state = OrderState::Complete;
+    }
+    if live && !order.state.is_live() {
+        order.ended_at = Some(at);
     }
     true
 }

@@ -6,15 +6,21 @@ mod account;
 mod core;
 mod decide;
 mod desk;
+mod doubts;
 mod effect;
 mod exposure;
 mod gate;
 mod holding;
+mod house;
 mod journal;
+#[cfg(test)]
+mod life_tests;
 mod record;
+mod recovery;
 mod reports;
 mod slot;
 mod strategy;
+mod sweep;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -25,12 +31,15 @@ mod venue;
 pub use account::{Account, Totals};
 pub use core::{Command, Engine, Event};
 pub use desk::{Desk, DeskError, Sending};
+pub use doubts::DoubtRules;
 pub use effect::{Effects, Held, Notice, Receipt, Request, Token};
-pub use exposure::{Exposure, Proposed, worst_case};
+pub use exposure::{Exposure, Proposed, reduces, worst_case};
 pub use gate::{Ask, Figure, Gate, ReasonCode, Refusal};
 pub use holding::{Holding, Position};
+pub use house::{AtRisk, Burden, Fence, House, TradingState, Unready};
 pub use journal::{Journal, JournalError, NoJournal};
 pub use record::{Action, IntentRecord, Record, StrategyChange, Verdict};
+pub use recovery::{Recovered, Recovery};
 pub use slot::{Slot, Standing};
 pub use strategy::{Answer, Fault, Moment, Strategy};
 pub use trace::Trace;

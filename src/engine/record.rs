@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::Refusal;
+use super::{Fence, Refusal, TradingState, Unready};
 use crate::market::{
     MarketId, Money, OrderChange, OrderId, OrderState, Place, Price, Seen, TimeMs,
 };
@@ -36,6 +36,8 @@ pub struct IntentRecord {
     pub sequence: u64,
     /// What was asked.
     pub action: Action,
+    /// What the order could lose at most at its own price; nothing for what places none.
+    pub liability: Money,
     /// Prices it could see of the runner.
     pub seen: Seen,
     /// The gate's word.
@@ -165,13 +167,47 @@ pub enum Record {
         /// Profit of each order, before commission.
         orders: Vec<(OrderId, Money)>,
     },
-    /// The operator halted or resumed betting.
-    Halted {
+    /// Betting was switched on, off, or to reducing alone.
+    Trading {
         /// When.
         at: TimeMs,
-        /// Whether betting is halted now.
-        halted: bool,
+        /// The state now.
+        state: TradingState,
         /// Why.
         reason: String,
+    },
+    /// Something about the host's health began to forbid orders, or ceased to.
+    Fence {
+        /// When.
+        at: TimeMs,
+        /// What.
+        fence: Fence,
+        /// Its figures while it stands; `None` once it does not.
+        detail: Option<String>,
+    },
+    /// The venue became unready for orders, or ready again.
+    Ready {
+        /// When.
+        at: TimeMs,
+        /// Why it is not ready; `None` if it is.
+        unready: Option<Unready>,
+    },
+    /// Resting orders were asked to be cancelled, because betting is halted or their strategy is stopped.
+    Swept {
+        /// When.
+        at: TimeMs,
+        /// Which orders, by market.
+        orders: Vec<(MarketId, OrderId)>,
+    },
+    /// The venue has an order that is none of ours, or one that it was found not to have.
+    External {
+        /// When.
+        at: TimeMs,
+        /// In which market.
+        market: MarketId,
+        /// The venue's name of it.
+        venue_id: Arc<str>,
+        /// What it could lose at worst.
+        at_risk: Money,
     },
 }

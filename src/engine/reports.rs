@@ -4,11 +4,25 @@ use std::sync::Arc;
 
 use super::account::Booked;
 use super::core::Calling;
-use super::{Effects, Engine, Gate, Record, Standing};
+use super::house::Scopes;
+use super::{Effects, Engine, Gate, Notice, Record, Standing};
 use crate::market::{
-    Books, MarketIndex, Money, OrderChange, OrderEvent, OrderId, Reversal, Settlement, TimeMs,
-    VenueEvent,
+    Books, MarketIndex, Money, OrderChange, OrderEvent, OrderId, OrderState, Reversal, Settlement,
+    TimeMs, VenueEvent,
 };
+
+/// A fill of an order that can have none: our books and the venue's do not agree.
+fn unexplained_fill(event: &OrderEvent, state: OrderState) -> Notice {
+    Notice::Alarm {
+        code: "FILL_UNEXPLAINED",
+        detail: format!(
+            "the venue reports a fill of order {} in {}, which is {}: compare the ledger with the venue",
+            event.order,
+            event.market,
+            state.as_str()
+        ),
+    }
+}
 
 impl<G: Gate> Engine<G> {
     pub(super) fn venue_reported(
@@ -23,6 +37,18 @@ impl<G: Gate> Engine<G> {
         for event in events {
             match event {
                 VenueEvent::Order(event) => self.order_changed(event, books, &mut changed, effects),
+                VenueEvent::Statement(at, statement) => {
+                    self.changed = std::mem::take(&mut changed);
+                    self.stated(*at, statement, books, effects);
+                    changed = std::mem::take(&mut self.changed);
+                }
+                VenueEvent::Listing(at, listing) => {
+                    self.changed = std::mem::take(&mut changed);
+                    self.listed(*at, listing, books, effects);
+                    changed = std::mem::take(&mut self.changed);
+                }
+                VenueEvent::Deaf(at) => self.deaf(*at, effects),
+                VenueEvent::Funds(at, funds) => self.house.funds = Some((*at, *funds)),
                 VenueEvent::Settled(settlement) => {
                     self.tell(now, &mut changed, books, effects);
                     self.settle(now, settlement, books, effects);
@@ -35,6 +61,9 @@ impl<G: Gate> Engine<G> {
         }
         self.tell(now, &mut changed, books, effects);
         self.changed = changed;
+        if self.sweeps() {
+            self.sweep(now, None, books, effects);
+        }
     }
 
     /// Tells strategies of their changed orders, each order once, in the order of the first change.
@@ -52,7 +81,7 @@ impl<G: Gate> Engine<G> {
         }
     }
 
-    fn order_changed(
+    pub(super) fn order_changed(
         &mut self,
         event: &OrderEvent,
         books: &Books,
@@ -60,32 +89,108 @@ impl<G: Gate> Engine<G> {
         effects: &mut Effects<G::Pass>,
     ) {
         let Some(&(slot, at)) = self.owners.get(&event.order) else {
+            self.orphan_changed(event, effects);
             return;
         };
         let this = &mut self.slots[slot];
         let Some(desk) = this.desks.get_mut(at.0).and_then(Option::as_mut) else {
             return;
         };
-        let Some(order) =
-            Arc::make_mut(&mut desk.holding).apply(event.order, event.at, event.change)
-        else {
+        let holding = Arc::make_mut(&mut desk.holding);
+        let Some(before) = holding.order(event.order).map(|order| order.state) else {
             return;
         };
-        if matches!(event.change, OrderChange::Rejected { .. }) {
-            this.totals.refused_by_venue += 1;
-        }
+        let is_news = holding.apply(event.order, event.at, event.change).is_some();
+        let Some(order) = holding.order(event.order) else {
+            return;
+        };
+        let (after, requested_at) = (order.state, order.requested_at);
+        // A word that comes too late to change anything is recorded as well.
         effects.records.push(Record::Order {
             at: event.at,
             strategy: Arc::clone(&this.name),
             market: event.market.clone(),
             order: event.order,
             change: event.change,
-            state: order.state,
+            state: after,
             matched: order.matched,
         });
-        this.weigh(at, books.get(at));
+        if !is_news {
+            if let OrderChange::Matched { .. } = event.change {
+                effects.notices.push(unexplained_fill(event, before));
+            }
+            return;
+        }
+        if let OrderChange::Matched { .. } = event.change {
+            desk.filled(event.at);
+        }
+        if matches!(event.change, OrderChange::Rejected { .. }) {
+            this.totals.refused_by_venue += 1;
+        }
+        this.weigh(at, books.get(at), &mut self.house);
+        self.moved(
+            event.at,
+            event.order,
+            requested_at,
+            (before, after),
+            effects,
+        );
         if !changed.contains(&(slot, at, event.order)) {
             changed.push((slot, at, event.order));
+        }
+    }
+
+    /// What follows from an order's move from one state to another.
+    fn moved(
+        &mut self,
+        at: TimeMs,
+        order: OrderId,
+        requested_at: TimeMs,
+        (before, after): (OrderState, OrderState),
+        effects: &mut Effects<G::Pass>,
+    ) {
+        match (before, after) {
+            (OrderState::Sending, OrderState::Unknown) => {
+                self.doubt(at, order, requested_at);
+                self.count_doubt(at, effects);
+            }
+            (OrderState::Sending, OrderState::Rejected) => self.house.heard(at, true),
+            (OrderState::Sending, _) if after != OrderState::NotSent => self.house.heard(at, false),
+            _ => {}
+        }
+        if before.is_doubtful() && !after.is_doubtful() {
+            self.doubt_over(order);
+        }
+    }
+
+    /// An order of an earlier session changed before its market was seen.
+    fn orphan_changed(&mut self, event: &OrderEvent, effects: &mut Effects<G::Pass>) {
+        let found = self.orphans.iter_mut().find(|o| o.order.id == event.order);
+        let Some(orphan) = found else {
+            return;
+        };
+        let scopes = Scopes::unknown(&orphan.market);
+        let (before, weighed) = (orphan.order.state, orphan.burden());
+        let is_news = super::holding::advance(&mut orphan.order, event.at, event.change);
+        self.house.shift(&scopes, &weighed, &orphan.burden());
+        let (after, requested_at) = (orphan.order.state, orphan.order.requested_at);
+        effects.records.push(Record::Order {
+            at: event.at,
+            strategy: Arc::clone(&orphan.strategy),
+            market: orphan.market.clone(),
+            order: event.order,
+            change: event.change,
+            state: after,
+            matched: orphan.order.matched,
+        });
+        if is_news {
+            self.moved(
+                event.at,
+                event.order,
+                requested_at,
+                (before, after),
+                effects,
+            );
         }
     }
 
@@ -99,6 +204,7 @@ impl<G: Gate> Engine<G> {
         let Some(at) = books.find(&settlement.market) else {
             return;
         };
+        self.forget_external(&settlement.market);
         for slot in 0..self.slots.len() {
             let owners = &self.owners;
             let orders: Vec<(OrderId, Money)> = settlement
@@ -122,9 +228,11 @@ impl<G: Gate> Engine<G> {
             let booked = Booked::new(settlement.at, gross, settlement.commission_rate);
             desk.settled = Some(booked);
             this.account.roll_day(now);
-            this.account.settle(booked.net());
+            this.account.settle(settlement.at, booked.net());
+            self.house.roll_day(now);
+            self.house.realised_today += booked.net();
             this.totals.settle(booked);
-            this.weigh(at, books.get(at));
+            this.weigh(at, books.get(at), &mut self.house);
             effects.records.push(Record::Settled {
                 at: settlement.at,
                 strategy: Arc::clone(&this.name),
@@ -162,9 +270,11 @@ impl<G: Gate> Engine<G> {
             };
             let orders = Arc::make_mut(&mut desk.holding).unsettle();
             this.account.roll_day(now);
-            this.account.settle(-booked.net());
+            this.account.reverse(booked.net());
+            self.house.roll_day(now);
+            self.house.realised_today -= booked.net();
             this.totals.reverse(booked);
-            this.weigh(at, books.get(at));
+            this.weigh(at, books.get(at), &mut self.house);
             effects.records.push(Record::Settled {
                 at: reversal.at,
                 strategy: Arc::clone(&this.name),

@@ -1,11 +1,13 @@
 //! A strategy in the engine: its money, its orders by market, what it wants to see.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::account::Booked;
 use super::exposure::worst_case;
-use super::{Account, Holding, Strategy, Totals};
-use crate::market::{Market, MarketDefinition, MarketIndex, Money, Order, Side};
+use super::house::Scopes;
+use super::{Account, Burden, Holding, House, Strategy, Totals};
+use crate::market::{Market, MarketDefinition, MarketIndex, Order, Side, TimeMs};
 
 /// Whether a strategy is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,9 +39,24 @@ pub(super) struct MarketDesk {
     pub(super) holding: Arc<Holding>,
     pub(super) judged: Arc<MarketDefinition>,
     pub(super) wanted: bool,
-    pub(super) at_risk: Money,
-    pub(super) open_orders: usize,
+    pub(super) scopes: Scopes,
+    pub(super) burden: Burden,
+    pub(super) swept_at: Option<TimeMs>,
+    /// When the last fills came.
+    pub(super) fills: VecDeque<TimeMs>,
     pub(super) settled: Option<Booked>,
+}
+
+/// How many fills are remembered to tell whether they come too fast.
+const FILLS: usize = 1_000;
+
+impl MarketDesk {
+    pub(super) fn filled(&mut self, at: TimeMs) {
+        if self.fills.len() == FILLS {
+            self.fills.pop_front();
+        }
+        self.fills.push_back(at);
+    }
 }
 
 impl Slot {
@@ -93,8 +110,10 @@ impl Slot {
             holding: Arc::default(),
             judged: Arc::clone(&market.definition),
             wanted: filter.wants_market(&market.definition),
-            at_risk: Money::ZERO,
-            open_orders: 0,
+            scopes: Scopes::of(&market.id, &market.definition),
+            burden: Burden::default(),
+            swept_at: None,
+            fills: VecDeque::new(),
             settled: None,
         });
         if !Arc::ptr_eq(&desk.judged, &market.definition) {
@@ -105,28 +124,36 @@ impl Slot {
     }
 
     /// Takes note of a changed definition: whether the market is wanted, and what it could lose now.
-    pub(super) fn review(&mut self, at: MarketIndex, market: &Market) {
+    pub(super) fn review(&mut self, at: MarketIndex, market: &Market, house: &mut House) {
         let known = self.desks.get(at.0).and_then(Option::as_ref);
         if known.is_some_and(|desk| !Arc::ptr_eq(&desk.judged, &market.definition)) {
-            self.desk(at, market);
-            self.weigh(at, market);
+            let desk = self.desk(at, market);
+            if !desk.scopes.fits(&market.definition) {
+                let scopes = Scopes::of(&market.id, &market.definition);
+                house.move_to(&desk.scopes, &scopes, &desk.burden);
+                desk.scopes = scopes;
+            }
+            self.weigh(at, market, house);
         }
     }
 
-    /// Brings the money at risk and the open orders in a market up to date.
-    pub(super) fn weigh(&mut self, at: MarketIndex, market: &Market) {
+    /// Brings what its bets in a market weigh up to date.
+    pub(super) fn weigh(&mut self, at: MarketIndex, market: &Market, house: &mut House) {
         let Some(desk) = self.desks.get_mut(at.0).and_then(Option::as_mut) else {
             return;
         };
-        let now = if desk.settled.is_some() {
-            Money::ZERO
-        } else {
-            worst_case(market, &desk.holding, None).market
-        };
-        self.account.at_risk += now - desk.at_risk;
-        desk.at_risk = now;
-        let open = desk.holding.live_count();
-        self.account.open_orders = self.account.open_orders + open - desk.open_orders;
-        desk.open_orders = open;
+        let mut now = Burden::default();
+        if desk.settled.is_none() {
+            let exposure = worst_case(market, &desk.holding, None);
+            (now.at_risk, now.gross) = (exposure.market, exposure.gross);
+        }
+        for order in desk.holding.live() {
+            now.open_orders += 1;
+            now.unheard += usize::from(order.state.is_unheard());
+            now.open_stake += order.remaining();
+        }
+        self.account.burden.exchange(&desk.burden, &now);
+        house.shift(&desk.scopes, &desk.burden, &now);
+        desk.burden = now;
     }
 }

@@ -6,16 +6,16 @@ use std::rc::Rc;
 use super::testing::{MARKET, Pass, defined, definition, levels, limit};
 use super::*;
 use crate::market::{
-    Books, Instruction, Intent, LadderKind, MarketDelta, MarketFilter, MarketId, MarketStatus,
-    Money, Order, OrderChange, OrderEvent, OrderId, OrderState, Place, Price, Settlement, Side,
-    TimeMs, VenueEvent, VenueReason,
+    Books, Instruction, Intent, LadderKind, Listing, MarketDelta, MarketFilter, MarketId,
+    MarketStatus, Money, Order, OrderChange, OrderEvent, OrderId, OrderState, OrderStatement,
+    Place, Price, Settlement, Side, TimeMs, VenueEvent, VenueReason,
 };
 
 /// What happened, in order, as the tests read it.
-type Story = Rc<RefCell<Vec<String>>>;
+pub(super) type Story = Rc<RefCell<Vec<String>>>;
 
 /// Passes everything within its most intents, except when halted.
-struct OpenGate;
+pub(super) struct OpenGate;
 
 impl Gate for OpenGate {
     type Pass = Pass;
@@ -25,7 +25,7 @@ impl Gate for OpenGate {
     }
 
     fn check(&mut self, ask: &Ask<'_>) -> Result<Pass, Refusal> {
-        if ask.halted {
+        if ask.house.state >= TradingState::Paused || ask.house.unready.is_some() {
             return Err(Refusal::plain(ReasonCode::KillSwitchOn));
         }
         Ok(Pass(Instruction {
@@ -41,10 +41,12 @@ impl Gate for OpenGate {
 
 /// Writes down what it is asked; says what it is told to say, on the next update.
 #[derive(Default)]
-struct Diary {
+pub(super) struct Diary {
     story: Story,
-    asked: Vec<OrderId>,
-    to_say: Vec<VenueEvent>,
+    pub(super) asked: Vec<OrderId>,
+    pub(super) to_say: Vec<VenueEvent>,
+    /// What it answers when asked for all it has; nothing if it cannot.
+    pub(super) listed: Option<Vec<OrderStatement>>,
 }
 
 impl Venue<Pass> for Diary {
@@ -61,13 +63,20 @@ impl Venue<Pass> for Diary {
         self.story.borrow_mut().push(what.to_owned());
         self.asked.push(id);
     }
+
+    fn list(&mut self, now: TimeMs, out: &mut Vec<VenueEvent>) {
+        if let Some(orders) = &self.listed {
+            let (asked_at, orders) = (now, orders.clone());
+            out.push(VenueEvent::Listing(now, Listing { asked_at, orders }));
+        }
+    }
 }
 
 /// Writes down commits; fails when told to.
 #[derive(Default)]
-struct Book {
+pub(super) struct Book {
     story: Story,
-    records: Vec<Record>,
+    pub(super) records: Vec<Record>,
     fails: bool,
 }
 
@@ -136,17 +145,22 @@ impl<F: FnMut(u64, &Moment<'_>) -> Result<Vec<Intent>, Fault>> Strategy for Nati
     }
 }
 
-struct World {
-    desk: Desk<OpenGate, Diary, Book>,
+pub(super) struct World {
+    pub(super) desk: Desk<OpenGate, Diary, Book>,
     story: Story,
-    now: i64,
+    pub(super) now: i64,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
+        Self::after(Recovery::default())
+    }
+
+    pub(super) fn after(recovery: Recovery) -> Self {
         let story = Story::default();
         let venue = Diary {
             story: story.clone(),
+            listed: Some(Vec::new()),
             ..Diary::default()
         };
         let journal = Book {
@@ -159,11 +173,12 @@ impl World {
             story,
             now: 0,
         };
+        world.desk.recover(TimeMs(0), recovery).unwrap();
         world.step(&defined(definition(3, 1)));
         world
     }
 
-    fn load<F>(&mut self, hash: &'static str, act: F)
+    pub(super) fn load<F>(&mut self, hash: &'static str, act: F)
     where
         F: FnMut(u64, &Moment<'_>) -> Result<Vec<Intent>, Fault> + 'static,
     {
@@ -180,18 +195,18 @@ impl World {
         self.story.borrow_mut().clear();
     }
 
-    fn step(&mut self, delta: &MarketDelta) {
+    pub(super) fn step(&mut self, delta: &MarketDelta) {
         self.now += 1_000;
         self.desk
             .step(TimeMs(self.now), TimeMs(self.now), delta)
             .unwrap();
     }
 
-    fn tick(&mut self) {
+    pub(super) fn tick(&mut self) {
         self.step(&levels(1, &[(LadderKind::Back, 300, 10)]));
     }
 
-    fn say(&mut self, order: OrderId, change: OrderChange) {
+    pub(super) fn say(&mut self, order: OrderId, change: OrderChange) {
         let event = OrderEvent {
             market: MarketId::new(MARKET),
             order,
@@ -201,15 +216,15 @@ impl World {
         self.desk.venue.to_say.push(VenueEvent::Order(event));
     }
 
-    fn story(&self) -> Vec<String> {
+    pub(super) fn story(&self) -> Vec<String> {
         self.story.borrow_mut().drain(..).collect()
     }
 
-    fn slot(&self) -> &Slot {
+    pub(super) fn slot(&self) -> &Slot {
         &self.desk.engine.slots()[0]
     }
 
-    fn orders(&self) -> Vec<Order> {
+    pub(super) fn orders(&self) -> Vec<Order> {
         self.slot()
             .holdings()
             .flat_map(|(_, holding)| holding.orders().to_vec())
@@ -217,11 +232,11 @@ impl World {
     }
 }
 
-fn bet() -> Place {
+pub(super) fn bet() -> Place {
     limit(1, Side::Back, 300, 1_000)
 }
 
-fn once(call: u64, _: &Moment<'_>) -> Result<Vec<Intent>, Fault> {
+pub(super) fn once(call: u64, _: &Moment<'_>) -> Result<Vec<Intent>, Fault> {
     Ok(if call == 1 {
         vec![Intent::Place(bet())]
     } else {
@@ -229,7 +244,7 @@ fn once(call: u64, _: &Moment<'_>) -> Result<Vec<Intent>, Fault> {
     })
 }
 
-const FILL: OrderChange = OrderChange::Matched {
+pub(super) const FILL: OrderChange = OrderChange::Matched {
     price: Price::from_hundredths(300),
     size: Money::from_major(10),
 };
@@ -265,8 +280,8 @@ fn an_order_counts_at_its_worst_from_the_moment_it_is_approved() {
     let mut world = World::new();
     world.load("a", once);
     world.tick();
-    assert_eq!(world.slot().account.at_risk, Money::from_major(10));
-    assert_eq!(world.slot().account.open_orders, 1);
+    assert_eq!(world.slot().account.burden.at_risk, Money::from_major(10));
+    assert_eq!(world.slot().account.burden.open_orders, 1);
     let id = world.desk.venue.asked[0];
     world.say(
         id,
@@ -277,8 +292,8 @@ fn an_order_counts_at_its_worst_from_the_moment_it_is_approved() {
     world.tick();
     assert_eq!(
         (
-            world.slot().account.at_risk,
-            world.slot().account.open_orders
+            world.slot().account.burden.at_risk,
+            world.slot().account.burden.open_orders
         ),
         (Money::ZERO, 0)
     );
@@ -320,7 +335,7 @@ fn a_settled_market_pays_into_the_bank_less_commission() {
     world.say(id, OrderChange::Accepted);
     world.say(id, FILL);
     world.tick();
-    assert_eq!(world.slot().account.at_risk, Money::from_major(10));
+    assert_eq!(world.slot().account.burden.at_risk, Money::from_major(10));
     world
         .desk
         .venue
@@ -337,7 +352,7 @@ fn a_settled_market_pays_into_the_bank_less_commission() {
     closed.status = MarketStatus::Closed;
     world.step(&defined(closed));
     assert_eq!(world.story(), ["on_settled, bank 1019.00", "commit"]);
-    assert_eq!(world.slot().account.at_risk, Money::ZERO);
+    assert_eq!(world.slot().account.burden.at_risk, Money::ZERO);
     let totals = world.slot().totals();
     assert_eq!(
         (totals.gross, totals.commission, totals.net()),
@@ -485,7 +500,10 @@ fn when_halted_every_order_is_refused_and_cancels_still_go() {
     world.tick();
     world
         .desk
-        .operate(TimeMs(world.now), Command::Halt("drill".into()))
+        .operate(
+            TimeMs(world.now),
+            Command::Trade(TradingState::Halted, "drill".into()),
+        )
         .unwrap();
     world.story();
     world.tick();
@@ -508,7 +526,7 @@ fn an_order_stopped_at_the_last_moment_is_reported_as_not_sent() {
     assert_eq!(world.desk.venue.asked, []);
     world.desk.finish(TimeMs(6_000)).unwrap();
     assert_eq!(world.orders()[0].state, OrderState::NotSent);
-    assert_eq!(world.slot().account.at_risk, Money::ZERO);
+    assert_eq!(world.slot().account.burden.at_risk, Money::ZERO);
 }
 
 #[test]

@@ -19,4 +19,7 @@ pub trait Venue<P> {
 
     /// Takes a request made upon `books`. What becomes of it is reported later.
     fn submit(&mut self, now: TimeMs, books: &Books, request: Request<P>);
+
+    /// Is asked for a [`crate::market::Listing`]. It answers now or later, in full; an answer that failed is none.
+    fn list(&mut self, now: TimeMs, out: &mut Vec<VenueEvent>);
 }

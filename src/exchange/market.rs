@@ -7,9 +7,9 @@ use super::order::SimOrder;
 use super::settlement::Settled;
 use super::{ExchangeSettings, Pending, Report, Task, basic, reference, starting_price, strict};
 use crate::market::{
-    LEAST_WIN_REDUCTION, Market, MarketDefinition, MarketDelta, MarketStatus, Money, OrderChange,
-    OrderId, OrderKind, Persistence, Price, Runner, RunnerId, RunnerStatus, Side, TimeMs,
-    VenueReason,
+    LEAST_WIN_REDUCTION, Market, MarketDefinition, MarketDelta, MarketId, MarketStatus, Money,
+    OrderChange, OrderId, OrderKind, OrderStatement, Persistence, Price, Runner, RunnerId,
+    RunnerStatus, Side, TimeMs, VenueReason,
 };
 
 /// One market on the exchange.
@@ -63,6 +63,14 @@ impl SimMarket {
             strict::meet_offers(&mut self.orders, book, assumed, liquidity, report);
         }
         self.take_due(now, book, settings, report);
+    }
+
+    /// Where its orders stand, in full.
+    pub(super) fn statements(&self, market: &MarketId, now: TimeMs) -> Vec<OrderStatement> {
+        self.orders
+            .iter()
+            .map(|order| order.statement(market, now))
+            .collect()
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -22,7 +22,7 @@ pub use settings::ExchangeSettings;
 
 use crate::engine::{Request, Venue};
 use crate::market::{
-    Books, Instruction, Market, MarketDelta, MarketId, MarketStatus, Money, OrderChange,
+    Books, Instruction, Listing, Market, MarketDelta, MarketId, MarketStatus, Money, OrderChange,
     OrderEvent, OrderId, Price, TimeMs, VenueEvent, VenueReason,
 };
 use market::SimMarket;
@@ -161,6 +161,22 @@ impl<P: AsRef<Instruction>> Venue<P> for Exchange {
             sim.change(book, delta, &self.settings, &mut report);
             sim.conclude(&self.settings, &mut report);
         }
+    }
+
+    /// Answers at once: it is in the same process, and knows its own orders.
+    fn list(&mut self, now: TimeMs, out: &mut Vec<VenueEvent>) {
+        let orders = self
+            .markets
+            .iter()
+            .flat_map(|(market, sim)| sim.statements(market, now))
+            .collect();
+        out.push(VenueEvent::Listing(
+            now,
+            Listing {
+                asked_at: now,
+                orders,
+            },
+        ));
     }
 
     fn submit(&mut self, now: TimeMs, books: &Books, request: Request<P>) {

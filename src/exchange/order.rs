@@ -2,7 +2,8 @@
 
 use super::Report;
 use crate::market::{
-    Instruction, Money, OrderChange, OrderKind, Persistence, Price, RunnerId, Side, VenueReason,
+    Instruction, MarketId, Money, OrderChange, OrderKind, OrderStatement, Persistence, Price,
+    RunnerId, Side, TimeMs, VenueReason,
 };
 
 /// Half minor units: queues are met by half of what is reported as traded, and half a penny must not get lost.
@@ -97,6 +98,39 @@ impl SimOrder {
 
     pub(super) fn matched(&self) -> Money {
         self.fills.iter().map(|&(_, size)| size).sum()
+    }
+
+    /// Where it stands, in full. What is neither matched nor standing is said to have lapsed.
+    pub(super) fn statement(&self, market: &MarketId, now: TimeMs) -> OrderStatement {
+        let Instruction {
+            id,
+            runner,
+            side,
+            kind,
+            ..
+        } = &self.instruction;
+        let matched = self.matched();
+        let size = kind.size().unwrap_or_default();
+        let gone = (size - matched - self.remaining).max(Money::ZERO);
+        let (lapsed, voided) = match self.void {
+            true => (Money::ZERO, gone),
+            false => (gone, Money::ZERO),
+        };
+        OrderStatement {
+            market: market.clone(),
+            order: Some(*id),
+            venue_id: id.to_string().into(),
+            runner: *runner,
+            side: *side,
+            kind: *kind,
+            placed_at: now,
+            matched,
+            matched_value: self.told_value,
+            cancelled: Money::ZERO,
+            lapsed,
+            voided,
+            is_complete: !self.is_live(),
+        }
     }
 
     /// Matches some of it.

@@ -224,7 +224,7 @@ fn real_path(path: &Path) -> Result<PathBuf, LedgerError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{Effects, Journal, Record};
+    use crate::engine::{Effects, Journal, Record, TradingState};
     use crate::ledger::RunKind;
     use crate::market::{Currency, TimeMs};
 
@@ -258,9 +258,9 @@ mod tests {
         };
         let mut run = ledger.begin_run(info).unwrap();
         run.begin_recording(1, "feed", "feed").unwrap();
-        let halt = [Record::Halted {
+        let halt = [Record::Trading {
             at: TimeMs(0),
-            halted: true,
+            state: TradingState::Halted,
             reason: "x".repeat(1_000),
         }];
         let token = Effects::<()>::default().token();

@@ -4,9 +4,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::columns::{parsed, state_from};
 use super::rows::{RowError, Spot, contradiction};
-use crate::market::{
-    MarketId, Money, OrderChange, OrderId, OrderState, Price, TimeMs, VenueReason,
-};
+use crate::market::{MarketId, Money, OrderChange, OrderId, OrderState, Price, TimeMs};
 
 /// Which order, and who the record says it belongs to.
 pub(super) struct Whose<'a> {
@@ -84,9 +82,11 @@ impl Standing {
     /// Whether the order could still change that way; if not, it is a late word, which is kept but moves nothing.
     fn allows(&self, change: &OrderChange) -> bool {
         match change {
-            OrderChange::Accepted | OrderChange::Rejected { .. } | OrderChange::NotSent => {
-                self.state == OrderState::Sending
+            OrderChange::Accepted | OrderChange::Rejected { .. } | OrderChange::NotPlaced => {
+                self.state.is_unheard()
             }
+            OrderChange::NotSent | OrderChange::Doubted { .. } => self.state == OrderState::Sending,
+            OrderChange::Stuck => self.state == OrderState::Unknown,
             OrderChange::Matched { .. }
             | OrderChange::Cancelled { .. }
             | OrderChange::Lapsed { .. } => self.state.is_live(),
@@ -124,7 +124,8 @@ impl Standing {
             }
             OrderChange::Repriced { matched_value } => self.matched_value = matched_value,
             OrderChange::CancelFailed { reason } => self.venue_reason = Some(reason.to_string()),
-            OrderChange::NotSent => {}
+            OrderChange::Doubted { doubt } => self.venue_reason = Some(doubt.to_string()),
+            OrderChange::NotSent | OrderChange::NotPlaced | OrderChange::Stuck => {}
         }
     }
 
@@ -227,7 +228,7 @@ fn write_order_event(
             columns.name,
             columns.price.map(|price| price.to_string()),
             columns.size.map(Money::minor),
-            columns.reason.map(VenueReason::as_str),
+            columns.reason,
             columns.matched_value.map(|value| value.to_string()),
             applied,
             after.state.as_str(),
@@ -252,23 +253,30 @@ struct ChangeColumns {
     name: &'static str,
     price: Option<Price>,
     size: Option<Money>,
-    reason: Option<VenueReason>,
+    reason: Option<&'static str>,
     matched_value: Option<i128>,
 }
 
 fn change_columns(change: &OrderChange) -> ChangeColumns {
     let (name, price, size, reason, matched_value) = match *change {
         OrderChange::Accepted => ("ACCEPTED", None, None, None, None),
-        OrderChange::Rejected { reason } => ("REJECTED", None, None, Some(reason), None),
+        OrderChange::Rejected { reason } => ("REJECTED", None, None, Some(reason.as_str()), None),
+        OrderChange::Doubted { doubt } => ("DOUBTED", None, None, Some(doubt.as_str()), None),
+        OrderChange::NotPlaced => ("NOT_PLACED", None, None, None, None),
+        OrderChange::Stuck => ("STUCK", None, None, None, None),
         OrderChange::NotSent => ("NOT_SENT", None, None, None, None),
         OrderChange::Matched { price, size } => ("MATCHED", Some(price), Some(size), None, None),
         OrderChange::Cancelled { size } => ("CANCELLED", None, Some(size), None, None),
-        OrderChange::Lapsed { size, reason } => ("LAPSED", None, Some(size), Some(reason), None),
-        OrderChange::Voided { reason } => ("VOIDED", None, None, Some(reason), None),
+        OrderChange::Lapsed { size, reason } => {
+            ("LAPSED", None, Some(size), Some(reason.as_str()), None)
+        }
+        OrderChange::Voided { reason } => ("VOIDED", None, None, Some(reason.as_str()), None),
         OrderChange::Repriced { matched_value } => {
             ("REPRICED", None, None, None, Some(matched_value))
         }
-        OrderChange::CancelFailed { reason } => ("CANCEL_FAILED", None, None, Some(reason), None),
+        OrderChange::CancelFailed { reason } => {
+            ("CANCEL_FAILED", None, None, Some(reason.as_str()), None)
+        }
     };
     ChangeColumns {
         name,

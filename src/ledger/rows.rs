@@ -7,10 +7,10 @@ use rusqlite::{Connection, named_params, params};
 use super::columns::{persistence_name, whole};
 use super::order_rows::{Whose, write_order_change};
 use super::settlement_rows::write_settlement;
-use crate::engine::{Action, IntentRecord, Record, StrategyChange, Verdict};
+use crate::engine::{Action, IntentRecord, Record, StrategyChange, Unready, Verdict};
 use crate::market::{
-    FillOrKill, Level, Money, OrderId, OrderKind, OrderState, Persistence, Place, Price, RunnerId,
-    Side, TimeMs,
+    FillOrKill, Level, Money, OrderId, OrderKind, OrderState, Persistence, Price, RunnerId, Side,
+    TimeMs,
 };
 
 /// Where in the ledger a record goes.
@@ -75,20 +75,62 @@ pub(super) fn write(connection: &Connection, spot: Spot, record: &Record) -> Res
             write_order_change(connection, spot, *at, &whose, change, *state, *matched)
         }
         Record::Settled { .. } => write_settlement(connection, spot, record),
-        Record::Halted { at, halted, reason } => {
-            connection
-                .prepare_cached("INSERT INTO halts VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
-                .execute(params![
-                    spot.run,
-                    spot.record,
-                    spot.recording,
-                    at.0,
-                    halted,
-                    reason
-                ])?;
-            Ok(())
-        }
+        Record::Trading { .. }
+        | Record::Fence { .. }
+        | Record::Ready { .. }
+        | Record::Swept { .. }
+        | Record::External { .. } => Ok(write_house(connection, spot, record)?),
     }
+}
+
+/// What concerns all strategies together.
+fn write_house(connection: &Connection, spot: Spot, record: &Record) -> rusqlite::Result<()> {
+    let (at, what, name, detail, at_risk) = match record {
+        Record::Trading { at, state, reason } => (
+            at,
+            "TRADING",
+            Some(state.as_str()),
+            Some(reason.clone()),
+            None,
+        ),
+        Record::Fence { at, fence, detail } => {
+            (at, "FENCE", Some(fence.as_str()), detail.clone(), None)
+        }
+        Record::Ready { at, unready } => (at, "READY", unready.map(Unready::as_str), None, None),
+        Record::Swept { at, orders } => {
+            let orders: Vec<String> = orders.iter().map(|(_, order)| order.to_string()).collect();
+            (at, "SWEPT", None, Some(orders.join(" ")), None)
+        }
+        Record::External {
+            at,
+            market,
+            venue_id,
+            at_risk,
+        } => (
+            at,
+            "EXTERNAL",
+            Some(&**venue_id),
+            Some(market.to_string()),
+            Some(at_risk.minor()),
+        ),
+        Record::Strategy { .. }
+        | Record::Intent(_)
+        | Record::Order { .. }
+        | Record::Settled { .. } => unreachable!("it has a table of its own"),
+    };
+    connection
+        .prepare_cached("INSERT INTO house_events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?
+        .execute(params![
+            spot.run,
+            spot.record,
+            spot.recording,
+            at.0,
+            what,
+            name,
+            detail,
+            at_risk
+        ])?;
+    Ok(())
 }
 
 pub(super) fn contradiction<T>(what: String) -> Result<T, RowError> {
@@ -191,10 +233,6 @@ impl<'a> Asked<'a> {
         }
     }
 
-    fn liability(&self) -> Option<Money> {
-        Some(self.kind?.at_risk(self.side?))
-    }
-
     fn limit_terms(&self) -> (Option<Persistence>, Option<FillOrKill>) {
         match self.kind {
             Some(OrderKind::Limit {
@@ -248,7 +286,7 @@ fn write_intent(
             ":type": asked.kind.as_ref().map(OrderKind::as_str),
             ":price": asked.price.map(|price| price.to_string()),
             ":size": asked.size.map(Money::minor),
-            ":liability": asked.liability().map(Money::minor),
+            ":liability": asked.kind.map(|_| intent.liability.minor()),
             ":persistence": persistence.map(persistence_name),
             ":fill_or_kill": fill_or_kill.is_some(),
             ":min_fill": fill_or_kill.and_then(|terms| terms.min_fill).map(Money::minor),
@@ -268,18 +306,13 @@ fn write_intent(
             ":limit": refusal.map(|refusal| refusal.limit.to_string()),
         })?;
     match (&intent.action, refusal) {
-        (Action::Place { place, .. }, None) => Ok(write_order(connection, spot, intent, place)?),
+        (Action::Place { .. }, None) => Ok(write_order(connection, spot, intent)?),
         _ => Ok(()),
     }
 }
 
 /// An approved placing becomes an order on its way.
-fn write_order(
-    connection: &Connection,
-    spot: Spot,
-    intent: &IntentRecord,
-    place: &Place,
-) -> rusqlite::Result<()> {
+fn write_order(connection: &Connection, spot: Spot, intent: &IntentRecord) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "INSERT INTO orders (run_id, id, record, recording, strategy, market, selection,
@@ -292,7 +325,7 @@ fn write_order(
         .execute(params![
             spot.run,
             intent.id.to_string(),
-            place.kind.at_risk(place.side).minor(),
+            intent.liability.minor(),
             OrderState::Sending.as_str(),
         ])?;
     Ok(())

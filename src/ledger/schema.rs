@@ -39,6 +39,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "resettlement",
         sql: include_str!("../../migrations/0003_resettlement.sql"),
     },
+    Migration {
+        name: "order_life",
+        sql: include_str!("../../migrations/0010_order_life.sql"),
+    },
 ];
 
 /// The number of the last step of a list.

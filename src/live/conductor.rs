@@ -11,7 +11,7 @@ use super::pace::Pace;
 use super::shelf::Finding;
 use super::status::{Board, Status, StrategyStatus};
 use crate::backtest::{Driver, Playing, RunError};
-use crate::engine::{Command, Notice, Strategy};
+use crate::engine::{Command, Notice, Strategy, TradingState};
 use crate::ledger::Ledger;
 use crate::market::{Instruction, Money, TimeMs};
 use crate::source::Update;
@@ -87,7 +87,7 @@ impl<'a> Conductor<'a> {
         session.begin(at)?;
         self.pace.anchor(now, at);
         if let Some(reason) = &self.status.halted {
-            session.operate(Command::Halt(reason.clone()))?;
+            session.operate(Command::Trade(TradingState::Halted, reason.clone()))?;
         }
         self.looked_at = None;
         Ok(())
@@ -107,11 +107,11 @@ impl<'a> Conductor<'a> {
             let command = match &reason {
                 Some(reason) => {
                     self.voice.warn(format_args!("HALTED: {reason}"));
-                    Command::Halt(reason.clone())
+                    Command::Trade(TradingState::Halted, reason.clone())
                 }
                 None => {
                     self.voice.warn("resumed: the kill file is gone");
-                    Command::Resume("the kill file is gone".to_owned())
+                    Command::Trade(TradingState::Active, "the kill file is gone".to_owned())
                 }
             };
             session.operate(command)?;
@@ -219,7 +219,7 @@ impl<'a> Conductor<'a> {
                 entry.hash = Some(slot.hash.to_string());
             }
             entry.quarantined = StrategyStatus::is_quarantined(slot.standing);
-            entry.open_orders = slot.account.open_orders;
+            entry.open_orders = slot.account.burden.open_orders;
             entry.bets = bets + totals.bets;
             entry.net = net + totals.net();
         }
@@ -297,6 +297,10 @@ impl Driver for Conductor<'_> {
     fn notice(&mut self, notice: Notice) {
         let now = Instant::now();
         match notice {
+            Notice::Alarm { code, detail } => {
+                self.voice.warn(format_args!("{code}: {detail}"));
+                self.looked_at = None;
+            }
             Notice::Log { strategy, line } => {
                 if let Some(shown) = self.throttle.pass(&strategy, &line, now) {
                     tracing::info!(

@@ -23,8 +23,9 @@ pub use ids::{MarketId, OrderId, RunnerId};
 pub use ladder::PriceLadder;
 pub use money::{Currency, Money};
 pub use order::{
-    FillOrKill, Instruction, Intent, Malformed, Order, OrderChange, OrderEvent, OrderKind,
-    OrderState, Persistence, Place, Reversal, Settlement, Side, VenueEvent, VenueReason,
+    Doubt, FillOrKill, Instruction, Intent, Listing, Malformed, Order, OrderChange, OrderEvent,
+    OrderKind, OrderState, OrderStatement, Persistence, Place, Reversal, Settlement, Side,
+    VenueEvent, VenueReason,
 };
 pub use price::Price;
 pub use setting::{Bound, Ratio};

@@ -189,12 +189,24 @@ pub struct Malformed {
     pub value: String,
 }
 
-/// Where an order stands. It only moves forward; see `engine::orders`.
+/// Where an order stands. It only moves forward:
+///
+/// ```text
+/// SENDING ─┬─► EXECUTABLE ─────► EXECUTION_COMPLETE
+///          ├─► REJECTED, NOT_SENT
+///          └─► UNKNOWN ─┬─► EXECUTABLE …, REJECTED
+///                       ├─► NOT_PLACED
+///                       └─► STUCK ─► (whatever is found out)
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum OrderState {
     /// Approved, recorded and on its way; counts at its worst.
     Sending,
+    /// Nobody can say whether the venue has it: counts at its worst, is never sent again, and is asked after.
+    Unknown,
+    /// Unknown for too long: a person must look. Counts at its worst until then.
+    Stuck,
     /// The venue has it and something remains.
     Working,
     /// Nothing remains: matched, cancelled, lapsed or voided.
@@ -203,13 +215,30 @@ pub enum OrderState {
     Rejected,
     /// Proven not to have left.
     NotSent,
+    /// It was unknown, and the venue was found not to have it.
+    NotPlaced,
 }
 
 impl OrderState {
     /// Whether the order can still change.
     #[must_use]
     pub const fn is_live(self) -> bool {
-        matches!(self, Self::Sending | Self::Working)
+        matches!(
+            self,
+            Self::Sending | Self::Unknown | Self::Stuck | Self::Working
+        )
+    }
+
+    /// Whether the venue has not yet been heard of it.
+    #[must_use]
+    pub const fn is_unheard(self) -> bool {
+        matches!(self, Self::Sending | Self::Unknown | Self::Stuck)
+    }
+
+    /// Whether nobody can say if the venue has it.
+    #[must_use]
+    pub const fn is_doubtful(self) -> bool {
+        matches!(self, Self::Unknown | Self::Stuck)
     }
 
     /// The name in records and reports.
@@ -217,10 +246,13 @@ impl OrderState {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Sending => "SENDING",
+            Self::Unknown => "UNKNOWN",
+            Self::Stuck => "STUCK",
             Self::Working => "EXECUTABLE",
             Self::Complete => "EXECUTION_COMPLETE",
             Self::Rejected => "REJECTED",
             Self::NotSent => "NOT_SENT",
+            Self::NotPlaced => "NOT_PLACED",
         }
     }
 }
@@ -244,6 +276,8 @@ pub struct Order {
     pub requested_at: TimeMs,
     /// When it took effect at the venue.
     pub placed_at: Option<TimeMs>,
+    /// When it could change no more.
+    pub ended_at: Option<TimeMs>,
     /// Size matched.
     pub matched: Money,
     /// Σ price × size of what was matched, in billionths × minor units.
@@ -273,6 +307,7 @@ impl Order {
             cancel_pending: false,
             requested_at,
             placed_at: None,
+            ended_at: None,
             matched: Money::ZERO,
             matched_value: 0,
             cancelled: Money::ZERO,
@@ -332,6 +367,8 @@ pub enum VenueReason {
     MarketClosed,
     /// The request was stopped before it left.
     Withheld,
+    /// The venue did not say.
+    NotSaid,
 }
 
 impl VenueReason {
@@ -352,11 +389,49 @@ impl VenueReason {
             Self::StartingPriceBeyondLimit => "STARTING_PRICE_BEYOND_LIMIT",
             Self::MarketClosed => "MARKET_CLOSED",
             Self::Withheld => "WITHHELD",
+            Self::NotSaid => "NOT_SAID",
         }
     }
 }
 
 impl fmt::Display for VenueReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Why nobody can say whether a venue has an order. Only a refusal that is known for one is [`OrderChange::Rejected`];
+/// everything else is a doubt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Doubt {
+    /// No answer came in time.
+    TimedOut,
+    /// The connection broke after the request had begun to leave.
+    ConnectionLost,
+    /// The answer could not be read.
+    Unreadable,
+    /// The venue said that it does not know, or something that is not known to be a refusal.
+    VenueUnsure,
+    /// It was on its way when the program ended.
+    Recovered,
+}
+
+impl Doubt {
+    /// The code in records.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::TimedOut => "TIMED_OUT",
+            Self::ConnectionLost => "CONNECTION_LOST",
+            Self::Unreadable => "UNREADABLE",
+            Self::VenueUnsure => "VENUE_UNSURE",
+            Self::Recovered => "RECOVERED",
+        }
+    }
+}
+
+impl fmt::Display for Doubt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
@@ -375,6 +450,15 @@ pub enum OrderChange {
     },
     /// It was proven not to have left.
     NotSent,
+    /// Nobody can say whether the venue has it.
+    Doubted {
+        /// Why.
+        doubt: Doubt,
+    },
+    /// It was in doubt, and the venue was found not to have it.
+    NotPlaced,
+    /// It was in doubt for too long; a person must look.
+    Stuck,
     /// Some of it was matched.
     Matched {
         /// At which price.
@@ -450,11 +534,59 @@ pub struct Reversal {
     pub version: u32,
 }
 
+/// Where a venue says an order stands, in full. Sizes are totals, so a word that comes twice or late does no harm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderStatement {
+    /// Which market.
+    pub market: MarketId,
+    /// Which order: the id it was sent with. `None` if the venue's order carries none of ours.
+    pub order: Option<OrderId>,
+    /// The venue's own name of it.
+    pub venue_id: Arc<str>,
+    /// On which runner.
+    pub runner: RunnerId,
+    /// For or against.
+    pub side: Side,
+    /// The terms.
+    pub kind: OrderKind,
+    /// When the venue took it.
+    pub placed_at: TimeMs,
+    /// Size matched.
+    pub matched: Money,
+    /// Σ price × size of what was matched, in billionths × minor units.
+    pub matched_value: i128,
+    /// Size cancelled.
+    pub cancelled: Money,
+    /// Size lapsed.
+    pub lapsed: Money,
+    /// Size voided.
+    pub voided: Money,
+    /// Whether nothing of it can be matched any more.
+    pub is_complete: bool,
+}
+
+/// A venue's whole list of orders, as it answered one question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing {
+    /// When it was asked for. What was sent later need not be in it.
+    pub asked_at: TimeMs,
+    /// Every order that the venue has or had of us, in markets that are not settled for long; to the last page.
+    pub orders: Vec<OrderStatement>,
+}
+
 /// What a venue tells the core.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum VenueEvent {
     /// An order changed.
     Order(OrderEvent),
+    /// Where an order stands.
+    Statement(TimeMs, OrderStatement),
+    /// All orders.
+    Listing(TimeMs, Listing),
+    /// Its reports cannot be trusted until the next listing: the stream is gone, or a question failed.
+    Deaf(TimeMs),
+    /// What it has of our money, free to bet with.
+    Funds(TimeMs, Money),
     /// A market was settled.
     Settled(Settlement),
     /// A market's last settlement was taken back.

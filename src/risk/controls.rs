@@ -3,14 +3,20 @@
 use std::collections::VecDeque;
 
 use super::RiskLimits;
-use crate::engine::{Ask, Exposure, Figure, ReasonCode, Refusal, worst_case};
+use crate::engine::{
+    Ask, Exposure, Figure, ReasonCode, Refusal, TradingState, reduces, worst_case,
+};
 use crate::market::{MarketStatus, Money, OrderKind, Persistence, Price, Side, TimeMs};
 
 type Verdict = Result<(), Refusal>;
 
 /// Controls that need only the order and its market, in the order they are asked.
-pub(super) const SIMPLE: [fn(&Ask<'_>, &RiskLimits) -> Verdict; 12] = [
+pub(super) const SIMPLE: [fn(&Ask<'_>, &RiskLimits) -> Verdict; 16] = [
     kill_switch,
+    trading_state,
+    venue_ready,
+    health,
+    in_doubt,
     market_open,
     in_play,
     snapshot_age,
@@ -46,10 +52,66 @@ fn at_most(code: ReasonCode, value: Money, limit: Money) -> Verdict {
 }
 
 fn kill_switch(ask: &Ask<'_>, _: &RiskLimits) -> Verdict {
-    if ask.halted {
+    if ask.house.state == TradingState::Halted {
         Err(Refusal::plain(ReasonCode::KillSwitchOn))
     } else {
         Ok(())
+    }
+}
+
+/// Paused means no order; reducing means none that could cost more than what stands already.
+fn trading_state(ask: &Ask<'_>, _: &RiskLimits) -> Verdict {
+    let code = match ask.house.state {
+        TradingState::Paused => ReasonCode::TradingPaused,
+        TradingState::Reduce if !reduces(ask.market, ask.holding, ask.place, ask.now) => {
+            ReasonCode::TradingReduceOnly
+        }
+        TradingState::Active | TradingState::Reduce | TradingState::Halted => return Ok(()),
+    };
+    let (value, limit) = (
+        Figure::Text(ask.house.state.to_string()),
+        Figure::Text(TradingState::Active.to_string()),
+    );
+    Err(Refusal::of(code, value, limit))
+}
+
+/// Nothing is sent to a venue that has not said, or cannot say now, what it has of us.
+fn venue_ready(ask: &Ask<'_>, _: &RiskLimits) -> Verdict {
+    match ask.house.unready {
+        None => Ok(()),
+        Some(why) => Err(Refusal::of(
+            ReasonCode::VenueNotReady,
+            Figure::Text(why.to_string()),
+            Figure::Text("READY".into()),
+        )),
+    }
+}
+
+fn health(ask: &Ask<'_>, _: &RiskLimits) -> Verdict {
+    match ask.house.fences.first_key_value() {
+        None => Ok(()),
+        Some((fence, figures)) => Err(Refusal::of(
+            ReasonCode::HealthFence,
+            Figure::Text(format!("{fence}: {figures}")),
+            Figure::None,
+        )),
+    }
+}
+
+/// Whether the last order got there is not known: another of the same kind could double it.
+fn in_doubt(ask: &Ask<'_>, _: &RiskLimits) -> Verdict {
+    let doubtful = ask.holding.live().find(|order| {
+        order.state.is_doubtful()
+            && order.runner == ask.place.runner
+            && order.side == ask.place.side
+    });
+    match doubtful {
+        None => Ok(()),
+        Some(order) => Err(Refusal::of(
+            ReasonCode::OrderInDoubt,
+            Figure::Text(order.id.to_string()),
+            Figure::None,
+        )),
     }
 }
 
@@ -222,6 +284,7 @@ fn at_most_orders(code: ReasonCode, open: usize, limit: u32) -> Verdict {
 fn open_orders(ask: &Ask<'_>, limits: &RiskLimits) -> Verdict {
     let open = ask
         .account
+        .burden
         .open_orders
         .saturating_sub(usize::from(ask.replaces.is_some()));
     at_most_orders(ReasonCode::OrdersTooMany, open, limits.max_open_orders)
@@ -274,7 +337,7 @@ fn market_exposure(_: &Ask<'_>, limits: &RiskLimits, exposure: Exposure) -> Verd
 /// The worst case of all unsettled markets together, with the order in it.
 fn all_markets(ask: &Ask<'_>, exposure: Exposure) -> Money {
     let present = worst_case(ask.market, ask.holding, None).market;
-    ask.account.at_risk - present + exposure.market
+    ask.account.burden.at_risk - present + exposure.market
 }
 
 fn strategy_exposure(ask: &Ask<'_>, limits: &RiskLimits, exposure: Exposure) -> Verdict {

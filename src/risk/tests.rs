@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::engine::testing::{definition, limit, market_with, order};
-use crate::engine::{Account, Holding, ReasonCode};
+use crate::engine::{Account, Holding, House, ReasonCode, TradingState};
 use crate::market::{
     Market, MarketStatus, Money, OrderId, OrderKind, Persistence, Place, Price, RunnerStatus, Side,
 };
@@ -14,7 +14,7 @@ struct Case {
     account: Account,
     limits: RiskLimits,
     now: TimeMs,
-    halted: bool,
+    house: House,
 }
 
 fn case() -> Case {
@@ -24,8 +24,15 @@ fn case() -> Case {
         account: Account::new(Money::from_major(1_000)),
         limits: RiskLimits::default(),
         now: TimeMs(0),
-        halted: false,
+        house: house(),
     }
+}
+
+/// A house whose venue is ready.
+fn house() -> House {
+    let mut house = House::default();
+    house.unready = None;
+    house
 }
 
 impl Case {
@@ -39,7 +46,8 @@ impl Case {
             holding: &Holding::default(),
             account: &self.account,
             replaces: None,
-            halted: self.halted,
+            house: &self.house,
+            fills: &VecDeque::new(),
         })
     }
 
@@ -74,7 +82,7 @@ fn every_control_names_its_code_the_value_and_the_limit() {
     let table = [
         (
             "KILL_SWITCH_ON (value -, limit -)",
-            refused(|c| c.halted = true),
+            refused(|c| c.house.state = TradingState::Halted),
         ),
         (
             "MARKET_NOT_OPEN (value SUSPENDED, limit OPEN)",
@@ -137,7 +145,7 @@ fn every_control_names_its_code_the_value_and_the_limit() {
         ),
         (
             "ORDERS_TOO_MANY (value 51, limit 50)",
-            refused(|c| c.account.open_orders = 50),
+            refused(|c| c.account.burden.open_orders = 50),
         ),
         (
             "EXPOSURE_RUNNER (value 220.00, limit 200.00)",
@@ -149,7 +157,7 @@ fn every_control_names_its_code_the_value_and_the_limit() {
         ),
         (
             "EXPOSURE_STRATEGY (value 1010.00, limit 1000.00)",
-            refused(|c| c.account.at_risk = pounds(1_000)),
+            refused(|c| c.account.burden.at_risk = pounds(1_000)),
         ),
         (
             "LOSS_DAILY (value 1005.00, limit 1000.00)",
@@ -159,7 +167,7 @@ fn every_control_names_its_code_the_value_and_the_limit() {
             "BANKROLL_EXHAUSTED (value 260.00, limit 250.00)",
             refused(|c| {
                 c.account.start = pounds(250);
-                c.account.at_risk = pounds(250);
+                c.account.burden.at_risk = pounds(250);
             }),
         ),
     ];
@@ -205,7 +213,8 @@ fn one_order_on_a_runner_at_a_time_but_a_replacement_makes_room() {
             holding,
             account: &case.account,
             replaces,
-            halted: false,
+            house: &house(),
+            fills: &VecDeque::new(),
         };
         gate.check(&ask).err().map(|refusal| refusal.code)
     };

@@ -82,7 +82,7 @@ impl ContextView {
         Self(Rc::new(Inner {
             now: moment.now,
             bankroll: account.bankroll(),
-            at_risk: account.at_risk,
+            at_risk: account.burden.at_risk,
             holding: Arc::clone(moment.holding),
             params: params.clone(),
             tables: tables.clone(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bea::engine::{
     Action, Effects, Figure, IntentRecord, Journal, ReasonCode, Record, Refusal, StrategyChange,
-    Verdict,
+    TradingState, Verdict,
 };
 use bea::ledger::{Durability, Ledger, LedgerSettings, Outcome, RunInfo, RunKind, RunWriter};
 use bea::market::{
@@ -95,6 +95,7 @@ pub(crate) fn place(side: Side, kind: OrderKind) -> Action {
 
 pub(crate) fn intent(number: u128, action: Action, verdict: Verdict) -> Record {
     Record::Intent(Box::new(IntentRecord {
+        liability: Money::from_major(2),
         id: id(number),
         at: TimeMs(1_617_121_200_123),
         strategy: Arc::from("value_back"),
@@ -256,9 +257,9 @@ pub(crate) fn story() -> Vec<Record> {
         strategy(StrategyChange::Failed {
             summary: "value_back.rhai:12:9: Variable not found: best_bak".to_owned(),
         }),
-        Record::Halted {
+        Record::Trading {
             at: TimeMs(1_617_121_300_000),
-            halted: true,
+            state: TradingState::Halted,
             reason: "the operator said so".to_owned(),
         },
         settled(6.14, 0.31, &[(1, 5.14), (3, 1.0), (7, 0.0)]),

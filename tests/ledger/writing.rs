@@ -1,6 +1,6 @@
 //! What the writer refuses, and what a failure does to it.
 
-use bea::engine::{Record, Verdict};
+use bea::engine::{Record, TradingState, Verdict};
 use bea::ledger::{Durability, Filter, Ledger, Outcome, Reader};
 use bea::market::{OrderChange, OrderState, Side, TimeMs};
 use rusqlite::Connection;
@@ -141,9 +141,9 @@ fn a_commit_that_fails_poisons_the_writer() {
              CREATE TRIGGER spring AFTER INSERT ON halts BEGIN INSERT INTO trap VALUES (-1); END;",
         )
         .unwrap();
-    let halt = Record::Halted {
+    let halt = Record::Trading {
         at: TimeMs(0),
-        halted: true,
+        state: TradingState::Halted,
         reason: "drill".to_owned(),
     };
     let error = commit(&mut run, &[halt]).unwrap_err();

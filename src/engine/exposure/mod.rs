@@ -16,7 +16,8 @@ use smallvec::SmallVec;
 
 use super::{Holding, Position};
 use crate::market::{
-    Market, MarketDefinition, MarketKind, Money, OrderKind, Runner, RunnerId, Side,
+    Market, MarketDefinition, MarketKind, Money, Order, OrderId, OrderKind, OrderState, Place,
+    Runner, RunnerId, Side, TimeMs,
 };
 
 /// An order that does not stand yet, to be counted at its worst.
@@ -37,6 +38,8 @@ pub struct Exposure {
     pub runner: Money,
     /// By all bets in the market, whoever is withdrawn.
     pub market: Money,
+    /// By all bets in the market if none offset another.
+    pub gross: Money,
 }
 
 /// Reduction factor of a runner that has none, in hundredths of a percent, where others have one.
@@ -80,6 +83,7 @@ pub fn worst_case(market: &Market, holding: &Holding, proposed: Option<Proposed>
         return scores::worst_line(holding, proposed);
     }
     let all = gather(kind, holding, proposed);
+    let gross = all.iter().map(|bets| bets.gross(kind)).sum();
     let runner = proposed
         .and_then(|new| all.iter().find(|bets| bets.runner == new.runner))
         .map_or(Money::ZERO, |bets| {
@@ -96,7 +100,32 @@ pub fn worst_case(market: &Market, holding: &Holding, proposed: Option<Proposed>
     Exposure {
         runner: loss(runner),
         market: loss(worst),
+        gross,
     }
+}
+
+/// Whether a proposed order can only help: matched it lowers the worst case, and unmatched it does not raise it.
+#[must_use]
+pub fn reduces(market: &Market, holding: &Holding, place: &Place, now: TimeMs) -> bool {
+    let OrderKind::Limit { price, size, .. } = place.kind else {
+        // At which price, or whether at all, is not known.
+        return false;
+    };
+    let present = worst_case(market, holding, None);
+    let proposed = Proposed {
+        runner: place.runner,
+        side: place.side,
+        kind: place.kind,
+    };
+    let open = worst_case(market, holding, Some(proposed));
+    let mut matched = Order::new(OrderId::from_bits(0), place, now);
+    matched.matched = size;
+    matched.matched_value = i128::from(price.nanos()) * i128::from(size.minor());
+    matched.state = OrderState::Complete;
+    let mut with = holding.clone();
+    with.add(matched);
+    let done = worst_case(market, &with, None);
+    open.market <= present.market && done.market < present.market
 }
 
 fn loss(result: Money) -> Money {
@@ -176,6 +205,24 @@ impl Bets {
                 }
             }
         }
+    }
+
+    /// What the bets could lose if none offset another.
+    fn gross(&self, kind: MarketKind) -> Money {
+        let Position {
+            if_win,
+            backed,
+            back_profit,
+            ..
+        } = self.matched;
+        let liability = back_profit - if_win;
+        let matched = match kind {
+            MarketKind::EachWay { divisor } => {
+                backed + backed + liability - placed(-liability, divisor)
+            }
+            _ => backed + liability,
+        };
+        matched - self.open.if_win.min(Money::ZERO) - self.open.if_lose.min(Money::ZERO)
     }
 
     /// What the bets bring, after a withdrawal that lowered the prices of what was backed.

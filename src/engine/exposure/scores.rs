@@ -120,7 +120,12 @@ pub(super) fn worst_line(holding: &Holding, proposed: Option<Proposed>) -> Expos
             continue;
         }
         seen.push(runner);
-        let of_runner = loss(worst_of_lines(&lines_of(runner, holding, proposed)));
+        let lines = lines_of(runner, holding, proposed);
+        let of_runner = loss(worst_of_lines(&lines));
+        worst.gross += lines
+            .iter()
+            .map(|bets| loss(bets.under.min(bets.over)))
+            .sum();
         worst.market += of_runner;
         if new == Some(runner) {
             worst.runner = of_runner;

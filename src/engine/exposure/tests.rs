@@ -86,7 +86,8 @@ fn a_proposed_order_is_counted_on_its_runner_and_in_the_market() {
         exposure,
         Exposure {
             runner: Money::from_major(30),
-            market: Money::from_major(40)
+            market: Money::from_major(40),
+            gross: Money::from_major(40),
         }
     );
 }

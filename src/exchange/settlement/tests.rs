@@ -363,7 +363,11 @@ fn in_short(event: &VenueEvent) -> Option<String> {
             Some(format!("settled {}: {gross}", settlement.version))
         }
         VenueEvent::Reversed(reversal) => Some(format!("reversed {}", reversal.version)),
-        VenueEvent::Order(_) => None,
+        VenueEvent::Order(_)
+        | VenueEvent::Statement(..)
+        | VenueEvent::Listing(..)
+        | VenueEvent::Deaf(_)
+        | VenueEvent::Funds(..) => None,
     }
 }
 

@@ -1,0 +1,482 @@
+//! Orders of which nobody can say whether the venue has them: asked after, found, or shown never to have arrived.
+//!
+//! An order in doubt is never sent again and counts at its worst. That the venue does not have it is believed only when
+//! two whole listings in a row do not hold it, both asked for after all delays are over.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use super::house::{Burden, Scopes};
+use super::{Effects, Engine, Gate, Notice, Record, Unready};
+use crate::market::{
+    Books, Listing, MarketId, MarketIndex, Money, Order, OrderChange, OrderEvent, OrderId,
+    OrderStatement, TimeMs, VenueReason,
+};
+
+/// How a venue is dealt with when orders come into doubt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DoubtRules {
+    /// How long after it was sent an order may still turn up: the longest bet delay, the venue's own patience, a margin.
+    pub window_ms: i64,
+    /// How far apart listings are asked for.
+    pub between_listings_ms: i64,
+    /// After how long in doubt a person is called.
+    pub stuck_after_ms: i64,
+    /// So many doubts in a minute make the venue unready for orders.
+    pub at_most: usize,
+}
+
+impl Default for DoubtRules {
+    fn default() -> Self {
+        Self {
+            window_ms: 45_000,
+            between_listings_ms: 5_000,
+            stuck_after_ms: 600_000,
+            at_most: 3,
+        }
+    }
+}
+
+/// What is known of the doubts of a session.
+#[derive(Debug, Default)]
+pub(super) struct Doubts {
+    rules: DoubtRules,
+    cases: BTreeMap<OrderId, Case>,
+    /// When the last doubts arose.
+    recent: VecDeque<TimeMs>,
+    asked_at: Option<TimeMs>,
+    /// Since when the venue has been deaf: only a listing asked for later counts.
+    deaf_since: Option<TimeMs>,
+    /// Bets at the venue that are not ours to manage, by the venue's name of them.
+    external: BTreeMap<Arc<str>, External>,
+}
+
+/// One order in doubt.
+#[derive(Clone, Copy, Debug)]
+struct Case {
+    requested_at: TimeMs,
+    /// Since when it has been in doubt.
+    since: TimeMs,
+    /// When the first listing without it was asked for.
+    absent_at: Option<TimeMs>,
+    stuck: bool,
+}
+
+/// A bet that we did not place, or believed not to be there.
+#[derive(Clone, Debug)]
+struct External {
+    scopes: Scopes,
+    burden: Burden,
+}
+
+impl<G: Gate> Engine<G> {
+    /// The same core, with other rules for doubts.
+    #[must_use]
+    pub fn with_doubt_rules(mut self, rules: DoubtRules) -> Self {
+        self.doubts.rules = rules;
+        self
+    }
+
+    /// What must be done because time has passed.
+    pub(super) fn tend(&mut self, now: TimeMs, books: &Books, effects: &mut Effects<G::Pass>) {
+        if self.doubts.cases.is_empty() && self.house.unready.is_none() {
+            return;
+        }
+        let rules = self.doubts.rules;
+        let due = self
+            .doubts
+            .asked_at
+            .is_none_or(|asked| now - asked >= rules.between_listings_ms);
+        if due {
+            self.doubts.asked_at = Some(now);
+            effects.ask_listing = true;
+        }
+        let stuck: Vec<OrderId> = self
+            .doubts
+            .cases
+            .iter()
+            .filter(|(_, case)| !case.stuck && now - case.since >= rules.stuck_after_ms)
+            .map(|(order, _)| *order)
+            .collect();
+        for order in stuck {
+            if let Some(case) = self.doubts.cases.get_mut(&order) {
+                case.stuck = true;
+            }
+            effects.notices.push(Notice::Alarm {
+                code: "ORDER_STUCK",
+                detail: format!(
+                    "order {order} has been in doubt for {} s: look for it at the venue",
+                    rules.stuck_after_ms / 1_000
+                ),
+            });
+            self.say(now, order, OrderChange::Stuck, books, effects);
+        }
+        self.ready_again(now, effects);
+    }
+
+    /// An order came into doubt.
+    pub(super) fn doubt(&mut self, now: TimeMs, order: OrderId, requested_at: TimeMs) {
+        self.doubts.cases.insert(
+            order,
+            Case {
+                requested_at,
+                since: now,
+                absent_at: None,
+                stuck: false,
+            },
+        );
+    }
+
+    /// Counts a doubt that arose while betting: too many in a minute, and the venue gets no more orders.
+    pub(super) fn count_doubt(&mut self, now: TimeMs, effects: &mut Effects<G::Pass>) {
+        let recent = &mut self.doubts.recent;
+        recent.push_back(now);
+        while recent.front().is_some_and(|&at| now - at > 60_000) {
+            recent.pop_front();
+        }
+        if recent.len() >= self.doubts.rules.at_most {
+            self.unready(now, Unready::Doubts, effects);
+        }
+    }
+
+    /// The doubt about an order is over.
+    pub(super) fn doubt_over(&mut self, order: OrderId) {
+        self.doubts.cases.remove(&order);
+    }
+
+    /// The venue cannot be heard: nothing is sent until it has listed everything anew.
+    pub(super) fn deaf(&mut self, now: TimeMs, effects: &mut Effects<G::Pass>) {
+        self.doubts.deaf_since = Some(now);
+        for case in self.doubts.cases.values_mut() {
+            case.absent_at = None;
+        }
+        if self.house.unready != Some(Unready::Starting) {
+            self.unready(now, Unready::Deaf, effects);
+        }
+    }
+
+    fn unready(&mut self, now: TimeMs, why: Unready, effects: &mut Effects<G::Pass>) {
+        if self.house.unready != Some(why) {
+            self.house.unready = Some(why);
+            effects.records.push(Record::Ready {
+                at: now,
+                unready: Some(why),
+            });
+        }
+    }
+
+    fn ready_again(&mut self, now: TimeMs, effects: &mut Effects<G::Pass>) {
+        let over = self.house.unready == Some(Unready::Doubts)
+            && self.doubts.cases.values().all(|case| case.stuck);
+        if over {
+            self.ready(now, effects);
+        }
+    }
+
+    fn ready(&mut self, now: TimeMs, effects: &mut Effects<G::Pass>) {
+        self.doubts.recent.clear();
+        self.doubts.deaf_since = None;
+        self.house.unready = None;
+        effects.records.push(Record::Ready {
+            at: now,
+            unready: None,
+        });
+    }
+
+    /// The venue listed all that it has of us.
+    pub(super) fn listed(
+        &mut self,
+        now: TimeMs,
+        listing: &Listing,
+        books: &Books,
+        effects: &mut Effects<G::Pass>,
+    ) {
+        for statement in &listing.orders {
+            self.stated(now, statement, books, effects);
+        }
+        let rules = self.doubts.rules;
+        let is_listed = |order: OrderId| listing.orders.iter().any(|s| s.order == Some(order));
+        let heard_since = self.doubts.deaf_since;
+        let mut not_placed = Vec::new();
+        for (&order, case) in &mut self.doubts.cases {
+            let too_early = listing.asked_at - case.requested_at < rules.window_ms
+                || heard_since.is_some_and(|deaf| listing.asked_at <= deaf);
+            if is_listed(order) || too_early {
+                continue;
+            }
+            match case.absent_at {
+                Some(first) if listing.asked_at - first >= rules.between_listings_ms => {
+                    not_placed.push(order);
+                }
+                Some(_) => {}
+                None => case.absent_at = Some(listing.asked_at),
+            }
+        }
+        for order in not_placed {
+            self.say(now, order, OrderChange::NotPlaced, books, effects);
+        }
+        let reopens = matches!(self.house.unready, Some(Unready::Starting | Unready::Deaf))
+            && heard_since.is_none_or(|deaf| listing.asked_at > deaf);
+        if reopens {
+            self.ready(now, effects);
+        }
+        self.ready_again(now, effects);
+    }
+
+    /// The venue said where an order stands: what is new in it is taken, what is older than what is known is not.
+    pub(super) fn stated(
+        &mut self,
+        now: TimeMs,
+        statement: &OrderStatement,
+        books: &Books,
+        effects: &mut Effects<G::Pass>,
+    ) {
+        let known = statement.order.and_then(|id| self.find(id).cloned());
+        match known {
+            Some(order) if order.state.is_live() => {
+                for change in news(&order, statement) {
+                    self.say(
+                        statement.placed_at.max(now),
+                        order.id,
+                        change,
+                        books,
+                        effects,
+                    );
+                }
+            }
+            // A statement of what was said to be over may come late; one that shows a bet where none should be does not.
+            Some(order) if is_explained(&order, statement) => {}
+            _ => self.external(now, statement, books, effects),
+        }
+    }
+
+    fn find(&self, id: OrderId) -> Option<&Order> {
+        match self.owners.get(&id) {
+            Some(&(slot, at)) => {
+                let desk = self.slots[slot].desks.get(at.0).and_then(Option::as_ref)?;
+                desk.holding.order(id)
+            }
+            None => self.orphans.iter().map(|o| &o.order).find(|o| o.id == id),
+        }
+    }
+
+    /// Applies a change of an order as if the venue had reported it.
+    pub(super) fn say(
+        &mut self,
+        at: TimeMs,
+        order: OrderId,
+        change: OrderChange,
+        books: &Books,
+        effects: &mut Effects<G::Pass>,
+    ) {
+        let mut changed = std::mem::take(&mut self.changed);
+        let market = match self.owners.get(&order) {
+            Some(&(_, index)) => books.get(index).id.clone(),
+            None => match self.orphans.iter().find(|o| o.order.id == order) {
+                Some(orphan) => orphan.market.clone(),
+                None => return,
+            },
+        };
+        let event = OrderEvent {
+            market,
+            order,
+            at,
+            change,
+        };
+        self.order_changed(&event, books, &mut changed, effects);
+        self.changed = changed;
+    }
+
+    /// A bet that is not in our books: it counts, it is never touched, and a person is told.
+    fn external(
+        &mut self,
+        now: TimeMs,
+        statement: &OrderStatement,
+        books: &Books,
+        effects: &mut Effects<G::Pass>,
+    ) {
+        let (scopes, at_risk) = match books.find(&statement.market) {
+            Some(at) => {
+                let definition = &books.get(at).definition;
+                let scopes = Scopes::of(&statement.market, definition);
+                (
+                    scopes,
+                    weight_of(statement, |terms| definition.at_risk(statement.side, terms)),
+                )
+            }
+            None => (
+                Scopes::unknown(&statement.market),
+                weight_of(statement, |terms| terms.at_risk(statement.side)),
+            ),
+        };
+        let burden = Burden {
+            at_risk,
+            gross: at_risk,
+            ..Burden::default()
+        };
+        let before = self.doubts.external.get(&statement.venue_id).cloned();
+        match &before {
+            Some(known) if known.burden == burden => return,
+            Some(known) => {
+                self.house
+                    .shift(&known.scopes, &known.burden, &Burden::default());
+            }
+            None => effects.notices.push(Notice::Alarm {
+                code: "BET_EXTERNAL",
+                detail: format!(
+                    "the venue has the bet {} in {}, which is none that stands in the ledger: it counts as {at_risk} at risk",
+                    statement.venue_id, statement.market
+                ),
+            }),
+        }
+        self.house.shift(&scopes, &Burden::default(), &burden);
+        effects.records.push(Record::External {
+            at: now,
+            market: statement.market.clone(),
+            venue_id: Arc::clone(&statement.venue_id),
+            at_risk,
+        });
+        self.doubts
+            .external
+            .insert(Arc::clone(&statement.venue_id), External { scopes, burden });
+    }
+
+    /// A market is settled: what was external in it weighs no more.
+    pub(super) fn forget_external(&mut self, market: &MarketId) {
+        let house = &mut self.house;
+        self.doubts.external.retain(|_, bet| {
+            let gone = bet.scopes.is_of(market);
+            if gone {
+                house.shift(&bet.scopes, &bet.burden, &Burden::default());
+            }
+            !gone
+        });
+    }
+
+    /// Recovered orders of a market that has now been defined find their place.
+    pub(super) fn adopt(&mut self, at: MarketIndex, books: &Books) {
+        let market = books.get(at);
+        if self.orphans.iter().all(|orphan| orphan.market != market.id) {
+            return;
+        }
+        let (found, rest) = std::mem::take(&mut self.orphans)
+            .into_iter()
+            .partition::<Vec<_>, _>(|orphan| orphan.market == market.id);
+        self.orphans = rest;
+        for orphan in found {
+            let slot = self
+                .slots
+                .iter()
+                .position(|slot| slot.name == orphan.strategy);
+            let Some(slot) = slot else {
+                // Its strategy is not run any more: it keeps counting, and is followed, as it is.
+                self.orphans.push(orphan);
+                continue;
+            };
+            let (scopes, burden) = (Scopes::unknown(&market.id), orphan.burden());
+            self.house.shift(&scopes, &burden, &Burden::default());
+            self.owners.insert(orphan.order.id, (slot, at));
+            let this = &mut self.slots[slot];
+            Arc::make_mut(&mut this.desk(at, market).holding).add(orphan.order);
+            this.weigh(at, market, &mut self.house);
+        }
+    }
+}
+
+/// What a bet could lose: what is matched at its own prices, and what is not at its limit.
+fn weight_of(
+    statement: &OrderStatement,
+    at_risk: impl Fn(crate::market::OrderKind) -> Money,
+) -> Money {
+    use crate::market::{OrderKind, Persistence, Price};
+    let limit = |price, size| OrderKind::Limit {
+        price,
+        size,
+        persistence: Persistence::Lapse,
+        fill_or_kill: None,
+    };
+    let matched = Price::average(statement.matched_value, statement.matched.minor())
+        .map_or(Money::ZERO, |price| {
+            at_risk(limit(price, statement.matched))
+        });
+    let open = match statement.kind {
+        _ if statement.is_complete => Money::ZERO,
+        OrderKind::Limit { price, size, .. } => {
+            let gone =
+                statement.matched + statement.cancelled + statement.lapsed + statement.voided;
+            at_risk(limit(price, (size - gone).max(Money::ZERO)))
+        }
+        on_close => at_risk(on_close),
+    };
+    matched + open
+}
+
+/// Whether a finished order's statement shows nothing that is not known.
+fn is_explained(order: &Order, statement: &OrderStatement) -> bool {
+    use crate::market::OrderState;
+    match order.state {
+        OrderState::Complete => statement.matched <= order.matched || order.voided.is_positive(),
+        _ => !statement.matched.is_positive() && statement.is_complete,
+    }
+}
+
+/// What a statement tells that is not known yet, as changes in order.
+fn news(order: &Order, statement: &OrderStatement) -> Vec<OrderChange> {
+    let mut changes = Vec::new();
+    if order.state.is_unheard() {
+        changes.push(OrderChange::Accepted);
+    }
+    let more = |now: Money, known: Money| (now - known).max(Money::ZERO);
+    let matched = more(statement.matched, order.matched);
+    if matched.is_positive() {
+        let value = statement.matched_value - order.matched_value;
+        let price = crate::market::Price::average(value, matched.minor());
+        if let Some(price) = price {
+            changes.push(OrderChange::Matched {
+                price,
+                size: matched,
+            });
+            let taken = i128::from(price.nanos()) * i128::from(matched.minor());
+            if taken != value {
+                changes.push(OrderChange::Repriced {
+                    matched_value: statement.matched_value,
+                });
+            }
+        }
+    }
+    if statement.voided.is_positive() && !statement.matched.is_positive() && statement.is_complete {
+        changes.push(OrderChange::Voided {
+            reason: VenueReason::NotSaid,
+        });
+        return changes;
+    }
+    let lapsed = more(statement.lapsed, order.lapsed);
+    if lapsed.is_positive() {
+        changes.push(OrderChange::Lapsed {
+            size: lapsed,
+            reason: VenueReason::NotSaid,
+        });
+    }
+    let cancelled = more(statement.cancelled + statement.voided, order.cancelled);
+    if cancelled.is_positive() {
+        changes.push(OrderChange::Cancelled { size: cancelled });
+    }
+    if statement.is_complete {
+        let rest = match order.kind.size() {
+            Some(size) => {
+                size - statement.matched - statement.lapsed - statement.cancelled - statement.voided
+            }
+            None if statement.matched + statement.lapsed + statement.cancelled == Money::ZERO => {
+                order.kind.at_risk(order.side)
+            }
+            None => Money::ZERO,
+        };
+        if rest.is_positive() {
+            changes.push(OrderChange::Lapsed {
+                size: rest,
+                reason: VenueReason::NotSaid,
+            });
+        }
+    }
+    changes
+}

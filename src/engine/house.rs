@@ -1,0 +1,311 @@
+//! All strategies together: whether betting is on, and what could be lost by market, event, sport, venue and in all.
+//!
+//! What strategies could lose is added up, never offset: their bets may be settled apart.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::market::{MarketDefinition, MarketId, Money, TimeMs};
+
+/// Whether betting is on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum TradingState {
+    /// Orders may be placed.
+    #[default]
+    Active,
+    /// Only orders that lower the worst case may be placed.
+    Reduce,
+    /// No order may be placed; cancels still go.
+    Paused,
+    /// No order may be placed, and what rests is cancelled. Only a person ends it.
+    Halted,
+}
+
+impl TradingState {
+    /// The name in records and settings.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "ACTIVE",
+            Self::Reduce => "REDUCE",
+            Self::Paused => "PAUSED",
+            Self::Halted => "HALTED",
+        }
+    }
+}
+
+impl fmt::Display for TradingState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Something about the host's health that forbids new orders while it lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Fence {
+    /// The clock differs too much from the venue's.
+    ClockSkew,
+    /// The feed says of itself that it cannot be trusted, or is silent.
+    FeedUnreliable,
+    /// The disk is nearly full.
+    DiskLow,
+    /// The ledger and the venue disagree about money.
+    LedgerDrift,
+    /// Updates wait too long before they are handled.
+    LoopLag,
+}
+
+impl Fence {
+    /// The name in records.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ClockSkew => "CLOCK_SKEW",
+            Self::FeedUnreliable => "FEED_UNRELIABLE",
+            Self::DiskLow => "DISK_LOW",
+            Self::LedgerDrift => "LEDGER_DRIFT",
+            Self::LoopLag => "LOOP_LAG",
+        }
+    }
+}
+
+impl fmt::Display for Fence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Why the venue takes no new orders from us yet, or not any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Unready {
+    /// It has not yet listed what it has of us.
+    Starting,
+    /// Its reports stopped; it must list everything anew.
+    Deaf,
+    /// Too many orders came into doubt in a short time.
+    Doubts,
+}
+
+impl Unready {
+    /// The name in records.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Starting => "STARTING",
+            Self::Deaf => "DEAF",
+            Self::Doubts => "DOUBTS",
+        }
+    }
+}
+
+impl fmt::Display for Unready {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What bets weigh. Amounts are zero or more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Burden {
+    /// What they could lose at worst.
+    pub at_risk: Money,
+    /// What they could lose if nothing offset anything.
+    pub gross: Money,
+    /// Orders that can still change.
+    pub open_orders: usize,
+    /// Of these, the ones that the venue has not been heard of.
+    pub unheard: usize,
+    /// Backers' stakes that are neither matched nor gone.
+    pub open_stake: Money,
+}
+
+impl Burden {
+    /// Puts a part of it down and takes another up.
+    pub(super) fn exchange(&mut self, old: &Self, new: &Self) {
+        self.at_risk += new.at_risk - old.at_risk;
+        self.gross += new.gross - old.gross;
+        self.open_orders = self.open_orders + new.open_orders - old.open_orders;
+        self.unheard = self.unheard + new.unheard - old.unheard;
+        self.open_stake += new.open_stake - old.open_stake;
+    }
+}
+
+/// To what a market belongs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Scopes {
+    market: MarketId,
+    event: Arc<str>,
+    sport: Arc<str>,
+    venue: &'static str,
+}
+
+impl Scopes {
+    pub(super) fn of(market: &MarketId, definition: &MarketDefinition) -> Self {
+        Self {
+            market: market.clone(),
+            event: definition.event_id.as_str().into(),
+            sport: definition.sport_id.as_str().into(),
+            venue: definition.venue,
+        }
+    }
+
+    /// Those of a market of which nothing but its name is known.
+    pub(super) fn unknown(market: &MarketId) -> Self {
+        Self {
+            market: market.clone(),
+            event: "".into(),
+            sport: "".into(),
+            venue: "",
+        }
+    }
+
+    pub(super) fn is_of(&self, market: &MarketId) -> bool {
+        self.market == *market
+    }
+
+    pub(super) fn fits(&self, definition: &MarketDefinition) -> bool {
+        *self.event == *definition.event_id
+            && *self.sport == *definition.sport_id
+            && self.venue == definition.venue
+    }
+}
+
+/// What could be lost at worst, by scope.
+#[derive(Clone, Debug, Default)]
+pub struct AtRisk {
+    markets: BTreeMap<MarketId, Money>,
+    events: BTreeMap<Arc<str>, Money>,
+    sports: BTreeMap<Arc<str>, Money>,
+    venues: BTreeMap<&'static str, Money>,
+}
+
+impl AtRisk {
+    /// In a market, by all strategies.
+    #[must_use]
+    pub fn market(&self, market: &MarketId) -> Money {
+        self.markets.get(market).copied().unwrap_or_default()
+    }
+
+    /// In an event.
+    #[must_use]
+    pub fn event(&self, event: &str) -> Money {
+        self.events.get(event).copied().unwrap_or_default()
+    }
+
+    /// In a sport.
+    #[must_use]
+    pub fn sport(&self, sport: &str) -> Money {
+        self.sports.get(sport).copied().unwrap_or_default()
+    }
+
+    /// At a venue.
+    #[must_use]
+    pub fn venue(&self, venue: &str) -> Money {
+        self.venues.get(venue).copied().unwrap_or_default()
+    }
+
+    fn add(&mut self, scopes: &Scopes, more: Money) {
+        if more == Money::ZERO {
+            return;
+        }
+        fn at<K: Ord + Clone>(map: &mut BTreeMap<K, Money>, key: &K, more: Money) {
+            let sum = map.entry(key.clone()).or_default();
+            *sum += more;
+            if *sum == Money::ZERO {
+                map.remove(key);
+            }
+        }
+        at(&mut self.markets, &scopes.market, more);
+        at(&mut self.events, &scopes.event, more);
+        at(&mut self.sports, &scopes.sport, more);
+        at(&mut self.venues, &scopes.venue, more);
+    }
+}
+
+/// How many of a venue's last words on new orders are remembered.
+const WORDS: usize = 20;
+
+/// All strategies together.
+#[derive(Clone, Debug)]
+pub struct House {
+    /// Whether betting is on.
+    pub state: TradingState,
+    /// Why it is in this state.
+    pub reason: String,
+    /// Why the venue cannot be sent orders now.
+    pub unready: Option<Unready>,
+    /// What about the host's health forbids orders, with its figures.
+    pub fences: BTreeMap<Fence, String>,
+    /// What all bets weigh.
+    pub burden: Burden,
+    /// What they could lose at worst, by scope.
+    pub at_risk: AtRisk,
+    /// Net result of all strategies' markets settled on the present day.
+    pub realised_today: Money,
+    /// What the venue has of our money, free to bet with, and when it said so.
+    pub funds: Option<(TimeMs, Money)>,
+    /// The venue's last words on new orders: when, and whether it refused.
+    words: VecDeque<(TimeMs, bool)>,
+    day: i64,
+}
+
+impl Default for House {
+    fn default() -> Self {
+        Self {
+            state: TradingState::Active,
+            reason: String::new(),
+            unready: Some(Unready::Starting),
+            fences: BTreeMap::new(),
+            burden: Burden::default(),
+            at_risk: AtRisk::default(),
+            realised_today: Money::ZERO,
+            funds: None,
+            words: VecDeque::with_capacity(WORDS),
+            day: i64::MIN,
+        }
+    }
+}
+
+impl House {
+    /// Starts a new day if one has come. Days only move forward.
+    pub(super) fn roll_day(&mut self, now: TimeMs) {
+        if now.day() > self.day {
+            self.day = now.day();
+            self.realised_today = Money::ZERO;
+        }
+    }
+
+    pub(super) fn shift(&mut self, scopes: &Scopes, old: &Burden, new: &Burden) {
+        self.burden.exchange(old, new);
+        self.at_risk.add(scopes, new.at_risk - old.at_risk);
+    }
+
+    /// What moves from one scope to another.
+    pub(super) fn move_to(&mut self, from: &Scopes, to: &Scopes, burden: &Burden) {
+        self.at_risk.add(from, -burden.at_risk);
+        self.at_risk.add(to, burden.at_risk);
+    }
+
+    /// Takes note of the venue's word on a new order.
+    pub(super) fn heard(&mut self, at: TimeMs, refused: bool) {
+        if self.words.len() == WORDS {
+            self.words.pop_front();
+        }
+        self.words.push_back((at, refused));
+    }
+
+    /// How many of the venue's last words on new orders, none older than `within_ms`, were refusals: (refusals, words).
+    #[must_use]
+    pub fn refusals(&self, now: TimeMs, within_ms: i64) -> (usize, usize) {
+        let recent = self.words.iter().filter(|(at, _)| now - *at <= within_ms);
+        recent.fold((0, 0), |(refused, words), (_, is_refusal)| {
+            (refused + usize::from(*is_refusal), words + 1)
+        })
+    }
+}
