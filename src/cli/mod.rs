@@ -13,6 +13,7 @@ mod prepare;
 mod progress;
 mod run;
 mod settings;
+mod switch;
 mod test;
 
 use std::path::PathBuf;
@@ -72,6 +73,10 @@ enum Command {
     Generate(generate::Generate),
     Bets(bets::Bets),
     Pnl(pnl::Pnl),
+    Kill(switch::Kill),
+    Pause(switch::Pause),
+    Reduce(switch::Reduce),
+    Resume(switch::Resume),
     Config(settings::Settings),
 }
 
@@ -91,6 +96,10 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Generate(command) => command.run(&shared),
         Command::Bets(command) => command.run(&shared),
         Command::Pnl(command) => command.run(&shared),
+        Command::Kill(command) => command.run(&shared),
+        Command::Pause(command) => command.run(&shared),
+        Command::Reduce(command) => command.run(&shared),
+        Command::Resume(command) => command.run(&shared),
         Command::Config(command) => command.run(&shared),
     }
 }

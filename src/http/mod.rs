@@ -1,9 +1,10 @@
-//! The health server: `/health`, `/livez` and `/readyz`, for this machine only.
+//! The health server: `/health`, `/livez`, `/readyz`, and the kill switch; for this machine only.
 //!
 //! It answers from a copy of the state that the host publishes, so a slow strategy or disk delays no answer.
 
 mod health;
 mod host;
+mod kill;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -11,7 +12,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderValue, Method, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -20,6 +21,18 @@ pub use health::{Check, Health, Standing};
 
 /// Gives the present state; called for every request.
 pub type Ask = Arc<dyn Fn() -> Health + Send + Sync>;
+
+/// Halts betting: given the reason and who asks. It holds in the process even if it fails.
+pub type Kill = Arc<dyn Fn(&str, &str) -> io::Result<()> + Send + Sync>;
+
+/// What the server serves.
+#[derive(Clone)]
+pub struct Service {
+    /// Gives the present state.
+    pub health: Ask,
+    /// Halts betting.
+    pub kill: Kill,
+}
 
 /// A server that has its address but does not answer yet.
 #[derive(Debug)]
@@ -50,14 +63,18 @@ impl Server {
     ///
     /// # Errors
     /// If the listener is not accepted by the runtime.
-    pub async fn serve(self, ask: Ask) -> io::Result<()> {
+    pub async fn serve(self, service: Service) -> io::Result<()> {
         let listener = tokio::net::TcpListener::from_std(self.listener)?;
-        axum::serve(listener, Router::new().fallback(answer).with_state(ask)).await
+        let routes = Router::new()
+            .fallback(answer)
+            .layer(DefaultBodyLimit::max(kill::LONGEST_BODY))
+            .with_state(service);
+        axum::serve(listener, routes).await
     }
 }
 
-/// Answers one request. Nothing is read of a body.
-async fn answer(State(ask): State<Ask>, request: Request<Body>) -> Response {
+/// Answers one request.
+async fn answer(State(service): State<Service>, request: Request<Body>) -> Response {
     if !host::is_local(request.headers()) {
         return problem(
             StatusCode::FORBIDDEN,
@@ -65,10 +82,13 @@ async fn answer(State(ask): State<Ask>, request: Request<Body>) -> Response {
         );
     }
     let path = request.uri().path();
+    if path == kill::PATH {
+        return kill::answer(&service.kill, request).await;
+    }
     if !matches!(path, "/health" | "/livez" | "/readyz") {
         return problem(
             StatusCode::NOT_FOUND,
-            "there are /health, /livez and /readyz",
+            "there are /health, /livez, /readyz and /api/v1/kill",
         );
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
@@ -77,7 +97,7 @@ async fn answer(State(ask): State<Ask>, request: Request<Body>) -> Response {
         refused.headers_mut().insert(header::ALLOW, allow);
         return refused;
     }
-    let health = ask();
+    let health = (service.health)();
     match path {
         "/livez" => plain(health.is_alive),
         "/readyz" => plain(health.is_ready),
@@ -144,7 +164,11 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap();
-        runtime.block_on(answer(State(ask), request))
+        let service = Service {
+            health: ask,
+            kill: Arc::new(|_, _| Ok(())),
+        };
+        runtime.block_on(answer(State(service), request))
     }
 
     #[test]

@@ -30,7 +30,8 @@ const RULES: &[(&str, &str)] = &[
                  UNION ALL SELECT run_id, record FROM intents
                  UNION ALL SELECT run_id, record FROM order_events
                  UNION ALL SELECT run_id, record FROM settlements
-                 UNION ALL SELECT run_id, record FROM halts)
+                 UNION ALL SELECT run_id, record FROM halts
+                 UNION ALL SELECT run_id, record FROM house_events)
           GROUP BY run_id HAVING count(DISTINCT record) <> max(record) OR count(*) <> max(record)",
     ),
     (

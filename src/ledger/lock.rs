@@ -52,6 +52,26 @@ impl Lock {
     }
 }
 
+/// Whether a process writes the ledger now.
+///
+/// # Errors
+/// If the lock file cannot be opened.
+pub fn is_held(ledger: &Path) -> Result<bool, LedgerError> {
+    let path = beside(ledger, "lock");
+    match File::open(&path) {
+        Ok(file) => Ok(matches!(
+            file.try_lock_shared(),
+            Err(TryLockError::WouldBlock)
+        )),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(source) => Err(LedgerError::File {
+            path,
+            doing: "open the lock file",
+            source,
+        }),
+    }
+}
+
 fn holder(file: &mut File) -> String {
     let mut note = String::new();
     match file.take(64).read_to_string(&mut note) {

@@ -20,11 +20,14 @@ mod rows;
 mod run;
 mod schema;
 mod settlement_rows;
+mod standing;
 mod writer;
 
 pub use audit::Finding;
 pub use error::LedgerError;
 pub use health::{Health, HealthReport};
+pub use lock::is_held;
 pub use open::{Durability, Ledger, LedgerSettings};
 pub use reader::{BetRow, Filter, PnlRow, Reader, RejectionRow, RunRow};
 pub use run::{Outcome, RunInfo, RunKind, RunWriter};
+pub use standing::Standing;

@@ -282,7 +282,7 @@ mod tests {
         let reader = Reader::open(&path).unwrap();
         let kept: i64 = reader
             .connection
-            .query_row("SELECT count(*) FROM halts", [], |row| row.get(0))
+            .query_row("SELECT count(*) FROM house_events", [], |row| row.get(0))
             .unwrap();
         assert_eq!(kept, i64::try_from(acknowledged).unwrap());
         assert_eq!(reader.audit().unwrap(), []);

@@ -5,11 +5,11 @@ use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use super::kill::KillSwitch;
 use super::log::{Throttle, Voice};
 use super::pace::Pace;
 use super::shelf::Finding;
 use super::status::{Board, Status, StrategyStatus};
+use super::switch::{Position, Switch};
 use crate::backtest::{Driver, Playing, RunError};
 use crate::engine::{Command, Notice, Strategy, TradingState};
 use crate::ledger::Ledger;
@@ -34,7 +34,7 @@ pub(super) struct Conductor<'a> {
     ears: Receiver<Told>,
     board: Board,
     ledger: &'a Ledger,
-    kill: KillSwitch,
+    switch: Switch,
     pace: Pace,
     voice: Voice,
     throttle: Throttle,
@@ -55,7 +55,7 @@ impl<'a> Conductor<'a> {
         ears: Receiver<Told>,
         board: Board,
         ledger: &'a Ledger,
-        kill: KillSwitch,
+        switch: Switch,
         pace: Pace,
         voice: Voice,
         scripts: Vec<Script>,
@@ -65,7 +65,7 @@ impl<'a> Conductor<'a> {
             status: board.read(),
             board,
             ledger,
-            kill,
+            switch,
             pace,
             voice,
             throttle: Throttle::default(),
@@ -86,8 +86,9 @@ impl<'a> Conductor<'a> {
     ) -> Result<(), RunError> {
         session.begin(at)?;
         self.pace.anchor(now, at);
-        if let Some(reason) = &self.status.halted {
-            session.operate(Command::Trade(TradingState::Halted, reason.clone()))?;
+        let Position { state, reason } = self.status.trading.clone();
+        if state != TradingState::Active {
+            session.operate(Command::Trade(state, reason))?;
         }
         self.looked_at = None;
         Ok(())
@@ -102,21 +103,22 @@ impl<'a> Conductor<'a> {
             return Ok(());
         }
         self.looked_at = Some(now);
-        let reason = self.kill.reason();
-        if reason.is_some() != self.status.halted.is_some() {
-            let command = match &reason {
-                Some(reason) => {
-                    self.voice.warn(format_args!("HALTED: {reason}"));
-                    Command::Trade(TradingState::Halted, reason.clone())
-                }
-                None => {
+        let position = self.switch.read();
+        if position.state != self.status.trading.state {
+            let reason = match position.state {
+                TradingState::Active => {
                     self.voice.warn("resumed: the kill file is gone");
-                    Command::Trade(TradingState::Active, "the kill file is gone".to_owned())
+                    "the kill file is gone"
+                }
+                state => {
+                    self.voice
+                        .warn(format_args!("{state}: {}", position.reason));
+                    &position.reason
                 }
             };
-            session.operate(command)?;
+            session.operate(Command::Trade(position.state, reason.to_owned()))?;
         }
-        self.status.halted = reason;
+        self.status.trading = position;
         self.publish(session, now);
         Ok(())
     }
@@ -286,7 +288,8 @@ impl Driver for Conductor<'_> {
     }
 
     fn may_send(&mut self, _order: &Instruction) -> bool {
-        let stopped = self.kill.reason().is_some();
+        // Whether an order reduces is the gate's to say; that nothing may leave is said here, last.
+        let stopped = self.switch.read().state >= TradingState::Paused;
         if stopped {
             // Tell the engine before the next message.
             self.looked_at = None;

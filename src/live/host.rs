@@ -12,15 +12,16 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
 use super::conductor::{Conductor, Told};
-use super::kill::KillSwitch;
 use super::log::Voice;
 use super::pace::Pace;
 use super::shelf::{Ears, Finding, Shelf};
-use super::signals::Signals;
+use super::signals::{self, Signals};
 use super::status::{Board, Feed, Status, StrategyStatus, health};
+use super::switch::Switch;
 use crate::backtest::{self, Report, RunError, Setup};
 use crate::config::Config;
-use crate::http::{Ask, Server};
+use crate::engine::TradingState;
+use crate::http::{Ask, Server, Service};
 use crate::ledger::{Ledger, LedgerError, Outcome, RunInfo, RunWriter};
 use crate::market::TimeMs;
 use crate::strategy::Script;
@@ -87,6 +88,10 @@ pub fn run(plan: &Plan<'_>, ledger: Ledger, info: RunInfo) -> Result<Report, Hos
         let _within = runtime.enter();
         Signals::hear().map_err(|error| HostError::System("hear signals", error))?
     };
+    let switch = Switch::new(&plan.config.kill.file);
+    switch
+        .prepare()
+        .map_err(|error| HostError::System("make the folder of the kill file", error))?;
     let (shelf, scripts) = first_look(plan)?;
     let server = match &plan.config.http {
         http if http.enabled => {
@@ -102,15 +107,24 @@ pub fn run(plan: &Plan<'_>, ledger: Ledger, info: RunInfo) -> Result<Report, Hos
 
     let board = Board::new(first_status(plan, &run, &scripts));
     if let Some(server) = server {
-        runtime.spawn(server.serve(ask(&board, &ledger, plan.wall_clock)));
+        let service = Service {
+            health: ask(&board, &ledger, plan.wall_clock),
+            kill: kill(&switch, plan),
+        };
+        runtime.spawn(server.serve(service));
     }
     let (tell, ears) = channel();
+    let halts = {
+        let _within = runtime.enter();
+        signals::Halts::hear().map_err(|error| HostError::System("hear signals", error))?
+    };
+    runtime.spawn(obey_halts(halts, kill(&switch, plan)));
     runtime.spawn(obey_signals(signals, tell.clone(), plan.voice));
     let conductor = Conductor::new(
         ears,
         board,
         &ledger,
-        KillSwitch::new(&plan.config.kill.file),
+        switch,
         Pace::new(plan.config.run.speed, plan.join),
         plan.voice,
         scripts,
@@ -211,7 +225,7 @@ fn first_status(plan: &Plan<'_>, run: &RunWriter, scripts: &[Script]) -> Status 
         kill_file: plan.config.kill.file.clone(),
         alive_at: Instant::now(),
         feed: Feed::default(),
-        halted: None,
+        trading: Switch::new(&plan.config.kill.file).read(),
         strategies: scripts
             .iter()
             .map(|script| StrategyStatus {
@@ -238,6 +252,30 @@ async fn obey_signals(mut signals: Signals, tell: Sender<Told>, voice: Voice) {
         if first.elapsed() > SAME_SIGNAL {
             process::exit(130);
         }
+    }
+}
+
+/// Halts betting on somebody's behalf: `(reason, by)`.
+fn kill(switch: &Switch, plan: &Plan<'_>) -> crate::http::Kill {
+    let (switch, voice, wall_clock) = (switch.clone(), plan.voice, plan.wall_clock);
+    Arc::new(move |reason, by| {
+        let done = switch.restrain(TradingState::Halted, reason, by, wall_clock());
+        if let Err(error) = &done {
+            let file = switch.file().display();
+            voice.warn(format_args!(
+                "betting is halted, but the kill file {file} cannot be written: {error}. It holds until this process ends"
+            ));
+        }
+        done
+    })
+}
+
+/// SIGUSR1 halts betting, each time it comes.
+async fn obey_halts(mut halts: signals::Halts, kill: crate::http::Kill) {
+    loop {
+        halts.next().await;
+        // What goes wrong has been said.
+        let _ = kill("SIGUSR1", "signal");
     }
 }
 

@@ -13,12 +13,12 @@
 
 mod conductor;
 mod host;
-mod kill;
 pub mod log;
 mod pace;
 mod shelf;
 mod signals;
 mod status;
+pub mod switch;
 
 pub use host::{HostError, Plan, run};
 pub use shelf::Finding;

@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM: the first ends the run in order, the second ends the process.
+//! SIGINT and SIGTERM: the first ends the run in order, the second ends the process. SIGUSR1 halts betting.
 
 use std::io;
 
@@ -28,6 +28,42 @@ impl Signals {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
         }
+    }
+}
+
+/// SIGUSR1: betting is to be halted. Heard from the moment this is made.
+#[cfg(unix)]
+pub(super) struct Halts(Signal);
+
+#[cfg(unix)]
+impl Halts {
+    /// Starts hearing. Called within tokio.
+    pub(super) fn hear() -> io::Result<Self> {
+        Ok(Self(signal(SignalKind::user_defined1())?))
+    }
+
+    /// Waits for the next one.
+    pub(super) async fn next(&mut self) {
+        if self.0.recv().await.is_none() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Where there are no signals nobody halts by one.
+#[cfg(not(unix))]
+pub(super) struct Halts;
+
+#[cfg(not(unix))]
+impl Halts {
+    /// Starts hearing. Called within tokio.
+    pub(super) fn hear() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    /// Waits for the next one: there is none.
+    pub(super) async fn next(&mut self) {
+        std::future::pending::<()>().await;
     }
 }
 

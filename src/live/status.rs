@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
-use crate::engine::Standing as Called;
+use super::switch::Position;
+use crate::engine::{Standing as Called, TradingState};
 use crate::http::{Check, Health, Standing};
 use crate::ledger::HealthReport;
 use crate::market::{Currency, Money, TimeMs};
@@ -24,8 +25,8 @@ pub(super) struct Status {
     /// When the engine last gave a sign of life.
     pub(super) alive_at: Instant,
     pub(super) feed: Feed,
-    /// Why betting is halted.
-    pub(super) halted: Option<String>,
+    /// Whether betting is on.
+    pub(super) trading: Position,
     pub(super) strategies: Vec<StrategyStatus>,
 }
 
@@ -145,9 +146,15 @@ pub(super) fn health(status: &Status, ledger: &HealthReport, now: Instant, time:
             "last_commit_micros": ledger.last_commit_micros,
         })),
     );
-    let halt = match &status.halted {
-        Some(reason) => (Standing::Warn, Some(format!("betting is halted: {reason}"))),
-        None => (Standing::Pass, None),
+    let Position { state, reason } = &status.trading;
+    let halt = match state {
+        TradingState::Active => (Standing::Pass, None),
+        TradingState::Halted => (Standing::Warn, Some(format!("betting is halted: {reason}"))),
+        TradingState::Paused => (Standing::Warn, Some(format!("betting is paused: {reason}"))),
+        TradingState::Reduce => (
+            Standing::Warn,
+            Some(format!("only what lowers the risk may be bet: {reason}")),
+        ),
     };
     add(
         "mode",
@@ -155,7 +162,8 @@ pub(super) fn health(status: &Status, ledger: &HealthReport, now: Instant, time:
         halt,
         figures(json!({
             "mode": "DRY_RUN",
-            "halted": status.halted.is_some(),
+            "halted": *state == TradingState::Halted,
+            "trading": state.as_str(),
             "kill_file": status.kill_file,
         })),
     );
@@ -228,6 +236,13 @@ fn figures(value: Value) -> Map<String, Value> {
 mod tests {
     use super::*;
 
+    fn on(state: TradingState) -> Position {
+        Position {
+            state,
+            reason: "the file is there".to_owned(),
+        }
+    }
+
     fn status() -> Status {
         Status {
             run: 1,
@@ -238,7 +253,7 @@ mod tests {
                 recording: Some("1.1".to_owned()),
                 ..Feed::default()
             },
-            halted: None,
+            trading: on(TradingState::Active),
             strategies: vec![StrategyStatus {
                 name: "fav".to_owned(),
                 hash: Some("3f2a".to_owned()),
@@ -282,7 +297,7 @@ mod tests {
         assert!(kept.notes.contains(&"fav: fav.rhai:1:2: x".to_owned()));
         let stopped = of(|status, _| status.strategies[0].quarantined = true);
         assert_eq!(stopped.status, Standing::Warn);
-        let halted = of(|status, _| status.halted = Some("the file is there".to_owned()));
+        let halted = of(|status, _| status.trading = on(TradingState::Halted));
         assert_eq!(halted.status, Standing::Warn);
         assert!(halted.is_ready, "halting is obeyed, not broken");
     }

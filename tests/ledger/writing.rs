@@ -138,7 +138,7 @@ fn a_commit_that_fails_poisons_the_writer() {
         .unwrap()
         .execute_batch(
             "CREATE TABLE trap (run INTEGER REFERENCES runs (id) DEFERRABLE INITIALLY DEFERRED);
-             CREATE TRIGGER spring AFTER INSERT ON halts BEGIN INSERT INTO trap VALUES (-1); END;",
+             CREATE TRIGGER spring AFTER INSERT ON house_events BEGIN INSERT INTO trap VALUES (-1); END;",
         )
         .unwrap();
     let halt = Record::Trading {

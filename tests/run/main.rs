@@ -300,6 +300,105 @@ fn the_kill_file_halts_and_its_removal_resumes() {
     assert_eq!(place.reader().audit().unwrap(), []);
 }
 
+/// A host that bets as fast as it may, whose bets rest.
+fn betting_host(place: &Place) -> Host {
+    let mut host = place.start_with(&[
+        "--data",
+        "long.jsonl",
+        "--speed",
+        "1",
+        "--set",
+        "risk.max_orders_per_minute=600",
+    ]);
+    host.until("betting", |health| {
+        strategy(health, "fav")["open_orders"].as_u64() > Some(0)
+    });
+    host
+}
+
+/// Asks at every call for a bet that nobody meets.
+const RESTS: &str = "fn on_odds(market, ctx) { back(market.runner(7), 900.0, 1.0) }\n";
+
+fn open_orders(health: &Value) -> u64 {
+    strategy(health, "fav")["open_orders"].as_u64().unwrap()
+}
+
+#[test]
+fn the_kill_command_halts_a_host_cancels_what_rests_and_says_so() {
+    let place = Place::new(&[("fav", RESTS)]);
+    let mut host = betting_host(&place);
+    let output = place
+        .command(&["kill", "--reason", "drill", "--json"])
+        .output()
+        .unwrap();
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{answer:#}");
+    assert_eq!(answer["state"], "HALTED");
+    assert_eq!(answer["obeyed"], true);
+    assert!(answer["host"]["swept"].as_u64().unwrap() > 0);
+    assert_eq!(answer["host"]["working"], 0, "{answer:#}");
+    assert_eq!(answer["host"]["unresolved"], 0, "{answer:#}");
+    host.hear("HALTED: drill (by bea, data/KILL)");
+    let (health, _) = host.until("swept", |health| open_orders(health) == 0);
+    assert_eq!(health["status"], "warn");
+    // It outlasts the host.
+    host.stop();
+    let mut next = place.start();
+    let (health, _) = next.until("playing", |health| health["status"] == "warn");
+    assert_eq!(health["checks"]["mode"][0]["trading"], "HALTED");
+    let resumed = place
+        .command(&["resume", "--reason", "drill over"])
+        .output()
+        .unwrap();
+    assert_eq!(resumed.status.code(), Some(0));
+    next.until("betting again", |health| {
+        health["status"] == "pass" && open_orders(health) > 0
+    });
+}
+
+#[test]
+fn a_pause_leaves_what_rests_and_lets_nothing_new_out() {
+    let place = Place::new(&[("fav", RESTS)]);
+    let mut host = betting_host(&place);
+    let paused = place.command(&["pause"]).output().unwrap();
+    assert_eq!(paused.status.code(), Some(0));
+    let (at_pause, _) = host.until("paused", |health| {
+        health["checks"]["mode"][0]["trading"] == "PAUSED"
+    });
+    let updates = |health: &Value| health["checks"]["feed"][0]["updates"].as_u64().unwrap();
+    let played = updates(&at_pause);
+    let (later, _) = host.until("playing on", |health| updates(health) > played + 5);
+    assert!(open_orders(&later) > 0);
+    assert_eq!(
+        strategy(&later, "fav")["bets"],
+        strategy(&at_pause, "fav")["bets"]
+    );
+}
+
+#[test]
+fn a_signal_and_a_request_halt_it_as_well() {
+    for trigger in ["signal", "http"] {
+        let place = Place::new(&[("fav", RESTS)]);
+        let mut host = betting_host(&place);
+        match trigger {
+            "signal" => host.signal("-USR1"),
+            _ => {
+                let body = r#"{"reason":"drill"}"#;
+                let answer = host.ask(&format!(
+                    "POST /api/v1/kill HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+                     Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                    body.len()
+                ));
+                assert_eq!(answer.code, 200, "{}", answer.body);
+            }
+        }
+        host.until("halted", |health| {
+            health["checks"]["mode"][0]["halted"] == true && open_orders(health) == 0
+        });
+        assert!(place.path("data/KILL").exists(), "it outlasts the host");
+    }
+}
+
 #[test]
 fn a_kill_file_that_was_there_before_the_start_lets_nothing_out() {
     let place = Place::new(&[("fav", &counting("A"))]);
