@@ -109,6 +109,54 @@ pub enum ReasonCode {
     LossDaily,
     /// The bankroll does not cover the worst case.
     BankrollExhausted,
+    /// By which rules the market's bets are settled is not known.
+    MarketKindUnknown,
+    /// The operator's lists do not hold the market's sport, type or country.
+    MarketNotAllowed,
+    /// The event begins too soon.
+    StartTooClose,
+    /// The price lies too far beyond the best offer.
+    PriceThroughBook,
+    /// The offer is too much better than what was last traded to be true.
+    PriceTooGood,
+    /// The stake is many times what the strategy usually bets.
+    StakeUnusual,
+    /// The last bet on this runner and side ended too short a time ago.
+    BetTooSoon,
+    /// The strategy has placed as many orders in this market as allowed.
+    OrdersTooManyInMarket,
+    /// The strategy was filled as often in this market within a minute as allowed.
+    FillsTooFast,
+    /// The strategy has lost as many markets in a row as allowed, and must cool off.
+    LossesInARow,
+    /// The venue refused most of the last orders.
+    VenueRefuses,
+    /// All strategies together have placed as many orders as allowed.
+    OrdersTooFastAll,
+    /// As many orders as allowed are on their way.
+    OrdersInFlight,
+    /// As much as allowed waits unmatched.
+    StakeOpen,
+    /// The market could lose too much if nothing offset anything.
+    ExposureGross,
+    /// The strategy's bank could fall too far from its highest.
+    LossDrawdown,
+    /// The market could lose all strategies together too much.
+    ExposureMarketAll,
+    /// The event could lose all strategies together too much.
+    ExposureEvent,
+    /// The sport could lose all strategies together too much.
+    ExposureSport,
+    /// All bets at the venue could lose too much.
+    ExposureVenue,
+    /// All bets could lose too much.
+    ExposureAll,
+    /// The day's loss of all strategies, with what open bets could still lose, would pass the limit.
+    LossDailyAll,
+    /// The venue's word on our funds is too old.
+    FundsStale,
+    /// The venue's funds do not cover the order.
+    FundsShort,
     /// The order to cancel or replace is not one of the strategy's open orders.
     OrderUnknown,
     /// The order's last change is still on its way.
@@ -117,7 +165,7 @@ pub enum ReasonCode {
 
 impl ReasonCode {
     /// Every code, in the order of the enum.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 54] = [
         Self::IntentMalformed,
         Self::IntentTooMany,
         Self::KillSwitchOn,
@@ -146,6 +194,30 @@ impl ReasonCode {
         Self::ExposureStrategy,
         Self::LossDaily,
         Self::BankrollExhausted,
+        Self::MarketKindUnknown,
+        Self::MarketNotAllowed,
+        Self::StartTooClose,
+        Self::PriceThroughBook,
+        Self::PriceTooGood,
+        Self::StakeUnusual,
+        Self::BetTooSoon,
+        Self::OrdersTooManyInMarket,
+        Self::FillsTooFast,
+        Self::LossesInARow,
+        Self::VenueRefuses,
+        Self::OrdersTooFastAll,
+        Self::OrdersInFlight,
+        Self::StakeOpen,
+        Self::ExposureGross,
+        Self::LossDrawdown,
+        Self::ExposureMarketAll,
+        Self::ExposureEvent,
+        Self::ExposureSport,
+        Self::ExposureVenue,
+        Self::ExposureAll,
+        Self::LossDailyAll,
+        Self::FundsStale,
+        Self::FundsShort,
         Self::OrderUnknown,
         Self::OrderBusy,
     ];
@@ -182,6 +254,30 @@ impl ReasonCode {
             Self::ExposureStrategy => "EXPOSURE_STRATEGY",
             Self::LossDaily => "LOSS_DAILY",
             Self::BankrollExhausted => "BANKROLL_EXHAUSTED",
+            Self::MarketKindUnknown => "MARKET_KIND_UNKNOWN",
+            Self::MarketNotAllowed => "MARKET_NOT_ALLOWED",
+            Self::StartTooClose => "START_TOO_CLOSE",
+            Self::PriceThroughBook => "PRICE_THROUGH_BOOK",
+            Self::PriceTooGood => "PRICE_TOO_GOOD",
+            Self::StakeUnusual => "STAKE_UNUSUAL",
+            Self::BetTooSoon => "BET_TOO_SOON",
+            Self::OrdersTooManyInMarket => "ORDERS_TOO_MANY_IN_MARKET",
+            Self::FillsTooFast => "FILLS_TOO_FAST",
+            Self::LossesInARow => "LOSSES_IN_A_ROW",
+            Self::VenueRefuses => "VENUE_REFUSES",
+            Self::OrdersTooFastAll => "ORDERS_TOO_FAST_ALL",
+            Self::OrdersInFlight => "ORDERS_IN_FLIGHT",
+            Self::StakeOpen => "STAKE_OPEN",
+            Self::ExposureGross => "EXPOSURE_GROSS",
+            Self::LossDrawdown => "LOSS_DRAWDOWN",
+            Self::ExposureMarketAll => "EXPOSURE_MARKET_ALL",
+            Self::ExposureEvent => "EXPOSURE_EVENT",
+            Self::ExposureSport => "EXPOSURE_SPORT",
+            Self::ExposureVenue => "EXPOSURE_VENUE",
+            Self::ExposureAll => "EXPOSURE_ALL",
+            Self::LossDailyAll => "LOSS_DAILY_ALL",
+            Self::FundsStale => "FUNDS_STALE",
+            Self::FundsShort => "FUNDS_SHORT",
             Self::OrderUnknown => "ORDER_UNKNOWN",
             Self::OrderBusy => "ORDER_BUSY",
         }

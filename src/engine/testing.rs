@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::house::Scopes;
+use super::{Burden, House};
 use crate::market::{
     Books, Instruction, LadderKind, LevelChange, Market, MarketDefinition, MarketDelta, MarketId,
     MarketStatus, Money, Order, OrderId, OrderKind, Persistence, Place, Price, PriceLadder,
@@ -71,6 +73,19 @@ pub(crate) fn levels(runner: u64, changes: &[(LadderKind, u64, i64)]) -> MarketD
         });
     }
     delta
+}
+
+/// A house whose venue is ready, in which so much is at risk in another market of the same event.
+pub(crate) fn house(at_risk: Money) -> House {
+    let mut house = House::default();
+    house.unready = None;
+    let burden = Burden {
+        at_risk,
+        ..Burden::default()
+    };
+    let scopes = Scopes::of(&MarketId::new("1.2"), &definition(3, 1));
+    house.shift(&scopes, &Burden::default(), &burden);
+    house
 }
 
 /// The market alone.

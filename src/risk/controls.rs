@@ -2,13 +2,12 @@
 
 use std::collections::VecDeque;
 
-use super::RiskLimits;
-use crate::engine::{
-    Ask, Exposure, Figure, ReasonCode, Refusal, TradingState, reduces, worst_case,
-};
+use super::conduct::{drawdown, gross_exposure};
+use super::{RiskLimits, Weighed};
+use crate::engine::{Ask, Figure, ReasonCode, Refusal, TradingState, reduces};
 use crate::market::{MarketStatus, Money, OrderKind, Persistence, Price, Side, TimeMs};
 
-type Verdict = Result<(), Refusal>;
+pub(super) type Verdict = Result<(), Refusal>;
 
 /// Controls that need only the order and its market, in the order they are asked.
 pub(super) const SIMPLE: [fn(&Ask<'_>, &RiskLimits) -> Verdict; 16] = [
@@ -31,16 +30,18 @@ pub(super) const SIMPLE: [fn(&Ask<'_>, &RiskLimits) -> Verdict; 16] = [
 ];
 
 /// Controls of the worst case with the order in it.
-pub(super) const EXPOSURE: [fn(&Ask<'_>, &RiskLimits, Exposure) -> Verdict; 5] = [
+pub(super) const EXPOSURE: [fn(&Ask<'_>, &RiskLimits, &Weighed) -> Verdict; 7] = [
     runner_exposure,
     market_exposure,
+    gross_exposure,
     strategy_exposure,
     daily_loss,
     bankroll,
+    drawdown,
 ];
 
 /// Refuses a value over its limit.
-fn at_most(code: ReasonCode, value: Money, limit: Money) -> Verdict {
+pub(super) fn at_most(code: ReasonCode, value: Money, limit: Money) -> Verdict {
     if value > limit {
         return Err(Refusal::of(
             code,
@@ -219,7 +220,7 @@ fn price_bounds(ask: &Ask<'_>, limits: &RiskLimits) -> Verdict {
 }
 
 /// The amount a person would call the stake: the backer's stake, or what an on-close order names.
-fn stake(ask: &Ask<'_>) -> Money {
+pub(super) fn stake(ask: &Ask<'_>) -> Money {
     match ask.place.kind {
         OrderKind::Limit { size, .. } => size,
         OrderKind::LimitOnClose { liability, .. } | OrderKind::MarketOnClose { liability } => {
@@ -304,60 +305,50 @@ fn open_orders_on_runner(ask: &Ask<'_>, limits: &RiskLimits) -> Verdict {
 }
 
 /// Over the rate means refused, never delayed: a delayed bet is a bet on old prices.
-pub(super) fn rate(ask: &Ask<'_>, limits: &RiskLimits, recent: &mut VecDeque<TimeMs>) -> Verdict {
+pub(super) fn rate(ask: &Ask<'_>, limit: u32, recent: &mut VecDeque<TimeMs>) -> Verdict {
     while recent
         .front()
         .is_some_and(|&placed| ask.now - placed >= 60_000)
     {
         recent.pop_front();
     }
-    at_most_orders(
-        ReasonCode::OrdersTooFast,
-        recent.len(),
-        limits.max_orders_per_minute,
-    )
+    at_most_orders(ReasonCode::OrdersTooFast, recent.len(), limit)
 }
 
-fn runner_exposure(_: &Ask<'_>, limits: &RiskLimits, exposure: Exposure) -> Verdict {
+fn runner_exposure(_: &Ask<'_>, limits: &RiskLimits, weighed: &Weighed) -> Verdict {
     at_most(
         ReasonCode::ExposureRunner,
-        exposure.runner,
+        weighed.with.runner,
         limits.max_runner_exposure,
     )
 }
 
-fn market_exposure(_: &Ask<'_>, limits: &RiskLimits, exposure: Exposure) -> Verdict {
+fn market_exposure(_: &Ask<'_>, limits: &RiskLimits, weighed: &Weighed) -> Verdict {
     at_most(
         ReasonCode::ExposureMarket,
-        exposure.market,
+        weighed.with.market,
         limits.max_market_exposure,
     )
 }
 
-/// The worst case of all unsettled markets together, with the order in it.
-fn all_markets(ask: &Ask<'_>, exposure: Exposure) -> Money {
-    let present = worst_case(ask.market, ask.holding, None).market;
-    ask.account.burden.at_risk - present + exposure.market
-}
-
-fn strategy_exposure(ask: &Ask<'_>, limits: &RiskLimits, exposure: Exposure) -> Verdict {
+fn strategy_exposure(ask: &Ask<'_>, limits: &RiskLimits, weighed: &Weighed) -> Verdict {
     at_most(
         ReasonCode::ExposureStrategy,
-        all_markets(ask, exposure),
+        weighed.all_markets(ask),
         limits.max_strategy_exposure,
     )
 }
 
 /// What the day has lost and what everything open could still lose, together.
-fn daily_loss(ask: &Ask<'_>, limits: &RiskLimits, exposure: Exposure) -> Verdict {
-    let loss = all_markets(ask, exposure) - ask.account.realised_today;
+fn daily_loss(ask: &Ask<'_>, limits: &RiskLimits, weighed: &Weighed) -> Verdict {
+    let loss = weighed.all_markets(ask) - ask.account.realised_today;
     at_most(ReasonCode::LossDaily, loss, limits.daily_loss_limit)
 }
 
-fn bankroll(ask: &Ask<'_>, _: &RiskLimits, exposure: Exposure) -> Verdict {
+fn bankroll(ask: &Ask<'_>, _: &RiskLimits, weighed: &Weighed) -> Verdict {
     at_most(
         ReasonCode::BankrollExhausted,
-        all_markets(ask, exposure),
+        weighed.all_markets(ask),
         ask.account.bankroll().max(Money::ZERO),
     )
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::TogetherLimits;
 use crate::market::{Bound, Money, Price, Ratio, setting};
 
 /// What an operator permits. Every limit holds for each strategy by itself; the tightest one wins.
@@ -49,8 +50,39 @@ pub struct RiskLimits {
     /// Most that a strategy may lose in a day, with what open bets could still lose.
     #[serde(with = "setting::money")]
     pub daily_loss_limit: Money,
+    /// Most that a strategy can lose in one market if none of its bets offset another.
+    #[serde(with = "setting::money")]
+    pub max_gross_market_exposure: Money,
+    /// Most that a strategy's bank may fall from its highest, with what open bets could still lose, as a part of that.
+    pub max_drawdown_ratio: Ratio,
+    /// So many markets in a row settled with a loss make a strategy cool off.
+    pub max_losses_in_a_row: u32,
+    /// For how many minutes.
+    pub cool_off_minutes: u32,
+    /// Most ladder steps that a price may lie beyond the best offer.
+    pub max_ticks_through_book: u32,
+    /// Most ladder steps that an offer may be better than what was last traded.
+    pub max_ticks_from_last_traded: u32,
+    /// A stake may be so many times the middle one of the strategy's last fifty.
+    pub max_stake_to_median: u32,
+    /// How long after a bet has ended the next on the same runner and side may follow, in milliseconds.
+    pub same_bet_cooldown_ms: u32,
+    /// Most orders of a strategy in one market, ended ones included.
+    pub max_orders_per_market: u32,
+    /// Most fills of a strategy in one market in any minute.
+    pub max_fills_per_minute: u32,
+    /// No orders in the last seconds before the off, unless betting in play is allowed.
+    pub min_seconds_to_start: u32,
+    /// Sports that may be bet on, by name or id; all if empty.
+    pub allowed_sports: Vec<String>,
+    /// Market types that may be bet on; all if empty.
+    pub allowed_market_types: Vec<String>,
+    /// Countries that may be bet on; all if empty.
+    pub allowed_countries: Vec<String>,
     /// Most intents that one call of a strategy may return.
     pub max_intents_per_call: u32,
+    /// What holds for all strategies together.
+    pub together: TogetherLimits,
 }
 
 impl Default for RiskLimits {
@@ -72,7 +104,22 @@ impl Default for RiskLimits {
             max_market_exposure: Money::from_major(500),
             max_strategy_exposure: Money::from_major(1_000),
             daily_loss_limit: Money::from_major(1_000),
+            max_gross_market_exposure: Money::from_major(1_000),
+            max_drawdown_ratio: Ratio::percent(20),
+            max_losses_in_a_row: 100,
+            cool_off_minutes: 60,
+            max_ticks_through_book: 50,
+            max_ticks_from_last_traded: 100,
+            max_stake_to_median: 20,
+            same_bet_cooldown_ms: 0,
+            max_orders_per_market: 1_000,
+            max_fills_per_minute: 100,
+            min_seconds_to_start: 0,
+            allowed_sports: Vec::new(),
+            allowed_market_types: Vec::new(),
+            allowed_countries: Vec::new(),
             max_intents_per_call: 200,
+            together: TogetherLimits::default(),
         }
     }
 }
@@ -95,7 +142,16 @@ impl RiskLimits {
             max_market_exposure: Money::from_major(100_000),
             max_strategy_exposure: Money::from_major(500_000),
             daily_loss_limit: Money::from_major(500_000),
+            max_gross_market_exposure: Money::from_major(1_000_000),
+            max_drawdown_ratio: Ratio::ONE,
+            max_losses_in_a_row: 10_000,
+            max_ticks_through_book: 10_000,
+            max_ticks_from_last_traded: 10_000,
+            max_stake_to_median: 10_000,
+            max_orders_per_market: 1_000_000,
+            max_fills_per_minute: 10_000,
             max_intents_per_call: 1_000,
+            together: TogetherLimits::widest(),
             ..Self::default()
         }
     }
@@ -104,7 +160,17 @@ impl RiskLimits {
     #[must_use]
     pub fn bounds(&self) -> Vec<Bound> {
         let amount = |most| Money::ZERO..=Money::from_major(most);
-        vec![
+        let mut bounds = vec![
+            Bound::new(
+                "max_gross_market_exposure",
+                &self.max_gross_market_exposure,
+                &amount(1_000_000),
+            ),
+            Bound::new(
+                "max_drawdown_ratio",
+                &self.max_drawdown_ratio,
+                &(Ratio::ZERO..=Ratio::ONE),
+            ),
             Bound::new(
                 "min_stake",
                 &self.min_stake,
@@ -169,7 +235,48 @@ impl RiskLimits {
                 &self.max_intents_per_call,
                 &(1..=1_000),
             ),
-        ]
+        ];
+        bounds.extend(
+            [
+                ("max_losses_in_a_row", self.max_losses_in_a_row, 1..=10_000),
+                ("cool_off_minutes", self.cool_off_minutes, 0..=10_080),
+                (
+                    "max_ticks_through_book",
+                    self.max_ticks_through_book,
+                    0..=10_000,
+                ),
+                (
+                    "max_ticks_from_last_traded",
+                    self.max_ticks_from_last_traded,
+                    0..=10_000,
+                ),
+                ("max_stake_to_median", self.max_stake_to_median, 1..=10_000),
+                (
+                    "same_bet_cooldown_ms",
+                    self.same_bet_cooldown_ms,
+                    0..=86_400_000,
+                ),
+                (
+                    "max_orders_per_market",
+                    self.max_orders_per_market,
+                    0..=1_000_000,
+                ),
+                (
+                    "max_fills_per_minute",
+                    self.max_fills_per_minute,
+                    1..=10_000,
+                ),
+                (
+                    "min_seconds_to_start",
+                    self.min_seconds_to_start,
+                    0..=86_400,
+                ),
+            ]
+            .into_iter()
+            .map(|(key, value, range)| Bound::new(key, &value, &range)),
+        );
+        bounds.extend(self.together.bounds());
+        bounds
     }
 
     /// Checks every range.
@@ -211,12 +318,13 @@ mod tests {
         let limits = RiskLimits::default();
         let written = serde_json::to_value(&limits).unwrap();
         let bounds = limits.bounds();
+        let has_range = |key: &str| bounds.iter().any(|bound| bound.key == key);
         for (key, value) in written.as_object().unwrap() {
-            assert_eq!(
-                value.is_number(),
-                bounds.iter().any(|bound| bound.key == key),
-                "{key} has no range"
-            );
+            assert_eq!(value.is_number(), has_range(key), "{key} has no range");
+            for inner in value.as_object().into_iter().flatten() {
+                let key = format!("{key}.{}", inner.0);
+                assert!(has_range(&key), "{key} has no range");
+            }
         }
     }
 

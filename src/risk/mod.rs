@@ -2,17 +2,20 @@
 //!
 //! One control a function, in [`controls`]; the order is cheap and global first. A script cannot reach any of it.
 
+mod conduct;
 mod controls;
 mod limits;
+mod together;
 
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 pub use limits::RiskLimits;
+pub use together::TogetherLimits;
 
-use crate::engine::{Ask, Gate, Proposed, Refusal, worst_case};
-use crate::market::{Instruction, TimeMs};
+use crate::engine::{Ask, Exposure, Gate, Proposed, Refusal, reduces, worst_case};
+use crate::market::{Instruction, Money, TimeMs};
 
 /// An order that the gate let through. Nobody else can make one, and a venue takes nothing else.
 #[derive(Debug)]
@@ -28,8 +31,40 @@ impl AsRef<Instruction> for Approved {
 #[derive(Debug)]
 pub struct RiskGate {
     limits: RiskLimits,
-    /// When each strategy placed its orders of the last minute.
-    placed: BTreeMap<Arc<str>, VecDeque<TimeMs>>,
+    /// What each strategy did lately.
+    recent: BTreeMap<Arc<str>, Recent>,
+    /// When all strategies together placed their orders of the last hour.
+    placed: VecDeque<TimeMs>,
+}
+
+/// What a strategy did lately.
+#[derive(Debug, Default)]
+struct Recent {
+    /// When it placed its orders of the last minute.
+    placed: VecDeque<TimeMs>,
+    /// Its last stakes.
+    stakes: VecDeque<Money>,
+}
+
+/// How many stakes are remembered to tell what is usual.
+const STAKES: usize = 50;
+
+/// What a strategy's bets in the market could lose, without the order and with it.
+struct Weighed {
+    now: Exposure,
+    with: Exposure,
+}
+
+impl Weighed {
+    /// What the order adds to the market's worst case; less than nothing if it lowers it.
+    fn added(&self) -> Money {
+        self.with.market - self.now.market
+    }
+
+    /// The worst case of all the strategy's unsettled markets together, with the order in it.
+    fn all_markets(&self, ask: &Ask<'_>) -> Money {
+        ask.account.burden.at_risk + self.added()
+    }
 }
 
 impl RiskGate {
@@ -38,9 +73,54 @@ impl RiskGate {
     pub fn new(limits: RiskLimits) -> Self {
         Self {
             limits,
-            placed: BTreeMap::new(),
+            recent: BTreeMap::new(),
+            placed: VecDeque::new(),
         }
     }
+
+    /// What the order would cost, and how fast it comes. An order that only lowers the risk passes all of these, within a
+    /// rate of its own: no limit stands in the way out.
+    fn costs(&mut self, ask: &Ask<'_>) -> Result<(), Refusal> {
+        let limits = &self.limits;
+        let recent = self.recent.entry(Arc::clone(ask.strategy)).or_default();
+        let refused = judge(ask, limits, recent, &mut self.placed).err();
+        match refused {
+            Some(refusal) if !reduces(ask.market, ask.holding, ask.place, ask.now) => Err(refusal),
+            Some(_) => controls::rate(ask, limits.max_orders_per_minute * 2, &mut recent.placed),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The controls of pace and of cost, in order.
+fn judge(
+    ask: &Ask<'_>,
+    limits: &RiskLimits,
+    recent: &mut Recent,
+    placed: &mut VecDeque<TimeMs>,
+) -> Result<(), Refusal> {
+    controls::rate(ask, limits.max_orders_per_minute, &mut recent.placed)?;
+    together::rate(ask, &limits.together, placed)?;
+    conduct::unusual_stake(ask, limits, &recent.stakes)?;
+    for control in conduct::PACE {
+        control(ask, limits)?;
+    }
+    let proposed = Proposed {
+        runner: ask.place.runner,
+        side: ask.place.side,
+        kind: ask.place.kind,
+    };
+    let weighed = Weighed {
+        now: worst_case(ask.market, ask.holding, None),
+        with: worst_case(ask.market, ask.holding, Some(proposed)),
+    };
+    for control in controls::EXPOSURE {
+        control(ask, limits, &weighed)?;
+    }
+    for control in together::TOGETHER {
+        control(ask, &limits.together, &weighed)?;
+    }
+    Ok(())
 }
 
 impl Gate for RiskGate {
@@ -51,22 +131,17 @@ impl Gate for RiskGate {
     }
 
     fn check(&mut self, ask: &Ask<'_>) -> Result<Approved, Refusal> {
-        let limits = &self.limits;
-        for control in controls::SIMPLE {
-            control(ask, limits)?;
+        for control in controls::SIMPLE.iter().chain(&conduct::INSTRUMENT) {
+            control(ask, &self.limits)?;
         }
-        let recent = self.placed.entry(Arc::clone(ask.strategy)).or_default();
-        controls::rate(ask, limits, recent)?;
-        let proposed = Proposed {
-            runner: ask.place.runner,
-            side: ask.place.side,
-            kind: ask.place.kind,
-        };
-        let exposure = worst_case(ask.market, ask.holding, Some(proposed));
-        for control in controls::EXPOSURE {
-            control(ask, limits, exposure)?;
+        self.costs(ask)?;
+        let recent = self.recent.entry(Arc::clone(ask.strategy)).or_default();
+        recent.placed.push_back(ask.now);
+        self.placed.push_back(ask.now);
+        if recent.stakes.len() == STAKES {
+            recent.stakes.pop_front();
         }
-        recent.push_back(ask.now);
+        recent.stakes.push_back(controls::stake(ask));
         Ok(Approved(Instruction {
             id: ask.id,
             strategy: Arc::clone(ask.strategy),

@@ -1,10 +1,11 @@
 //! Each control refuses with its code, the value and the limit; an order within all limits passes.
 
 use super::*;
-use crate::engine::testing::{definition, limit, market_with, order};
-use crate::engine::{Account, Holding, House, ReasonCode, TradingState};
+use crate::engine::testing::{defined, definition, house, levels, limit, market_with, order};
+use crate::engine::{Account, Fence, Holding, House, ReasonCode, TradingState, Unready};
 use crate::market::{
-    Market, MarketStatus, Money, OrderId, OrderKind, Persistence, Place, Price, RunnerStatus, Side,
+    Books, LadderKind, Market, MarketDelta, MarketId, MarketStatus, Money, Order, OrderId,
+    OrderKind, OrderState, Persistence, Place, Price, RunnerId, RunnerStatus, Side,
 };
 
 /// An order and the world it is judged in. The order as built passes the default limits.
@@ -15,6 +16,8 @@ struct Case {
     limits: RiskLimits,
     now: TimeMs,
     house: House,
+    holding: Holding,
+    fills: VecDeque<TimeMs>,
 }
 
 fn case() -> Case {
@@ -24,15 +27,10 @@ fn case() -> Case {
         account: Account::new(Money::from_major(1_000)),
         limits: RiskLimits::default(),
         now: TimeMs(0),
-        house: house(),
+        house: house(Money::ZERO),
+        holding: Holding::default(),
+        fills: VecDeque::new(),
     }
-}
-
-/// A house whose venue is ready.
-fn house() -> House {
-    let mut house = House::default();
-    house.unready = None;
-    house
 }
 
 impl Case {
@@ -43,11 +41,11 @@ impl Case {
             strategy: &Arc::from("test"),
             place: &self.place,
             market: &self.market,
-            holding: &Holding::default(),
+            holding: &self.holding,
             account: &self.account,
             replaces: None,
             house: &self.house,
-            fills: &VecDeque::new(),
+            fills: &self.fills,
         })
     }
 
@@ -176,6 +174,263 @@ fn every_control_names_its_code_the_value_and_the_limit() {
     }
 }
 
+/// An order of the case's strategy on its runner, as it ended.
+fn ended(side: Side, at: i64) -> Order {
+    let mut order = order(1, 1, side, 300, 1_000);
+    order.state = OrderState::Complete;
+    order.lapsed = Money::from_major(10);
+    order.ended_at = Some(TimeMs(at));
+    order
+}
+
+fn seen(case: &mut Case, change: impl FnOnce(&mut Books)) {
+    let mut books = Books::default();
+    books.apply(TimeMs(0), &defined(definition(3, 1)));
+    change(&mut books);
+    let at = books.find(&case.market.id).unwrap();
+    case.market = Market::clone(books.get(at));
+}
+
+#[test]
+fn every_control_of_conduct_names_its_code_the_value_and_the_limit() {
+    let pounds = Money::from_major;
+    let offers = |changes: &'static [(LadderKind, u64, i64)]| {
+        move |books: &mut Books| {
+            books.apply(TimeMs(0), &levels(1, changes));
+        }
+    };
+    let traded = |hundredths| {
+        move |books: &mut Books| {
+            books.apply(TimeMs(0), &levels(1, &[(LadderKind::Back, 300, 10)]));
+            let mut delta = MarketDelta::new(MarketId::new("1.1"));
+            delta.push_runner(RunnerId::new(1)).last_traded =
+                Some(Price::from_hundredths(hundredths));
+            books.apply(TimeMs(0), &delta);
+        }
+    };
+    let table = [
+        (
+            "TRADING_PAUSED (value PAUSED, limit ACTIVE)",
+            refused(|c| c.house.state = TradingState::Paused),
+        ),
+        (
+            "TRADING_REDUCE_ONLY (value REDUCE, limit ACTIVE)",
+            refused(|c| c.house.state = TradingState::Reduce),
+        ),
+        (
+            "VENUE_NOT_READY (value DEAF, limit READY)",
+            refused(|c| c.house.unready = Some(Unready::Deaf)),
+        ),
+        (
+            "HEALTH_FENCE (value CLOCK_SKEW: 3 s, limit -)",
+            refused(|c| {
+                c.house.fences.insert(Fence::ClockSkew, "3 s".to_owned());
+            }),
+        ),
+        (
+            "ORDER_IN_DOUBT (value 00000000000000000000000001, limit -)",
+            refused(|c| {
+                let mut lost = order(1, 1, Side::Back, 300, 1_000);
+                lost.state = OrderState::Unknown;
+                c.holding = Holding::from_orders(vec![lost]);
+            }),
+        ),
+        (
+            "MARKET_KIND_UNKNOWN (value Odds EACH_WAY, limit -)",
+            refused(|c| define(c, |m| m.market_type = "EACH_WAY".into())),
+        ),
+        (
+            "MARKET_NOT_ALLOWED (value horse_racing, limit football)",
+            refused(|c| c.limits.allowed_sports = vec!["football".into()]),
+        ),
+        (
+            "passed",
+            refused(|c| c.limits.allowed_sports = vec!["Horse_Racing".into()]),
+        ),
+        (
+            "MARKET_NOT_ALLOWED (value WIN, limit PLACE)",
+            refused(|c| c.limits.allowed_market_types = vec!["PLACE".into()]),
+        ),
+        (
+            "MARKET_NOT_ALLOWED (value GB, limit IE, FR)",
+            refused(|c| c.limits.allowed_countries = vec!["IE".into(), "FR".into()]),
+        ),
+        (
+            "START_TOO_CLOSE (value 600000 ms, limit 601000 ms)",
+            refused(|c| c.limits.min_seconds_to_start = 601),
+        ),
+        (
+            "PRICE_THROUGH_BOOK (value 60, limit 50)",
+            refused(|c| seen(c, offers(&[(LadderKind::Back, 600, 10)]))),
+        ),
+        (
+            "PRICE_TOO_GOOD (value 101, limit 100)",
+            refused(|c| seen(c, traded(199))),
+        ),
+        (
+            "BET_TOO_SOON (value 4000 ms, limit 5000 ms)",
+            refused(|c| {
+                c.limits.same_bet_cooldown_ms = 5_000;
+                c.holding = Holding::from_orders(vec![ended(Side::Back, -4_000)]);
+            }),
+        ),
+        (
+            "passed",
+            refused(|c| {
+                c.limits.same_bet_cooldown_ms = 5_000;
+                c.holding = Holding::from_orders(vec![ended(Side::Lay, -4_000)]);
+            }),
+        ),
+        (
+            "ORDERS_TOO_MANY_IN_MARKET (value 2, limit 1)",
+            refused(|c| {
+                c.limits.max_orders_per_market = 1;
+                c.holding = Holding::from_orders(vec![ended(Side::Back, -4_000)]);
+            }),
+        ),
+        (
+            "FILLS_TOO_FAST (value 3, limit 2)",
+            refused(|c| {
+                c.limits.max_fills_per_minute = 2;
+                c.fills = [-60_000, -59_999, -1].map(TimeMs).into();
+            }),
+        ),
+        (
+            "LOSSES_IN_A_ROW (value 100, limit 100)",
+            refused(|c| c.account.losses_in_a_row = 100),
+        ),
+        (
+            "passed",
+            refused(|c| {
+                c.account.losses_in_a_row = 100;
+                c.account.lost_at = TimeMs(-3_600_000);
+            }),
+        ),
+        (
+            "EXPOSURE_GROSS (value 10.00, limit 9.00)",
+            refused(|c| c.limits.max_gross_market_exposure = pounds(9)),
+        ),
+        (
+            "LOSS_DRAWDOWN (value 210.00, limit 200.00)",
+            refused(|c| c.account.realised = pounds(-200)),
+        ),
+    ];
+    for (expected, got) in &table {
+        assert_eq!(got, expected);
+    }
+}
+
+#[test]
+fn every_control_of_all_strategies_names_its_code_the_value_and_the_limit() {
+    let pounds = Money::from_major;
+    let with = |change: fn(&mut TogetherLimits)| {
+        refused(|c| {
+            c.house = house(pounds(100));
+            change(&mut c.limits.together);
+        })
+    };
+    let table = [
+        (
+            "EXPOSURE_MARKET_ALL (value 10.00, limit 9.00)",
+            with(|l| l.max_market_exposure = Money::from_major(9)),
+        ),
+        (
+            "EXPOSURE_EVENT (value 110.00, limit 109.00)",
+            with(|l| l.max_event_exposure = Money::from_major(109)),
+        ),
+        (
+            "EXPOSURE_SPORT (value 110.00, limit 109.00)",
+            with(|l| l.max_sport_exposure = Money::from_major(109)),
+        ),
+        (
+            "EXPOSURE_VENUE (value 110.00, limit 109.00)",
+            with(|l| l.max_venue_exposure = Money::from_major(109)),
+        ),
+        (
+            "EXPOSURE_ALL (value 110.00, limit 109.00)",
+            with(|l| l.max_exposure = Money::from_major(109)),
+        ),
+        (
+            "LOSS_DAILY_ALL (value 110.00, limit 109.00)",
+            with(|l| l.daily_loss_limit = Money::from_major(109)),
+        ),
+        (
+            "STAKE_OPEN (value 10.00, limit 9.00)",
+            with(|l| l.max_open_stake = Money::from_major(9)),
+        ),
+        (
+            "ORDERS_IN_FLIGHT (value 1, limit 0)",
+            with(|l| l.max_orders_in_flight = 0),
+        ),
+        (
+            "ORDERS_TOO_FAST_ALL (value 1, limit 0)",
+            with(|l| l.max_orders_per_minute = 0),
+        ),
+        (
+            "FUNDS_SHORT (value 10.00, limit 9.00)",
+            refused(|c| c.house.funds = Some((TimeMs(0), pounds(9)))),
+        ),
+        (
+            "FUNDS_STALE (value 120001 ms, limit 120000 ms)",
+            refused(|c| c.house.funds = Some((TimeMs(-120_001), pounds(1_000)))),
+        ),
+    ];
+    for (expected, got) in &table {
+        assert_eq!(got, expected);
+    }
+}
+
+#[test]
+fn a_stake_many_times_the_usual_is_refused() {
+    let mut case = case();
+    case.limits.max_open_orders_per_runner = 100;
+    case.limits.max_stake_to_median = 5;
+    let mut gate = RiskGate::new(case.limits.clone());
+    case.place = limit(1, Side::Back, 300, 100);
+    for _ in 0..20 {
+        assert!(case.check_with(&mut gate).is_ok());
+    }
+    case.place = limit(1, Side::Back, 300, 501);
+    let refusal = case.check_with(&mut gate).unwrap_err();
+    assert_eq!(
+        refusal.to_string(),
+        "STAKE_UNUSUAL (value 5.01, limit 5.00)"
+    );
+    case.place = limit(1, Side::Back, 300, 500);
+    assert!(case.check_with(&mut gate).is_ok());
+}
+
+#[test]
+fn no_limit_stands_in_the_way_out() {
+    // Backed 10 at 3.00; laid back at 2.90 the worst case is gone.
+    let mut backed = order(1, 1, Side::Back, 300, 1_000);
+    backed.state = OrderState::Complete;
+    backed.matched = Money::from_major(10);
+    backed.matched_value = 3_000_000_000 * 1_000;
+    let mut case = case();
+    case.holding = Holding::from_orders(vec![backed]);
+    case.account.burden.at_risk = Money::from_major(10);
+    case.place = limit(1, Side::Lay, 290, 1_000);
+    case.limits.max_market_exposure = Money::from_major(1);
+    case.limits.together.max_exposure = Money::ZERO;
+    case.account.realised_today = Money::from_major(-5_000);
+    case.account.losses_in_a_row = 100;
+    case.house.state = TradingState::Reduce;
+    assert_eq!(case.refusal(), None);
+    // But not more of it than brings it down.
+    case.place = limit(1, Side::Lay, 290, 5_000);
+    assert_eq!(
+        case.refusal().as_deref(),
+        Some("TRADING_REDUCE_ONLY (value REDUCE, limit ACTIVE)")
+    );
+    case.house.state = TradingState::Halted;
+    case.place = limit(1, Side::Lay, 290, 1_000);
+    assert_eq!(
+        case.refusal().as_deref(),
+        Some("KILL_SWITCH_ON (value -, limit -)")
+    );
+}
+
 #[test]
 fn what_is_over_the_rate_is_refused_until_a_minute_has_passed() {
     let mut case = case();
@@ -213,7 +468,7 @@ fn one_order_on_a_runner_at_a_time_but_a_replacement_makes_room() {
             holding,
             account: &case.account,
             replaces,
-            house: &house(),
+            house: &house(Money::ZERO),
             fills: &VecDeque::new(),
         };
         gate.check(&ask).err().map(|refusal| refusal.code)
