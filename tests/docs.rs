@@ -282,6 +282,17 @@ fn every_link_inside_the_project_leads_somewhere() {
 }
 
 #[test]
+fn every_reason_for_a_refusal_is_explained() {
+    let text = std::fs::read_to_string(root().join("docs/risk.md")).unwrap();
+    let missing: Vec<&str> = bea::engine::ReasonCode::ALL
+        .iter()
+        .map(|code| code.as_str())
+        .filter(|code| !text.contains(&format!("`{code}`")))
+        .collect();
+    assert!(missing.is_empty(), "docs/risk.md says nothing of {missing:?}");
+}
+
+#[test]
 fn commands_are_found_as_they_are_written() {
     let text = "```sh\nls\nbea demo   # a word\n```\n```console\n$ bea new \\\n    x\nwrote x\n$ cargo run --release -- pnl\n```\n";
     let found: Vec<Shown> = blocks(text).iter().flat_map(commands).collect();
