@@ -13,6 +13,7 @@ mod prepare;
 mod progress;
 mod run;
 mod settings;
+mod strategies;
 mod test;
 
 use std::path::PathBuf;
@@ -72,6 +73,7 @@ enum Command {
     Generate(generate::Generate),
     Bets(bets::Bets),
     Pnl(pnl::Pnl),
+    Strategies(strategies::Strategies),
     Config(settings::Settings),
 }
 
@@ -91,6 +93,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Generate(command) => command.run(&shared),
         Command::Bets(command) => command.run(&shared),
         Command::Pnl(command) => command.run(&shared),
+        Command::Strategies(command) => command.run(&shared),
         Command::Config(command) => command.run(&shared),
     }
 }

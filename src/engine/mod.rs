@@ -13,6 +13,7 @@ mod holding;
 mod journal;
 mod record;
 mod reports;
+mod shadow;
 mod slot;
 mod strategy;
 #[cfg(test)]
@@ -31,6 +32,7 @@ pub use gate::{Ask, Figure, Gate, ReasonCode, Refusal};
 pub use holding::{Holding, Position};
 pub use journal::{Journal, JournalError, NoJournal};
 pub use record::{Action, IntentRecord, Record, StrategyChange, Verdict};
+pub use shadow::{Differences, Shadow};
 pub use slot::{Slot, Standing};
 pub use strategy::{Answer, Fault, Moment, Strategy};
 pub use trace::Trace;

@@ -20,6 +20,7 @@ mod rows;
 mod run;
 mod schema;
 mod settlement_rows;
+mod strategies;
 mod writer;
 
 pub use audit::Finding;
@@ -28,3 +29,4 @@ pub use health::{Health, HealthReport};
 pub use open::{Durability, Ledger, LedgerSettings};
 pub use reader::{BetRow, Filter, PnlRow, Reader, RejectionRow, RunRow};
 pub use run::{Outcome, RunInfo, RunKind, RunWriter};
+pub use strategies::{SourceRow, State, StateRow, Verdict, Version, VersionRow};

@@ -39,6 +39,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "resettlement",
         sql: include_str!("../../migrations/0003_resettlement.sql"),
     },
+    Migration {
+        name: "strategies",
+        sql: include_str!("../../migrations/0005_strategies.sql"),
+    },
 ];
 
 /// The number of the last step of a list.

@@ -15,6 +15,7 @@ mod conductor;
 mod host;
 mod kill;
 pub mod log;
+mod memory;
 mod pace;
 mod shelf;
 mod signals;

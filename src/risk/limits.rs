@@ -100,6 +100,48 @@ impl RiskLimits {
         }
     }
 
+    /// The tighter of two of each limit: what passes these passes both.
+    #[must_use]
+    pub fn tightest(&self, other: &Self) -> Self {
+        Self {
+            min_stake: self.min_stake.max(other.min_stake),
+            max_stake: self.max_stake.min(other.max_stake),
+            max_stake_bankroll_ratio: self
+                .max_stake_bankroll_ratio
+                .min(other.max_stake_bankroll_ratio),
+            max_liability: self.max_liability.min(other.max_liability),
+            min_price: self.min_price.max(other.min_price),
+            max_back_price: self.max_back_price.min(other.max_back_price),
+            max_lay_price: self.max_lay_price.min(other.max_lay_price),
+            max_snapshot_age_ms: self.max_snapshot_age_ms.min(other.max_snapshot_age_ms),
+            allow_in_play: self.allow_in_play && other.allow_in_play,
+            max_open_orders: self.max_open_orders.min(other.max_open_orders),
+            max_open_orders_per_runner: self
+                .max_open_orders_per_runner
+                .min(other.max_open_orders_per_runner),
+            max_orders_per_minute: self.max_orders_per_minute.min(other.max_orders_per_minute),
+            max_runner_exposure: self.max_runner_exposure.min(other.max_runner_exposure),
+            max_market_exposure: self.max_market_exposure.min(other.max_market_exposure),
+            max_strategy_exposure: self.max_strategy_exposure.min(other.max_strategy_exposure),
+            daily_loss_limit: self.daily_loss_limit.min(other.daily_loss_limit),
+            max_intents_per_call: self.max_intents_per_call.min(other.max_intents_per_call),
+        }
+    }
+
+    /// Limits that together let nothing pass: the one at fault, its value, and why.
+    #[must_use]
+    pub fn contradiction(&self) -> Option<(&'static str, String, &'static str)> {
+        if self.min_stake > self.max_stake {
+            let why = "it is over risk.max_stake, so no bet could pass";
+            return Some(("min_stake", self.min_stake.to_string(), why));
+        }
+        if self.min_price > self.max_back_price.max(self.max_lay_price) {
+            let why = "it is over both highest prices, so no bet could pass";
+            return Some(("min_price", self.min_price.to_string(), why));
+        }
+        None
+    }
+
     /// Every limit that has a range, with that range.
     #[must_use]
     pub fn bounds(&self) -> Vec<Bound> {

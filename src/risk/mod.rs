@@ -28,6 +28,8 @@ impl AsRef<Instruction> for Approved {
 #[derive(Debug)]
 pub struct RiskGate {
     limits: RiskLimits,
+    /// Those of strategies that have their own.
+    own: BTreeMap<String, RiskLimits>,
     /// When each strategy placed its orders of the last minute.
     placed: BTreeMap<Arc<str>, VecDeque<TimeMs>>,
 }
@@ -38,20 +40,33 @@ impl RiskGate {
     pub fn new(limits: RiskLimits) -> Self {
         Self {
             limits,
+            own: BTreeMap::new(),
             placed: BTreeMap::new(),
         }
+    }
+
+    /// Holds a strategy to limits of its own as well; of each limit, the tighter one counts.
+    #[must_use]
+    pub fn with_own(mut self, strategy: &str, own: &RiskLimits) -> Self {
+        let limits = self.limits.tightest(own);
+        self.own.insert(strategy.to_owned(), limits);
+        self
+    }
+
+    fn limits_of(&self, strategy: &str) -> &RiskLimits {
+        self.own.get(strategy).unwrap_or(&self.limits)
     }
 }
 
 impl Gate for RiskGate {
     type Pass = Approved;
 
-    fn max_intents(&self) -> usize {
-        self.limits.max_intents_per_call as usize
+    fn max_intents(&self, strategy: &str) -> usize {
+        self.limits_of(strategy).max_intents_per_call as usize
     }
 
     fn check(&mut self, ask: &Ask<'_>) -> Result<Approved, Refusal> {
-        let limits = &self.limits;
+        let limits = self.own.get(&**ask.strategy).unwrap_or(&self.limits);
         for control in controls::SIMPLE {
             control(ask, limits)?;
         }
