@@ -288,8 +288,13 @@ fn line_of_or_table(text: &str, key: &str) -> Option<usize> {
 
 /// The values with `params.NAME` written out as `strategies.NAME.params`, where that does not say otherwise.
 fn written_out(mut values: Dict) -> Dict {
-    let Some(Value::Dict(tag, short)) = values.remove(SHORT) else {
-        return values;
+    let (tag, short) = match values.remove(SHORT) {
+        Some(Value::Dict(tag, short)) => (tag, short),
+        Some(wrong) => {
+            values.insert(SHORT.to_owned(), wrong);
+            return values;
+        }
+        None => return values,
     };
     let table = |into: &mut Dict, key: &str| {
         let entry = into.entry(key.to_owned());

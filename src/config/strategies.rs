@@ -216,7 +216,10 @@ impl Config {
         }
         let limits = self.risk.tightest(&own);
         match limits.contradiction() {
-            Some((limit, value, problem)) => Err((whole(name, limit), value, problem.to_owned())),
+            Some((limit, value, problem)) => {
+                let problem = format!("with [risk], {limit} is {value}: {problem}");
+                Err((key("risk"), "this".to_owned(), problem))
+            }
             None => Ok(()),
         }
     }
