@@ -189,7 +189,7 @@ fn a_strategy_without_a_script_is_told_with_the_nearest() {
     let scripts = ["favourite", "drift"];
     let error = loaded.check_strategies(scripts.into_iter()).unwrap_err();
     let folder = format!("{}/", case.folder.path().display());
-    insta::assert_snapshot!(error.to_string().replace(&folder, ""), @"bea.toml:2: `strategies.favourit` has no script: there is no favourit.rhai in strategies; did you mean `favourite`?");
+    insta::assert_snapshot!(error.to_string().replace(&folder, ""), @"bea.toml:2: `strategies.favourit` has no script: there is no strategies/favourit.rhai; did you mean `favourite`?");
 }
 
 #[test]

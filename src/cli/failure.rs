@@ -94,6 +94,7 @@ impl Failure {
                 failure.hint("the folder it would be in is not there: make it first")
             }
             ErrorKind::PermissionDenied => failure.hint("name a place that you may write to"),
+            _ if code == exit::DATA => failure.hint("name another place"),
             _ => failure,
         }
     }

@@ -52,11 +52,13 @@ pub(super) fn instances(loaded: &Loaded, arguments: &[String]) -> Result<Vec<Ins
     for argument in arguments {
         let path = Path::new(argument);
         if path.is_dir() {
-            instances.extend(config.instances(&find(&[argument.clone()], path)?));
+            instances.extend(config.instances(&find(std::slice::from_ref(argument), path)?));
             continue;
         }
         let configured = config.script_of(argument).filter(|_| !path.is_file());
-        if configured.is_none() && find(&[argument.clone()], &config.run.strategies).is_err() {
+        if configured.is_none()
+            && find(std::slice::from_ref(argument), &config.run.strategies).is_err()
+        {
             // A slip in a name of the configuration is told with the nearest of those too.
             let names = config.strategies.keys().map(String::as_str);
             if let Some(meant) = nearest(argument, names) {
@@ -68,7 +70,7 @@ pub(super) fn instances(loaded: &Loaded, arguments: &[String]) -> Result<Vec<Ins
         match configured {
             Some(script) => instances.push(config.instance(argument, &script)),
             None => {
-                let found = find(&[argument.clone()], &config.run.strategies)?;
+                let found = find(std::slice::from_ref(argument), &config.run.strategies)?;
                 instances.extend(found.iter().map(|path| config.instance(&stem(path), path)));
             }
         }

@@ -51,8 +51,8 @@ pub enum ConfigError {
     },
     /// A strategy that has no script.
     #[error(
-        "{origin}: `strategies.{name}` has no script: there is no {script} in {}{}",
-        folder.display(), did_you_mean_script(nearest.as_deref())
+        "{origin}: `strategies.{name}` has no script: there is no {}{}",
+        script.display(), did_you_mean_script(nearest.as_deref())
     )]
     UnknownStrategy {
         /// Where it was set.
@@ -60,9 +60,7 @@ pub enum ConfigError {
         /// The strategy's name.
         name: String,
         /// The script that it would run.
-        script: String,
-        /// Where that was looked for.
-        folder: PathBuf,
+        script: PathBuf,
         /// The nearest script that exists, if one is near.
         nearest: Option<String>,
     },

@@ -244,8 +244,7 @@ impl Loaded {
             return Err(ConfigError::UnknownStrategy {
                 origin: self.origin_within(&format!("{SECTION}.{name}")),
                 name: name.clone(),
-                script: format!("{stem}.rhai"),
-                folder: self.config.run.strategies.clone(),
+                script: self.config.run.strategies.join(format!("{stem}.rhai")),
                 nearest: nearest(stem, scripts.clone()),
             });
         }

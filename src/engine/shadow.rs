@@ -188,3 +188,85 @@ fn terms(intent: &Intent) -> String {
         Intent::Malformed(wrong) => format!("malformed intent ({})", wrong.what),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::engine::testing::{limit, market_with};
+    use crate::engine::{Account, Holding};
+    use crate::market::{MarketFilter, Money, Side, TimeMs};
+
+    /// Gives the same answer to every call, or fails.
+    struct Fixed(Option<Vec<Intent>>, MarketFilter);
+
+    impl Strategy for Fixed {
+        fn name(&self) -> &str {
+            "fixed"
+        }
+
+        fn hash(&self) -> &str {
+            "2"
+        }
+
+        fn filter(&self) -> &MarketFilter {
+            &self.1
+        }
+
+        fn on_odds(&mut self, _: &Moment<'_>, answer: &mut Answer) -> Result<(), Fault> {
+            let wrong = || Fault {
+                summary: "wrong".to_owned(),
+                detail: "wrong".to_owned(),
+            };
+            answer.intents = self.0.clone().ok_or_else(wrong)?;
+            Ok(())
+        }
+    }
+
+    fn place(runner: u64, pence: i64) -> Intent {
+        Intent::Place(limit(runner, Side::Back, 300, pence))
+    }
+
+    /// What is found when the present version asks for one thing and the next for another.
+    fn shadow(old: &[Intent], new: Option<Vec<Intent>>) -> Shadow {
+        let mut shadow = Shadow::new(Box::new(Fixed(new, MarketFilter::default())));
+        let market = Arc::new(market_with(3, 1));
+        let holding = Arc::new(Holding::default());
+        let account = Account::new(Money::from_major(100));
+        let moment = Moment {
+            now: TimeMs(0),
+            market: &market,
+            holding: &holding,
+            account: &account,
+        };
+        shadow.call(Calling::Odds, &moment);
+        shadow.compare(Calling::Odds, old, &moment);
+        shadow
+    }
+
+    #[test]
+    fn intents_are_alike_changed_or_of_one_version_alone() {
+        let old = [place(1, 200), place(2, 200), place(3, 200)];
+        let new = vec![place(2, 500), place(3, 200), place(3, 300)];
+        let found = shadow(&old, Some(new)).found().clone();
+        let counts = (found.same, found.changed, found.only_old, found.only_new);
+        assert_eq!(counts, (1, 1, 1, 1));
+        assert_eq!((found.updates, found.examples.len()), (1, 3));
+        assert!(found.examples[0].contains("no back of 1 at 3"), "{found:?}");
+    }
+
+    #[test]
+    fn only_the_first_differences_are_told_in_words() {
+        let old: Vec<Intent> = (1..=9).map(|pence| place(1, pence * 100)).collect();
+        let found = shadow(&old, Some(Vec::new())).found().clone();
+        assert_eq!((found.only_old, found.examples.len()), (9, MOST_EXAMPLES));
+    }
+
+    #[test]
+    fn a_version_that_fails_is_found_out_and_not_compared() {
+        let failed = shadow(&[place(1, 200)], None);
+        assert_eq!(failed.fault().unwrap().summary, "wrong");
+        assert_eq!(*failed.found(), Differences::default());
+    }
+}

@@ -61,7 +61,11 @@ pub enum HostError {
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n"))]
     Strategies(Vec<Finding>),
     /// There is no strategy.
-    #[error("{}: the folder holds no strategy: write one with bea new NAME", .0.display())]
+    #[error(
+        "{}: no strategy to run: the folder holds none (write one with bea new NAME), or the configuration has \
+         them switched off (enabled = false)",
+        .0.display()
+    )]
     NoStrategy(PathBuf),
     /// The folder of the strategies cannot be read.
     #[error("{}: the folder of the strategies cannot be read: {source}", path.display())]

@@ -51,7 +51,9 @@ impl State {
             ledger.clear_state(name)?;
             ledger.close()?;
         }
-        let text = match (&kept, self.clear) {
+        let is_nothing = |row: &&StateRow| row.state.as_object().is_none_or(|map| map.is_empty());
+        let remembered = kept.as_ref().filter(|row| !is_nothing(row));
+        let text = match (remembered, self.clear) {
             (None, _) => format!("{name} remembers nothing"),
             (Some(kept), true) => format!("{name} begins anew: {} bytes forgotten", kept.bytes),
             (Some(kept), false) => {
