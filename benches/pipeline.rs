@@ -90,6 +90,8 @@ fn setup() -> Setup {
         exchange: config.exchange,
         bank: config.account.bankroll,
         currency: config.account.currency,
+        own: Default::default(),
+        memory: None,
     }
 }
 

@@ -103,8 +103,8 @@ fn the_guide_tells_of_every_key_with_its_default_and_range() {
     let rows = guide.lines().filter(|line| line.starts_with("| `")).count();
     assert_eq!(
         rows,
-        values.len() + 1,
-        "one row a key, and one for parameters"
+        values.len() + 5,
+        "one row a key, and those of a strategy"
     );
 }
 
@@ -157,12 +157,39 @@ fn parameters_of_strategies_pass_as_they_are() {
         "drift": {"on": true},
         "favourite": {"edge": 0.03, "list": [1, 2], "note": "x"},
     });
-    assert_eq!(serde_json::to_value(&config.params).unwrap(), expected);
-    assert_eq!(origins["params.favourite.edge"], Origin::CommandLine);
-    assert_eq!(
-        origins["params.favourite.note"],
-        Origin::File(case.file(), Some(3))
-    );
+    let params: std::collections::BTreeMap<_, _> = config
+        .strategies
+        .iter()
+        .map(|(name, settings)| (name, &settings.params))
+        .collect();
+    assert_eq!(serde_json::to_value(params).unwrap(), expected);
+    let origin = |key: &str| origins[&format!("strategies.favourite.params.{key}")].clone();
+    assert_eq!(origin("edge"), Origin::CommandLine);
+    assert_eq!(origin("note"), Origin::File(case.file(), Some(3)));
+}
+
+#[test]
+fn what_is_said_of_a_strategy_is_checked_like_all_else() {
+    let complaint = |toml: &str| Case::new(toml).complaint();
+    insta::assert_snapshot!(complaint("[strategies.bold]\nbankrol = 5"), @"bea.toml:2: there is no setting `strategies.bold.bankrol`; did you mean `strategies.bold.bankroll`?");
+    insta::assert_snapshot!(complaint("[strategies.bold]\nmax_stake = 5"), @"bea.toml:2: there is no setting `strategies.bold.max_stake`; did you mean `strategies.bold.risk.max_stake`?");
+    insta::assert_snapshot!(complaint("[strategies.bold]\nbankroll = 0"), @"bea.toml:2: `strategies.bold.bankroll` cannot be 0.00: it must lie between 1.00 and 10000000.00");
+    insta::assert_snapshot!(complaint("[strategies.bold]\nscript = \"../x.rhai\""), @r#"bea.toml:2: `strategies.bold.script` cannot be "../x.rhai": name a file of the strategies folder (run.strategies), as in "value_back.rhai""#);
+    insta::assert_snapshot!(complaint("[strategies.bold.risk]\nmax_stake = 20000"), @"bea.toml:2: `strategies.bold.risk.max_stake` cannot be 20000.00: it must lie between 0.00 and 10000.00");
+    insta::assert_snapshot!(complaint("[strategies.bold.risk]\nmax_stake = \"much\""), @r#"bea.toml:2: `strategies.bold.risk.max_stake` cannot be "much": use a number"#);
+    insta::assert_snapshot!(complaint("[strategies.bold]\nrisk = { max_stake = 0.5 }"), @"bea.toml:2: `strategies.bold.risk` cannot be this: with [risk], min_stake is 1.00: it is over risk.max_stake, so no bet could pass");
+    insta::assert_snapshot!(complaint("[strategies.\"a b\"]\nenabled = true"), @"bea.toml: `strategies.a b` cannot be a table: a strategy's name has 1 to 64 letters, digits, - and _");
+}
+
+#[test]
+fn a_strategy_without_a_script_is_told_with_the_nearest() {
+    let case =
+        Case::new("[params.favourit]\nedge = 1\n[strategies.bold]\nscript = \"favourite\"\n");
+    let loaded = case.load().unwrap();
+    let scripts = ["favourite", "drift"];
+    let error = loaded.check_strategies(scripts.into_iter()).unwrap_err();
+    let folder = format!("{}/", case.folder.path().display());
+    insta::assert_snapshot!(error.to_string().replace(&folder, ""), @"bea.toml:2: `strategies.favourit` has no script: there is no strategies/favourit.rhai; did you mean `favourite`?");
 }
 
 #[test]

@@ -146,6 +146,8 @@ fn run(command: &str, folder: &Path) -> Result<String, String> {
         .current_dir(folder)
         .env("PATH", format!("{}:{path}", program.display()))
         .env("BEA__HTTP__BIND", "127.0.0.1:0")
+        // The documents show what a terminal shows.
+        .env("BEA__LOG__FORMAT", "human")
         .output()
         .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
@@ -289,7 +291,10 @@ fn every_reason_for_a_refusal_is_explained() {
         .map(|code| code.as_str())
         .filter(|code| !text.contains(&format!("`{code}`")))
         .collect();
-    assert!(missing.is_empty(), "docs/risk.md says nothing of {missing:?}");
+    assert!(
+        missing.is_empty(),
+        "docs/risk.md says nothing of {missing:?}"
+    );
 }
 
 #[test]

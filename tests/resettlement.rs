@@ -67,6 +67,8 @@ fn play(lines: &[String]) -> (Report, Vec<String>, Vec<Settled>) {
         exchange: ExchangeSettings::default(),
         bank: Money::from_major(1_000),
         currency: Currency::GBP,
+        own: Default::default(),
+        memory: None,
     };
     let mut notices = Vec::new();
     let mut sinks = Sinks {

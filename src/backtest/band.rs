@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::session::by_name;
 use super::{
     Backtest, Driver, Makers, Playing, Report, RunError, Session, Setup, Sinks, StrategyReport,
     play,
@@ -133,6 +134,7 @@ fn with_outlook(setup: &Setup, outlook: Outlook) -> Setup {
             outlook,
             ..setup.exchange.clone()
         },
+        memory: None,
         ..setup.clone()
     }
 }
@@ -181,7 +183,7 @@ impl Beside {
 impl Driver for Band<'_> {
     fn strategies(&mut self) -> Result<Vec<Box<dyn Strategy>>, ScriptError> {
         for beside in &mut self.beside {
-            let strategies = self.neutral.strategies()?;
+            let strategies = by_name(self.neutral.strategies()?);
             for strategy in &strategies {
                 beside.report.list(strategy.name(), strategy.hash());
             }

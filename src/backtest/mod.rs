@@ -9,6 +9,7 @@ mod orders;
 mod play;
 mod report;
 mod session;
+mod version;
 
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -18,7 +19,8 @@ pub use band::{BandLine, BandResult, run_band};
 pub use orders::write_orders;
 pub use play::{Driver, Playing, play};
 pub use report::{Fault, Report, StrategyReport, Trouble};
-pub use session::{Session, Setup};
+pub use session::{Means, Memory, Session, Setup};
+pub use version::version;
 
 use crate::engine::{JournalError, Notice, Strategy};
 use crate::ledger::{LedgerError, RunWriter};
@@ -38,6 +40,14 @@ pub enum RunError {
     /// The ledger cannot be written.
     #[error("{0}")]
     Ledger(#[from] LedgerError),
+    /// A strategy cannot go on from what it remembers.
+    #[error("{strategy} cannot take over what was remembered of it: {fault}")]
+    Memory {
+        /// Which strategy.
+        strategy: String,
+        /// Why not.
+        fault: crate::engine::Fault,
+    },
     /// The ledger failed during a session.
     #[error("{0}")]
     Journal(#[from] JournalError),

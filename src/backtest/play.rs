@@ -4,7 +4,8 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use super::{Report, RunError, Session, Setup};
+use super::session::by_name;
+use super::{Memory, Report, RunError, Session, Setup};
 use crate::engine::{Journal, NoJournal, Notice, Strategy, Trace};
 use crate::ledger::RunWriter;
 use crate::market::Instruction;
@@ -16,7 +17,7 @@ pub type Playing<'a> = Session<&'a mut dyn Journal>;
 
 /// Moves the sessions of a run along. What it does between messages is all in which backtest and host differ.
 pub trait Driver {
-    /// The strategies of the next session, made anew. Asked once more at the start, to list them.
+    /// The strategies of the next session, made anew, in any order. Asked once more at the start, to list them.
     ///
     /// # Errors
     /// If one does not compile.
@@ -69,10 +70,11 @@ pub fn play<D: Driver>(
         driver,
         report: Report::new(setup),
         trace: Trace::default(),
+        memory: setup.memory.clone(),
         ordinal: 0,
         bytes: 0,
     };
-    for strategy in run.driver.strategies()? {
+    for strategy in by_name(run.driver.strategies()?) {
         run.report.list(strategy.name(), strategy.hash());
     }
     let mut stopped = false;
@@ -115,6 +117,7 @@ struct Run<'a, D> {
     driver: &'a mut D,
     report: Report,
     trace: Trace,
+    memory: Option<Memory>,
     ordinal: u32,
     /// Bytes of the files done.
     bytes: u64,
@@ -124,11 +127,12 @@ impl<D: Driver> Run<'_, D> {
     fn recording(&mut self, recording: &mut Recording<'_>) -> Result<ControlFlow<()>, RunError> {
         self.ordinal += 1;
         let name = recording.name().to_owned();
-        let strategies = self.driver.strategies()?;
+        let mut strategies = self.driver.strategies()?;
         self.driver.begin(&name);
         if let Some(ledger) = &mut self.ledger {
             ledger.begin_recording(self.ordinal, &name, recording.path())?;
         }
+        self.remind(&mut strategies)?;
         let mut nothing_kept = NoJournal;
         let journal: &mut dyn Journal = match &mut self.ledger {
             Some(ledger) => *ledger,
@@ -153,12 +157,36 @@ impl<D: Driver> Run<'_, D> {
             self.report.trouble(&error);
         }
         self.report.add_session(&session);
+        if let Some(memory) = &mut self.memory {
+            memory.take_from(session.slots());
+        }
         drop(session);
         self.trace.add_part(&name, &hash);
         if let Some(ledger) = &mut self.ledger {
             ledger.end_recording(updates, recording.problems().len() as u64, &hash)?;
         }
         Ok(flow)
+    }
+}
+
+impl<D> Run<'_, D> {
+    /// Gives strategies back what they remember, and records that as what the session started from.
+    fn remind(&mut self, strategies: &mut [Box<dyn Strategy>]) -> Result<(), RunError> {
+        let Some(memory) = &self.memory else {
+            return Ok(());
+        };
+        for strategy in strategies {
+            memory
+                .give_to(&mut **strategy)
+                .map_err(|fault| RunError::Memory {
+                    strategy: strategy.name().to_owned(),
+                    fault,
+                })?;
+            if let (Some(ledger), Some(state)) = (&mut self.ledger, memory.of(strategy.name())) {
+                ledger.starts_with(strategy.name(), state.clone())?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -20,7 +20,7 @@ use crate::source::{Problem, SourceError};
 pub struct Report {
     /// `bea.backtest/1`.
     pub schema: &'static str,
-    /// Each strategy, in the order given.
+    /// Each strategy, by name.
     pub strategies: Vec<StrategyReport>,
     /// Recordings played.
     pub recordings: u64,
@@ -36,7 +36,7 @@ pub struct Report {
     pub trace_hash: String,
     /// Currency of every amount.
     pub currency: Currency,
-    /// What each strategy starts each recording with.
+    /// What each strategy without a bank of its own starts each recording with.
     pub bank: f64,
     /// How orders were matched: the models used.
     pub fill: String,
@@ -51,6 +51,9 @@ pub struct Report {
     pub problems: Vec<Trouble>,
     /// How often strategies failed, by strategy and message.
     pub faults: Vec<Fault>,
+    /// Banks of strategies that have their own.
+    #[serde(skip)]
+    banks: BTreeMap<String, Money>,
     #[serde(skip)]
     start: Money,
     /// Markets of which only last traded prices were known.
@@ -67,6 +70,8 @@ pub struct StrategyReport {
     pub name: String,
     /// Hash of its source and parameters; of the latest version, if it changed during the run.
     pub hash: String,
+    /// What it starts each recording with.
+    pub bank: f64,
     /// Orders placed.
     pub bets: u64,
     /// Orders of which something was matched.
@@ -141,6 +146,11 @@ impl Report {
             interrupted: false,
             problems: Vec::new(),
             faults: Vec::new(),
+            banks: setup
+                .own
+                .iter()
+                .map(|(strategy, own)| (strategy.clone(), own.bank))
+                .collect(),
             start: setup.bank,
             basic_markets: 0,
             accounts: Vec::new(),
@@ -227,7 +237,9 @@ impl Report {
     /// Fills in what each strategy did, from the sessions added.
     pub(super) fn sum_up(&mut self) {
         for (report, (totals, results)) in self.strategies.iter_mut().zip(&self.accounts) {
-            report.fill_in(totals, deepest(self.start, results.iter().copied()));
+            let start = self.banks.get(&report.name).copied().unwrap_or(self.start);
+            report.bank = start.to_f64();
+            report.fill_in(totals, deepest(start, results.iter().copied()));
         }
     }
 
@@ -275,6 +287,7 @@ impl StrategyReport {
         Self {
             name: name.to_owned(),
             hash: hash.to_owned(),
+            bank: 0.0,
             bets: 0,
             matched: 0,
             turnover: 0.0,

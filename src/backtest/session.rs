@@ -1,11 +1,25 @@
 //! One session: a desk with its strategies, its gate and the simulated exchange, fed with messages.
 
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
 use crate::engine::{
-    Command, Desk, DeskError, Engine, Journal, Notice, Recovery, Sending, Slot, Strategy,
+    Command, Desk, DeskError, Engine, Fault, Journal, Notice, Recovery, Sending, Shadow, Slot,
+    Strategy,
 };
 use crate::exchange::{Exchange, ExchangeSettings};
 use crate::market::{Books, Currency, Instruction, MarketDelta, Money, TimeMs};
 use crate::risk::{RiskGate, RiskLimits};
+
+/// What a strategy may use.
+#[derive(Clone, Debug)]
+pub struct Means {
+    /// What it starts with.
+    pub bank: Money,
+    /// Its own limits; those of the set-up hold beside them.
+    pub limits: RiskLimits,
+}
 
 /// What every session of a run starts from.
 #[derive(Clone, Debug)]
@@ -18,6 +32,55 @@ pub struct Setup {
     pub bank: Money,
     /// The currency of every amount.
     pub currency: Currency,
+    /// What single strategies have of their own, by name.
+    pub own: BTreeMap<String, Means>,
+    /// What strategies remember at the start of a run. With it, what they remember goes on from session to session;
+    /// without it, each session starts with nothing.
+    pub memory: Option<Memory>,
+}
+
+/// Strategies in the order of their names, so that results do not depend on how they were given.
+pub(super) fn by_name(mut strategies: Vec<Box<dyn Strategy>>) -> Vec<Box<dyn Strategy>> {
+    strategies.sort_by(|a, b| a.name().cmp(b.name()));
+    strategies
+}
+
+/// What strategies remember, by name.
+#[derive(Clone, Debug, Default)]
+pub struct Memory(BTreeMap<String, Value>);
+
+impl Memory {
+    /// What these strategies remember.
+    pub fn new(states: impl IntoIterator<Item = (String, Value)>) -> Self {
+        Self(states.into_iter().collect())
+    }
+
+    /// What a strategy remembers, if it is anything.
+    #[must_use]
+    pub fn of(&self, strategy: &str) -> Option<&Value> {
+        let state = self.0.get(strategy)?;
+        let is_nothing =
+            state.is_null() || state.as_object().is_some_and(serde_json::Map::is_empty);
+        (!is_nothing).then_some(state)
+    }
+
+    /// Gives a strategy back what it remembers.
+    ///
+    /// # Errors
+    /// If it cannot take that over.
+    pub fn give_to(&self, strategy: &mut dyn Strategy) -> Result<(), Fault> {
+        match self.of(strategy.name()) {
+            Some(state) => strategy.restore(state),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes note of what the strategies of a session remember at its end.
+    pub fn take_from(&mut self, slots: &[Slot]) {
+        for slot in slots {
+            self.0.insert(slot.name.to_string(), slot.state());
+        }
+    }
 }
 
 /// A session over one recording or feed.
@@ -37,11 +100,17 @@ impl<J: Journal> Session<J> {
         journal: J,
     ) -> Self {
         let gate = RiskGate::new(setup.limits.clone());
+        let gate = setup.own.iter().fold(gate, |gate, (strategy, own)| {
+            gate.with_own(strategy, &own.limits)
+        });
         let engine = Engine::new(gate, u64::from(ordinal), setup.bank);
+        let engine = setup.own.iter().fold(engine, |engine, (strategy, own)| {
+            engine.with_bank(strategy, own.bank)
+        });
         let exchange = Exchange::new(setup.exchange.clone());
         Self {
             desk: Desk::new(engine, exchange, journal),
-            waiting: strategies,
+            waiting: by_name(strategies),
             now: TimeMs::default(),
             begun: false,
         }
@@ -101,6 +170,19 @@ impl<J: Journal> Session<J> {
             None => self.desk.load(self.now, strategy)?,
         }
         Ok(())
+    }
+
+    /// Calls the next version of a running strategy beside the present one, without doing what it asks for.
+    ///
+    /// # Errors
+    /// If it does not run, or the next version cannot take over its state.
+    pub fn shadow(&mut self, strategy: Box<dyn Strategy>) -> Result<(), Fault> {
+        self.desk.engine.shadow(strategy)
+    }
+
+    /// Ends a shadow, if there is one.
+    pub fn drop_shadow(&mut self, strategy: &str) -> Option<Shadow> {
+        self.desk.engine.drop_shadow(strategy)
     }
 
     /// Obeys the operator.

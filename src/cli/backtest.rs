@@ -9,11 +9,11 @@ use clap::{Args, ValueEnum};
 
 use super::progress::Watch;
 use super::{Failure, Shared, exit, output, pair, prepare};
-use crate::backtest::{self, Report, RunError, Setup, Sinks};
+use crate::backtest::{self, Memory, Report, RunError, Setup, Sinks};
 use crate::config::Config;
 use crate::engine::Notice;
 use crate::exchange::Fill;
-use crate::ledger::{Durability, Outcome, RunKind, RunWriter};
+use crate::ledger::{Durability, Outcome, RunKind, RunWriter, Verdict};
 use crate::risk::RiskLimits;
 use crate::source;
 use crate::strategy::Script;
@@ -27,17 +27,21 @@ Examples:
   bea backtest value_back --data 1.181223995.bz2 --param edge=0.08 --json
   bea backtest queue_joiner --data examples/recordings --fill band
 
-Each recording is a session of its own: full bank, empty state, new day.")]
+Each recording is a session of its own: full bank, empty state, new day. With --carry-state what
+strategies remember goes on from one to the next.")]
 pub(super) struct Backtest {
-    /// Strategies: a file, a name in the strategies folder, or a folder
+    /// Strategies: a name of the configuration, a name in the strategies folder, a file, or a folder
     #[arg(required = true, value_name = "STRATEGY")]
     strategies: Vec<String>,
     /// Recordings: a file, a folder or a pattern; plain, .bz2, .gz, .zst, and tar or zip of those
     #[arg(short, long, required = true, num_args = 1.., value_name = "PATH")]
     data: Vec<String>,
-    /// Override a parameter of every strategy given, as in edge=0.08 (repeatable)
+    /// Override a parameter of every strategy given, as in edge=0.08, or of one, as in bold.edge=0.08 (repeatable)
     #[arg(short, long, value_name = "NAME=VALUE", value_parser = pair)]
     param: Vec<(String, String)>,
+    /// Let what strategies remember go on from recording to recording, as bea run does
+    #[arg(long)]
+    carry_state: bool,
     /// How orders are matched [default: exchange.fill of the configuration]
     #[arg(long, value_name = "MODEL")]
     fill: Option<FillChoice>,
@@ -68,6 +72,9 @@ impl FillChoice {
             Self::Reference => {
                 setup.exchange.fill = Fill::Reference;
                 setup.limits = RiskLimits::reference();
+                for own in setup.own.values_mut() {
+                    own.limits = RiskLimits::reference();
+                }
                 output::remark(
                     shared,
                     "the reference model, under the limits of its published orders instead of [risk]: \
@@ -101,11 +108,19 @@ impl Backtest {
     }
 
     pub(super) fn run(&self, shared: &Shared) -> Result<ExitCode, Failure> {
-        let config = prepare::config(shared)?;
-        let scripts = prepare::scripts(&config, &self.strategies, &self.param)?;
+        let loaded = prepare::loaded(shared)?;
+        let config = loaded.config.clone();
+        let scripts = prepare::scripts(&loaded, &self.strategies, &self.param)?;
         let files = source::expand(&self.data)?;
         self.spare_inputs(&files, &scripts)?;
-        let mut setup = prepare::setup(&config);
+        let mut setup = prepare::setup(&config)?;
+        if self.carry_state {
+            if self.fill == Some(FillChoice::Band) {
+                let message = "--carry-state does not go with --fill band: three outlooks remember different things";
+                return Err(Failure::new(exit::USAGE, message));
+            }
+            setup.memory = Some(Memory::default());
+        }
         let band = self.fill == Some(FillChoice::Band);
         if let Some(fill) = self.fill {
             fill.apply(&mut setup, shared);
@@ -162,7 +177,11 @@ pub(super) fn play(
     };
     if let Some(run) = &mut run {
         for script in played.scripts {
-            run.script(script.hash(), script.name(), script.text())?;
+            run.version(backtest::version(
+                script,
+                prepare::wall_clock(),
+                Verdict::Accepted,
+            ))?;
         }
     }
     let watch = Watch::over(played.files, shared);

@@ -50,7 +50,11 @@ struct Value {
 
 impl Check {
     pub(super) fn run(&self, shared: &Shared) -> Result<ExitCode, Failure> {
-        let config = prepare::config(shared)?;
+        let loaded = prepare::loaded(shared)?;
+        if self.strategies.is_empty() {
+            prepare::check_folder(&loaded)?;
+        }
+        let config = loaded.config;
         let arguments = named_or_all(&self.strategies, &config);
         let paths = find(&arguments, &config.run.strategies)?;
         let checked: Vec<Checked> = prepare::with_script_stack(|| {

@@ -86,7 +86,7 @@ impl Demo {
         let ledger = self.out.join("ledger.sqlite");
         let played = Played {
             config: &config,
-            setup: &prepare::setup(&config),
+            setup: &prepare::setup(&config)?,
             band: false,
             scripts: &scripts,
             files: &files,

@@ -23,7 +23,7 @@ pub mod exit {
     pub const CONFIG: u8 = 3;
     /// A strategy is invalid, or its tests failed.
     pub const STRATEGY: u8 = 4;
-    /// Data is missing or corrupt.
+    /// Data is missing or corrupt, or a file cannot be read or written.
     pub const DATA: u8 = 5;
     /// Refused for safety.
     pub const SAFETY: u8 = 8;
@@ -40,6 +40,7 @@ pub struct Failure {
     message: String,
     hint: Option<String>,
     place: Option<Place>,
+    as_json: bool,
 }
 
 #[derive(Debug)]
@@ -57,7 +58,21 @@ impl Failure {
             message: message.into(),
             hint: None,
             place: None,
+            as_json: false,
         }
+    }
+
+    /// The exit code.
+    #[must_use]
+    pub(super) const fn code(&self) -> u8 {
+        self.code
+    }
+
+    /// Has it be told as JSON, as all else on stderr is.
+    #[must_use]
+    pub(super) fn in_json(mut self, as_json: bool) -> Self {
+        self.as_json = as_json;
+        self
     }
 
     /// Adds what to do about it.
@@ -69,15 +84,17 @@ impl Failure {
 
     /// Something that the operating system refused.
     pub fn io(doing: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
-        let failure = Self::new(
-            exit::INTERNAL,
-            format!("{}: cannot {doing}: {error}", path.display()),
-        );
+        let code = match is_surprise(error.kind()) {
+            true => exit::INTERNAL,
+            false => exit::DATA,
+        };
+        let failure = Self::new(code, format!("{}: cannot {doing}: {error}", path.display()));
         match error.kind() {
             ErrorKind::NotFound => {
                 failure.hint("the folder it would be in is not there: make it first")
             }
             ErrorKind::PermissionDenied => failure.hint("name a place that you may write to"),
+            _ if code == exit::DATA => failure.hint("name another place"),
             _ => failure,
         }
     }
@@ -104,7 +121,7 @@ impl Failure {
     /// Prints it on stderr and gives the exit code.
     #[must_use]
     pub fn report(&self, as_json: bool) -> ExitCode {
-        if as_json {
+        if as_json || self.as_json {
             let place = self.place.as_ref();
             let error = json!({"error": {
                 "code": self.code,
@@ -125,15 +142,29 @@ impl Failure {
     }
 }
 
+/// Whether an error of the system says more than that a place was named which cannot be used.
+fn is_surprise(kind: ErrorKind) -> bool {
+    !matches!(
+        kind,
+        ErrorKind::NotFound
+            | ErrorKind::PermissionDenied
+            | ErrorKind::ReadOnlyFilesystem
+            | ErrorKind::IsADirectory
+            | ErrorKind::NotADirectory
+            | ErrorKind::AlreadyExists
+            | ErrorKind::AddrNotAvailable
+    )
+}
+
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         let message = error.to_string();
         let number = |n: usize| u64::try_from(n).ok();
         let (code, origin) = match error {
             ConfigError::LiveNotAvailable { origin, .. } => (exit::SAFETY, origin),
-            ConfigError::UnknownKey { origin, .. } | ConfigError::Value { origin, .. } => {
-                (exit::CONFIG, origin)
-            }
+            ConfigError::UnknownKey { origin, .. }
+            | ConfigError::UnknownStrategy { origin, .. }
+            | ConfigError::Value { origin, .. } => (exit::CONFIG, origin),
             ConfigError::Unreadable { path, .. } => (exit::CONFIG, Origin::File(path, None)),
             ConfigError::Syntax {
                 path, line, column, ..
@@ -181,20 +212,41 @@ impl From<LedgerError> for Failure {
             | LedgerError::Changed { .. }
             | LedgerError::NoRun { .. } => exit::DATA,
             LedgerError::Setting { .. } => exit::CONFIG,
+            LedgerError::File { ref source, .. } if !is_surprise(source.kind()) => exit::DATA,
+            LedgerError::Database { ref source, .. } if cannot_be_opened(source) => exit::DATA,
             LedgerError::Pragma { .. }
             | LedgerError::File { .. }
             | LedgerError::Database { .. }
             | LedgerError::Write { .. } => exit::INTERNAL,
         };
-        Self::new(code, error.to_string())
+        let failure = Self::new(code, error.to_string());
+        match error {
+            LedgerError::File { .. } | LedgerError::Database { .. } if code == exit::DATA => {
+                failure.hint(
+                    "name a file that you may read and write, in a folder that you may write to",
+                )
+            }
+            _ => failure,
+        }
     }
+}
+
+/// Whether the database says that the file may not be opened or written at all.
+fn cannot_be_opened(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{CannotOpen, PermissionDenied, ReadOnly};
+    let code = error.sqlite_error_code();
+    code.is_some_and(|code| matches!(code, CannotOpen | PermissionDenied | ReadOnly))
 }
 
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
+        let message = error.to_string();
         match error {
             RunError::Script(error) => error.into(),
             RunError::Ledger(error) => error.into(),
+            RunError::Memory { strategy, .. } => Self::new(exit::STRATEGY, message).hint(format!(
+                "have it begin anew: bea strategies state {strategy} --clear"
+            )),
             other => Self::new(exit::INTERNAL, other.to_string()),
         }
     }
@@ -213,9 +265,14 @@ impl From<HostError> for Failure {
                     HostError::Strategies(several.to_vec()).to_string(),
                 ),
             },
-            HostError::NoStrategy(_) => Self::new(exit::STRATEGY, error.to_string()),
+            HostError::NoStrategy(_) | HostError::Folder { .. } => {
+                Self::new(exit::STRATEGY, error.to_string())
+            }
             HostError::Ledger(error) => error.into(),
             HostError::Run(error) => error.into(),
+            HostError::Http(_, ref source) if !is_surprise(source.kind()) => {
+                Self::new(exit::CONFIG, error.to_string())
+            }
             HostError::Http(..) | HostError::System(..) | HostError::Engine => {
                 Self::new(exit::INTERNAL, error.to_string())
             }

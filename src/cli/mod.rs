@@ -13,6 +13,7 @@ mod prepare;
 mod progress;
 mod run;
 mod settings;
+mod strategies;
 mod switch;
 mod test;
 
@@ -77,6 +78,7 @@ enum Command {
     Pause(switch::Pause),
     Reduce(switch::Reduce),
     Resume(switch::Resume),
+    Strategies(strategies::Strategies),
     Config(settings::Settings),
 }
 
@@ -100,6 +102,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Pause(command) => command.run(&shared),
         Command::Reduce(command) => command.run(&shared),
         Command::Resume(command) => command.run(&shared),
+        Command::Strategies(command) => command.run(&shared),
         Command::Config(command) => command.run(&shared),
     }
 }

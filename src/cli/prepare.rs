@@ -1,12 +1,11 @@
 //! From the command line to what a run starts from: configuration, scripts, set-up, ledger.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{Failure, Shared, exit};
-use crate::backtest::Setup;
-use crate::config::Config;
+use crate::backtest::{Means, Setup};
+use crate::config::{Config, ConfigError, Instance, Loaded, nearest, stem};
 use crate::engine::Strategy;
 use crate::ledger::{Durability, Ledger, LedgerSettings, RunInfo, RunKind};
 use crate::market::TimeMs;
@@ -14,66 +13,186 @@ use crate::strategy::{Overrides, Script, ScriptError, find};
 
 /// Loads the configuration, all layers.
 pub(super) fn config(shared: &Shared) -> Result<Config, Failure> {
-    Ok(Config::load(shared.config.as_deref(), &shared.set)?.config)
+    Ok(loaded(shared)?.config)
+}
+
+/// As [`config`], with the origin of each value.
+pub(super) fn loaded(shared: &Shared) -> Result<Loaded, Failure> {
+    Ok(Config::load(shared.config.as_deref(), &shared.set)?)
 }
 
 /// What every session of a run starts from.
-pub(super) fn setup(config: &Config) -> Setup {
-    Setup {
+pub(super) fn setup(config: &Config) -> Result<Setup, Failure> {
+    let means = |name: &String| {
+        let means = Means {
+            bank: config.bankroll_of(name),
+            limits: config.limits_of(name)?,
+        };
+        Ok((name.clone(), means))
+    };
+    Ok(Setup {
         limits: config.risk.clone(),
         exchange: config.exchange.clone(),
         bank: config.account.bankroll,
         currency: config.account.currency,
+        own: config
+            .strategies
+            .keys()
+            .map(means)
+            .collect::<Result<_, ConfigError>>()?,
+        memory: None,
+    })
+}
+
+/// The strategies named on the command line: by a name of the configuration, a file, a name in the strategies folder,
+/// or a folder, whose scripts run as the configuration says.
+pub(super) fn instances(loaded: &Loaded, arguments: &[String]) -> Result<Vec<Instance>, Failure> {
+    let config = &loaded.config;
+    let mut instances = Vec::new();
+    for argument in arguments {
+        let path = Path::new(argument);
+        if path.is_dir() {
+            instances.extend(config.instances(&find(std::slice::from_ref(argument), path)?));
+            continue;
+        }
+        let configured = config.script_of(argument).filter(|_| !path.is_file());
+        if configured.is_none()
+            && find(std::slice::from_ref(argument), &config.run.strategies).is_err()
+        {
+            // A slip in a name of the configuration is told with the nearest of those too.
+            let names = config.strategies.keys().map(String::as_str);
+            if let Some(meant) = nearest(argument, names) {
+                let message = format!("there is no strategy called {argument}");
+                return Err(Failure::new(exit::STRATEGY, message)
+                    .hint(format!("did you mean \"{meant}\"?")));
+            }
+        }
+        match configured {
+            Some(script) => instances.push(config.instance(argument, &script)),
+            None => {
+                let found = find(std::slice::from_ref(argument), &config.run.strategies)?;
+                instances.extend(found.iter().map(|path| config.instance(&stem(path), path)));
+            }
+        }
     }
+    let mut named = files_of(&config.run.strategies);
+    named.extend(instances.iter().map(|instance| stem(&instance.path)));
+    loaded.check_strategies(named.iter().map(String::as_str))?;
+    instances.sort_by(|a, b| a.name.cmp(&b.name));
+    instances.dedup();
+    if let Some(two) = instances.windows(2).find(|two| two[0].name == two[1].name) {
+        let both = format!("{} and {}", two[0].path.display(), two[1].path.display());
+        let message = format!("two strategies are called {}: {both}", two[0].name);
+        return Err(Failure::new(exit::USAGE, message).hint(
+            "orders and results are told apart by name: rename one of the files, or give it another name in the configuration",
+        ));
+    }
+    Ok(instances)
+}
+
+/// Names of the scripts in a folder; none if there is no such folder.
+pub(super) fn files_of(folder: &Path) -> Vec<String> {
+    let found = find(&[folder.display().to_string()], folder).unwrap_or_default();
+    found.iter().map(|path| stem(path)).collect()
 }
 
 /// Reads the strategies named on the command line, with parameters from the configuration and from `params`.
 pub(super) fn scripts(
-    config: &Config,
+    loaded: &Loaded,
     arguments: &[String],
     params: &[(String, String)],
 ) -> Result<Vec<Script>, Failure> {
-    let paths = find(arguments, &config.run.strategies)?;
-    let scripts = paths
+    let instances = instances(loaded, arguments)?;
+    check_params(&instances, params)?;
+    instances
         .iter()
-        .map(|path| Script::read(path, &overrides(config, &name_of(path), params)))
-        .collect::<Result<Vec<_>, _>>()?;
-    let mut names = BTreeMap::new();
-    for script in &scripts {
-        if let Some(first) = names.insert(script.name().to_owned(), script.path()) {
-            let show =
-                |path: Option<&Path>| path.map(|p| p.display().to_string()).unwrap_or_default();
-            let both = format!("{} and {}", show(first), show(script.path()));
-            return Err(Failure::new(
-                exit::USAGE,
-                format!("two strategies are called {}: {both}", script.name()),
-            )
-            .hint("orders and results are told apart by name: rename one of the files"));
+        .map(|instance| {
+            let overrides = overrides(&loaded.config, &instance.name, params);
+            let script = Script::read_as(&instance.name, &instance.path, &overrides)?;
+            check_fit(loaded, &script, params)?;
+            Ok(script)
+        })
+        .collect()
+}
+
+/// What the configuration says of strategies must fit those of the folder.
+pub(super) fn check_folder(loaded: &Loaded) -> Result<(), Failure> {
+    let config = &loaded.config;
+    let folder = &config.run.strategies;
+    let scripts = find(&[folder.display().to_string()], folder).unwrap_or_default();
+    let names: Vec<String> = scripts.iter().map(|path| stem(path)).collect();
+    loaded.check_strategies(names.iter().map(String::as_str))?;
+    with_script_stack(|| {
+        for instance in config.instances(&scripts) {
+            let overrides = overrides(config, &instance.name, &[]);
+            if let Ok(script) = Script::read_as(&instance.name, &instance.path, &overrides) {
+                check_fit(loaded, &script, &[])?;
+            }
         }
+        Ok(())
+    })?
+}
+
+/// A parameter meant for one strategy names one that is there.
+fn check_params(instances: &[Instance], params: &[(String, String)]) -> Result<(), Failure> {
+    let wrong = params.iter().find_map(|(key, _)| {
+        let (name, _) = key.split_once('.')?;
+        (!instances.iter().any(|instance| instance.name == name)).then_some((key, name))
+    });
+    let Some((key, name)) = wrong else {
+        return Ok(());
+    };
+    let known: Vec<&str> = instances.iter().map(|i| i.name.as_str()).collect();
+    let message = format!("--param {key}: there is no strategy {name} in this run");
+    Err(Failure::new(exit::USAGE, message).hint(format!("there is: {}", known.join(", "))))
+}
+
+/// Parameters of the configuration must fit the script; what does not is an error of the configuration.
+pub(super) fn check_fit(
+    loaded: &Loaded,
+    script: &Script,
+    params: &[(String, String)],
+) -> Result<(), Failure> {
+    // What is wrong with the script itself is told when it is compiled.
+    let Ok(Some((param, problem))) = script.misfit() else {
+        return Ok(());
+    };
+    let own = |key: &str| match key.split_once('.') {
+        Some((name, key)) => name == script.name() && key == param,
+        None => key == param,
+    };
+    match script.overrides().get(param) {
+        Some(value) if !params.iter().any(|(key, _)| own(key)) => {
+            Err(loaded.misfit(script.name(), param, value, problem).into())
+        }
+        _ => Ok(()),
     }
-    Ok(scripts)
 }
 
 /// What the strategy in a file is called.
 pub(super) fn name_of(path: &Path) -> String {
-    path.file_stem()
-        .map(|stem| stem.to_string_lossy().into_owned())
-        .unwrap_or_default()
+    stem(path)
 }
 
-/// Parameters of one strategy: from `[params.NAME]`, then from the command line.
+/// Parameters of one strategy: from the configuration, then from the command line, where `NAME.key` is meant for one
+/// strategy and `key` for all.
 pub(super) fn overrides(config: &Config, name: &str, params: &[(String, String)]) -> Overrides {
     let mut overrides: Overrides = config
-        .params
+        .strategies
         .get(name)
         .into_iter()
-        .flatten()
+        .flat_map(|settings| &settings.params)
         .map(|(k, v)| (k.clone(), v.clone()))
         .collect();
     for (key, text) in params {
+        let key = match key.split_once('.') {
+            Some((meant, key)) if meant == name => key,
+            Some(_) => continue,
+            None => key,
+        };
         // A text that is no number, truth value or list is meant as a text.
         let value = serde_json::from_str(text).unwrap_or_else(|_| text.clone().into());
-        overrides.insert(key.clone(), value);
+        overrides.insert(key.to_owned(), value);
     }
     overrides
 }

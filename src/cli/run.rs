@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::{Failure, Shared, backtest, output, prepare};
-use crate::config::Config;
+use crate::config::Loaded;
 use crate::ledger::{Durability, RunKind};
 use crate::live::log::Voice;
 use crate::live::{self, Plan};
@@ -37,6 +37,9 @@ pub(super) struct Run {
     /// Folder of the strategies [default: run.strategies]
     #[arg(long, value_name = "FOLDER")]
     strategies: Option<String>,
+    /// Begin each recording with an empty state, and keep none [default: run.keep_state]
+    #[arg(long)]
+    fresh_state: bool,
     /// Keep the ledger in this file [default: ledger.path]
     #[arg(long, value_name = "FILE")]
     ledger: Option<String>,
@@ -44,13 +47,22 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn run(&self, shared: &Shared) -> Result<ExitCode, Failure> {
-        let config = self.config(shared)?;
-        live::log::start(&config.log);
+        let settings = self.settings(shared)?;
+        live::log::start(&settings.config.log);
+        let is_json = live::log::is_json(&settings.config.log);
+        let played = self.play(shared, &settings, is_json);
+        played.map_err(|failure| failure.in_json(is_json))
+    }
+
+    /// Plays; `is_json` says whether what goes to stderr is JSON.
+    fn play(&self, shared: &Shared, settings: &Loaded, is_json: bool) -> Result<ExitCode, Failure> {
+        let config = &settings.config;
+        prepare::check_folder(settings)?;
         let files = source::expand(&config.run.data)?;
-        let ledger = prepare::ledger(&config, &config.ledger.path, Durability::Full)?;
+        let ledger = prepare::ledger(config, &config.ledger.path, Durability::Full)?;
         let plan = Plan {
-            config: &config,
-            setup: &prepare::setup(&config),
+            settings,
+            setup: &prepare::setup(config)?,
             files: &files,
             join: self
                 .join
@@ -58,9 +70,13 @@ impl Run {
             voice: Voice::new(&config.log, shared.quiet),
             wall_clock: prepare::wall_clock,
         };
-        let report = live::run(&plan, ledger, prepare::run_info(&config, RunKind::Run))?;
+        let report = live::run(&plan, ledger, prepare::run_info(config, RunKind::Run))?;
         output::print(shared, &report, &report)?;
-        let code = backtest::conclude(shared, &report);
+        let stderr = Shared {
+            json: shared.json || is_json,
+            ..shared.clone()
+        };
+        let code = backtest::conclude(&stderr, &report);
         // Ending a host by a signal is how a host ends.
         Ok(if report.interrupted {
             ExitCode::SUCCESS
@@ -70,7 +86,7 @@ impl Run {
     }
 
     /// The configuration with this command line's options over it, checked like any other setting.
-    fn config(&self, shared: &Shared) -> Result<Config, Failure> {
+    fn settings(&self, shared: &Shared) -> Result<Loaded, Failure> {
         let mut shared = shared.clone();
         let options = [
             ("run.speed", &self.speed),
@@ -82,10 +98,14 @@ impl Run {
                 shared.set.push((key.to_owned(), value.clone()));
             }
         }
-        let mut config = prepare::config(&shared)?;
-        if !self.data.is_empty() {
-            config.run.data.clone_from(&self.data);
+        if self.fresh_state {
+            let fresh = ("run.keep_state".to_owned(), "false".to_owned());
+            shared.set.push(fresh);
         }
-        Ok(config)
+        let mut settings = prepare::loaded(&shared)?;
+        if !self.data.is_empty() {
+            settings.config.run.data.clone_from(&self.data);
+        }
+        Ok(settings)
     }
 }

@@ -49,6 +49,21 @@ pub enum ConfigError {
         /// What is wrong and what is permitted.
         problem: String,
     },
+    /// A strategy that has no script.
+    #[error(
+        "{origin}: `strategies.{name}` has no script: there is no {}{}",
+        script.display(), did_you_mean_script(nearest.as_deref())
+    )]
+    UnknownStrategy {
+        /// Where it was set.
+        origin: Origin,
+        /// The strategy's name.
+        name: String,
+        /// The script that it would run.
+        script: PathBuf,
+        /// The nearest script that exists, if one is near.
+        nearest: Option<String>,
+    },
     /// `mode = "LIVE"`: this program must not quietly do less than it was told, so it does not start (exit code 8).
     #[error("{origin}: mode = \"LIVE\" is not available; missing: {}", missing.join("; "))]
     LiveNotAvailable {
@@ -66,8 +81,16 @@ fn did_you_mean(nearest: Option<&str>) -> String {
     )
 }
 
+fn did_you_mean_script(nearest: Option<&str>) -> String {
+    nearest.map_or_else(
+        || "; another file is named with `script = \"NAME.rhai\"`".to_owned(),
+        |nearest| format!("; did you mean `{nearest}`?"),
+    )
+}
+
 /// The one of some known names that was probably meant.
-pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
+#[must_use]
+pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
     known
         .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
         .filter(|(likeness, _)| *likeness > 0.8)

@@ -12,6 +12,7 @@ use figment::{Figment, Metadata, Profile, Provider, Source};
 
 use super::error::nearest;
 use super::origin::line_of;
+use super::strategies::{SECTION, SHORT};
 use super::{Config, ConfigError, ENV_PREFIX, Loaded, Mode, Origin};
 
 /// What LIVE needs and this version does not have, or cannot be given yet.
@@ -128,11 +129,11 @@ impl Layers {
     }
 
     fn add(&mut self, metadata: Metadata, values: Dict) -> Result<(), ConfigError> {
+        let values = written_out(values);
         for key in leaves(&values) {
             let sections = || self.known.iter().filter_map(|known| known.split_once('.'));
-            let is_parameter = key.starts_with("params.") && key.matches('.').count() >= 2;
-            let is_empty_section = sections().any(|(section, _)| section == key) || key == "params";
-            if !(self.known.contains(&key) || is_parameter || is_empty_section) {
+            let is_empty_section = sections().any(|(section, _)| section == key) || key == SECTION;
+            if !(self.known.contains(&key) || is_empty_section || self.is_of_strategy(&key)) {
                 return Err(ConfigError::UnknownKey {
                     origin: self.origin(&metadata, &key),
                     nearest: self.meant_by(&key),
@@ -145,14 +146,52 @@ impl Layers {
         Ok(())
     }
 
+    /// Whether a key is one of those that every strategy may have.
+    fn is_of_strategy(&self, key: &str) -> bool {
+        let Some((_, key)) = key
+            .strip_prefix(SECTION)
+            .and_then(|rest| rest.strip_prefix('.'))
+            .map(|rest| rest.split_once('.').unwrap_or((rest, "")))
+        else {
+            return false;
+        };
+        match key.split_once('.') {
+            None => matches!(
+                key,
+                "" | "script" | "enabled" | "bankroll" | "params" | "risk"
+            ),
+            Some(("params", _)) => true,
+            Some(_) => key.starts_with("risk.") && self.known.contains(key),
+        }
+    }
+
     /// The known key that was probably meant: by its own name first, for a section is seldom mistyped.
     fn meant_by(&self, key: &str) -> Option<String> {
+        if let Some(name) = key.strip_prefix("strategies.") {
+            return self.meant_of_strategy(name);
+        }
         let known = || self.known.iter().map(String::as_str);
         let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
         let same_name = known()
             .find(|known| last(known) == last(key))
             .map(str::to_owned);
         same_name.or_else(|| nearest(key, known()))
+    }
+
+    /// The same among the keys of a strategy; `key` begins with its name.
+    fn meant_of_strategy(&self, key: &str) -> Option<String> {
+        let (name, own) = key.split_once('.')?;
+        let keys = ["script", "enabled", "bankroll", "params", "risk"];
+        let limits = self.known.iter().map(String::as_str);
+        let limits = limits.filter(|known| known.starts_with("risk."));
+        let last = |key: &'static str| key;
+        let in_risk = format!("risk.{own}");
+        let known: Vec<&str> = keys.into_iter().map(last).chain(limits).collect();
+        let same = known.iter().find(|known| **known == in_risk).copied();
+        let meant = same
+            .map(str::to_owned)
+            .or_else(|| nearest(own, known.into_iter()))?;
+        Some(format!("{SECTION}.{name}.{meant}"))
     }
 
     /// Settles what holds.
@@ -210,7 +249,8 @@ impl Layers {
     fn origin(&self, metadata: &Metadata, key: &str) -> Origin {
         match (metadata.name.as_ref(), &metadata.source) {
             (FILE, Some(Source::File(path))) => {
-                let line = self.texts.get(path).and_then(|text| line_of(text, key));
+                let text = self.texts.get(path);
+                let line = text.and_then(|text| line_of_or_table(text, key));
                 Origin::File(path.clone(), line)
             }
             (ENVIRONMENT, Some(Source::Custom(name))) => Origin::Environment(name.clone()),
@@ -232,6 +272,56 @@ fn leaves(table: &Dict) -> Vec<String> {
         }
     }
     keys
+}
+
+/// The line that sets a key, also in its short form, or else that of the table that it stands in.
+fn line_of_or_table(text: &str, key: &str) -> Option<usize> {
+    let short = key
+        .strip_prefix(SECTION)
+        .and_then(|rest| rest.strip_prefix('.')?.split_once(".params"))
+        .map(|(name, rest)| format!("{SHORT}.{name}{rest}"));
+    let table = || key.rsplit_once('.').map(|(table, _)| table);
+    line_of(text, key)
+        .or_else(|| line_of(text, &short?))
+        .or_else(|| line_of_or_table(text, table()?))
+}
+
+/// The values with `params.NAME` written out as `strategies.NAME.params`, where that does not say otherwise.
+fn written_out(mut values: Dict) -> Dict {
+    let (tag, short) = match values.remove(SHORT) {
+        Some(Value::Dict(tag, short)) => (tag, short),
+        Some(wrong) => {
+            values.insert(SHORT.to_owned(), wrong);
+            return values;
+        }
+        None => return values,
+    };
+    let table = |into: &mut Dict, key: &str| {
+        let entry = into.entry(key.to_owned());
+        entry.or_insert_with(|| Value::Dict(tag, Dict::new()));
+    };
+    table(&mut values, SECTION);
+    for (name, given) in short {
+        let Some(Value::Dict(_, strategies)) = values.get_mut(SECTION) else {
+            break;
+        };
+        table(strategies, &name);
+        let Some(Value::Dict(_, strategy)) = strategies.get_mut(&name) else {
+            continue;
+        };
+        match (strategy.get_mut(SHORT), given) {
+            (Some(Value::Dict(_, params)), Value::Dict(_, given)) => {
+                for (key, value) in given {
+                    params.entry(key).or_insert(value);
+                }
+            }
+            (Some(_), _) => {}
+            (None, given) => {
+                strategy.insert(SHORT.to_owned(), given);
+            }
+        }
+    }
+    values
 }
 
 fn written(value: &Value) -> String {

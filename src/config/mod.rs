@@ -8,16 +8,18 @@ mod error;
 mod layers;
 mod origin;
 mod settings;
+mod strategies;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-pub use error::ConfigError;
+pub use error::{ConfigError, nearest};
 pub use origin::Origin;
 pub use settings::{
     Account, Config, Http, Kill, Ledger, Level, Log, LogFormat, Mode, Params, Run, Speed,
 };
+pub use strategies::{Instance, StrategySettings, stem};
 
 /// The file that is read, where it exists, if none is named.
 pub const DEFAULT_FILE: &str = "config/bea.toml";

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::strategies::StrategySettings;
 use crate::exchange::ExchangeSettings;
 use crate::market::{Bound, Currency, Money, setting};
 use crate::risk::RiskLimits;
@@ -34,8 +35,8 @@ pub struct Config {
     pub kill: Kill,
     /// What is logged.
     pub log: Log,
-    /// Parameters of strategies by strategy, over the defaults that the scripts themselves state.
-    pub params: BTreeMap<String, Params>,
+    /// What is said of single strategies, by name.
+    pub strategies: BTreeMap<String, StrategySettings>,
 }
 
 /// Parameters of one strategy.
@@ -62,6 +63,10 @@ pub struct Run {
     pub speed: Speed,
     /// Folder of the strategies.
     pub strategies: PathBuf,
+    /// Whether the host keeps what strategies remember from one session to the next, and over restarts.
+    pub keep_state: bool,
+    /// For how many updates a changed script is watched beside the one that runs before it takes over.
+    pub shadow_updates: u32,
 }
 
 impl Default for Run {
@@ -70,6 +75,8 @@ impl Default for Run {
             data: vec![PathBuf::from("examples/recordings")],
             speed: Speed::Max,
             strategies: PathBuf::from("strategies"),
+            keep_state: true,
+            shadow_updates: 0,
         }
     }
 }
@@ -262,8 +269,12 @@ impl Config {
     /// Every setting with a range, by its whole key.
     #[must_use]
     pub fn bounds(&self) -> Vec<(String, Bound)> {
-        let bankroll = Money::from_major(1)..=Money::from_major(10_000_000);
-        let account = vec![Bound::new("bankroll", &self.account.bankroll, &bankroll)];
+        let account = vec![Self::bankroll_bound(self.account.bankroll)];
+        let run = vec![Bound::new(
+            "shadow_updates",
+            &self.run.shadow_updates,
+            &(0..=1_000_000),
+        )];
         let ledger = vec![
             Bound::new("retry_attempts", &self.ledger.retry_attempts, &(1..=10)),
             Bound::new(
@@ -273,6 +284,7 @@ impl Config {
             ),
         ];
         let sections = [
+            ("run", run),
             ("account", account),
             ("risk", self.risk.bounds()),
             ("exchange", self.exchange.bounds()),
@@ -286,36 +298,27 @@ impl Config {
             .collect()
     }
 
+    /// The range of a bankroll.
+    pub(super) fn bankroll_bound(bankroll: Money) -> Bound {
+        let range = Money::from_major(1)..=Money::from_major(10_000_000);
+        Bound::new("bankroll", &bankroll, &range)
+    }
+
     /// What is wrong with the values taken together: the whole key, the value, and what is permitted.
     pub(super) fn problem(&self) -> Option<(String, String, String)> {
         if let Some((key, bound)) = self.bounds().into_iter().find(|(_, bound)| !bound.holds) {
             let problem = format!("it must lie between {} and {}", bound.lowest, bound.highest);
             return Some((key, bound.value, problem));
         }
-        let risk = &self.risk;
-        let lowest_highest = risk.max_back_price.max(risk.max_lay_price);
-        let contradiction = if risk.min_stake > risk.max_stake {
-            Some((
-                "risk.min_stake",
-                risk.min_stake.to_string(),
-                "it is over risk.max_stake, so no bet could pass",
-            ))
-        } else if risk.min_price > lowest_highest {
-            Some((
-                "risk.min_price",
-                risk.min_price.to_string(),
-                "it is over both highest prices, so no bet could pass",
-            ))
-        } else if !self.http.bind.ip().is_loopback() {
-            Some((
-                "http.bind",
-                self.http.bind.to_string(),
-                "the server has no access tokens, so it may listen only on this machine: use 127.0.0.1 or [::1]",
-            ))
-        } else {
-            None
-        };
-        contradiction.map(|(key, value, problem)| (key.to_owned(), value, problem.to_owned()))
+        if let Some((limit, value, problem)) = self.risk.contradiction() {
+            return Some((format!("risk.{limit}"), value, problem.to_owned()));
+        }
+        if !self.http.bind.ip().is_loopback() {
+            let problem = "the server has no access tokens, so it may listen only on this machine: use 127.0.0.1 or [::1]";
+            let bind = self.http.bind.to_string();
+            return Some(("http.bind".to_owned(), bind, problem.to_owned()));
+        }
+        self.strategy_problem()
     }
 
     /// Every value by its whole key, as `bea config show` prints it. Lists are one value; parameters are one each.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::doubts::Doubts;
 use super::{
     Account, Answer, Effects, Fault, Fence, Gate, House, Moment, Notice, Record, Recovered,
-    Recovery, Slot, Standing, Strategy, StrategyChange, Totals, TradingState,
+    Recovery, Shadow, Slot, Standing, Strategy, StrategyChange, Totals, TradingState,
 };
 use crate::market::{Books, Market, MarketIndex, Money, OrderId, Settlement, TimeMs, VenueEvent};
 
@@ -43,6 +43,7 @@ pub struct Engine<G: Gate> {
     pub(super) gate: G,
     pub(super) epoch: u64,
     pub(super) bank: Money,
+    pub(super) banks: BTreeMap<String, Money>,
     pub(super) house: House,
     pub(super) doubts: Doubts,
     /// Orders of earlier sessions whose market is not known yet.
@@ -64,6 +65,7 @@ impl<G: Gate> Engine<G> {
             gate,
             epoch,
             bank,
+            banks: BTreeMap::new(),
             house: House::default(),
             doubts: Doubts::default(),
             orphans: Vec::new(),
@@ -75,6 +77,39 @@ impl<G: Gate> Engine<G> {
             answer: Answer::default(),
             changed: Vec::new(),
         }
+    }
+
+    /// Has a strategy start with a bank of its own.
+    #[must_use]
+    pub fn with_bank(mut self, strategy: &str, bank: Money) -> Self {
+        self.banks.insert(strategy.to_owned(), bank);
+        self
+    }
+
+    /// Calls the next version of a strategy beside the present one from now on, its state taken over, until a version is
+    /// loaded or [`Engine::drop_shadow`] ends it. Nothing that it asks for is done.
+    ///
+    /// # Errors
+    /// If there is no such strategy, or it cannot take over the state.
+    pub fn shadow(&mut self, mut strategy: Box<dyn Strategy>) -> Result<(), Fault> {
+        let Some(slot) = self
+            .slots
+            .iter_mut()
+            .find(|slot| &*slot.name == strategy.name())
+        else {
+            let words = format!("{} does not run", strategy.name());
+            let (summary, detail) = (words.clone(), words);
+            return Err(Fault { summary, detail });
+        };
+        strategy.restore(&slot.strategy.state())?;
+        slot.shadow = Some(Shadow::new(strategy));
+        Ok(())
+    }
+
+    /// Ends a shadow, if there is one.
+    pub fn drop_shadow(&mut self, strategy: &str) -> Option<Shadow> {
+        let slot = self.slots.iter_mut().find(|slot| &*slot.name == strategy)?;
+        slot.shadow.take()
     }
 
     /// The strategies in the order they were first loaded.
@@ -137,6 +172,8 @@ impl<G: Gate> Engine<G> {
             let wanted = this.desk(at, market).wanted;
             if wanted && this.strategy.filter().wants_moment(&market.definition, now) {
                 self.call(slot, now, at, market, Calling::Odds, effects);
+            } else {
+                this.call_shadow_alone(now, at, market);
             }
         }
     }
@@ -152,11 +189,13 @@ impl<G: Gate> Engine<G> {
         let change = match known {
             None => {
                 let known = self.recovered_accounts.remove(&name);
+                let bank = self.banks.get(&*name).copied().unwrap_or(self.bank);
                 self.slots.push(Slot {
                     strategy,
+                    shadow: None,
                     name: Arc::clone(&name),
                     hash: Arc::clone(&hash),
-                    account: known.unwrap_or_else(|| Account::new(self.bank)),
+                    account: known.unwrap_or_else(|| Account::new(bank)),
                     standing: Standing::Running,
                     totals: Totals::default(),
                     faults_in_a_row: 0,
@@ -175,6 +214,7 @@ impl<G: Gate> Engine<G> {
                     return;
                 }
                 slot.strategy = strategy;
+                slot.shadow = None;
                 slot.standing = Standing::Running;
                 slot.faults_in_a_row = 0;
                 // Its filter may have changed: judge every market anew.
@@ -259,6 +299,9 @@ impl<G: Gate> Engine<G> {
             holding: &holding,
             account: &this.account,
         };
+        if let Some(shadow) = &mut this.shadow {
+            shadow.call(calling, &moment);
+        }
         let result = match calling {
             Calling::Odds => this.strategy.on_odds(&moment, &mut answer),
             Calling::Order(id) => match holding.order(id) {
@@ -269,6 +312,14 @@ impl<G: Gate> Engine<G> {
                 this.strategy.on_settled(settlement, &moment, &mut answer)
             }
         };
+        if let Some(shadow) = &mut this.shadow {
+            let asked = if result.is_ok() {
+                &answer.intents[..]
+            } else {
+                &[]
+            };
+            shadow.compare(calling, asked, &moment);
+        }
         drop(holding);
         for line in answer.log.drain(..) {
             effects.notices.push(Notice::Log {

@@ -23,7 +23,7 @@ impl<G: Gate> Engine<G> {
     ) {
         self.slots[slot].account.roll_day(now);
         self.house.roll_day(now);
-        if intents.len() > self.gate.max_intents() {
+        if intents.len() > self.gate.max_intents(&self.slots[slot].name) {
             self.refuse_all(slot, now, market, intents.len(), effects);
             return;
         }
@@ -43,7 +43,7 @@ impl<G: Gate> Engine<G> {
         count: usize,
         effects: &mut Effects<G::Pass>,
     ) {
-        let limit = self.gate.max_intents();
+        let limit = self.gate.max_intents(&self.slots[slot].name);
         let id = self.next_id(slot, &market.id);
         let action = Action::Malformed {
             what: "too many intents in one call".to_owned(),

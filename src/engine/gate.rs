@@ -39,8 +39,8 @@ pub trait Gate {
     /// Proof that the gate let an order through.
     type Pass: AsRef<Instruction>;
 
-    /// The most intents one call may return; with more, all of that call are refused.
-    fn max_intents(&self) -> usize;
+    /// The most intents one call of a strategy may return; with more, all of that call are refused.
+    fn max_intents(&self, strategy: &str) -> usize;
 
     /// Lets an order through, or says why not.
     ///

@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::account::Booked;
+use super::core::Calling;
 use super::exposure::worst_case;
 use super::house::Scopes;
-use super::{Account, Burden, Holding, House, Strategy, Totals};
+use super::{Account, Burden, Holding, House, Moment, Shadow, Strategy, Totals};
 use crate::market::{Market, MarketDefinition, MarketIndex, Order, Side, TimeMs};
 
 /// Whether a strategy is called.
@@ -21,6 +22,7 @@ pub enum Standing {
 /// One strategy with all that is its own.
 pub struct Slot {
     pub(super) strategy: Box<dyn Strategy>,
+    pub(super) shadow: Option<Shadow>,
     /// Its name.
     pub name: Arc<str>,
     /// Its present version.
@@ -101,6 +103,12 @@ impl Slot {
         self.strategy.state()
     }
 
+    /// The next version, while it is called beside the present one.
+    #[must_use]
+    pub const fn shadow(&self) -> Option<&Shadow> {
+        self.shadow.as_ref()
+    }
+
     pub(super) fn desk(&mut self, at: MarketIndex, market: &Market) -> &mut MarketDesk {
         if self.desks.len() <= at.0 {
             self.desks.resize_with(at.0 + 1, || None);
@@ -121,6 +129,27 @@ impl Slot {
             desk.wanted = filter.wants_market(&market.definition);
         }
         desk
+    }
+
+    /// Shows a moment that the present version does not want to the next one, if that is called beside it.
+    pub(super) fn call_shadow_alone(&mut self, now: TimeMs, at: MarketIndex, market: &Arc<Market>) {
+        let Some(shadow) = &mut self.shadow else {
+            return;
+        };
+        let desk = self.desks.get(at.0).and_then(Option::as_ref);
+        let holding = desk
+            .map(|desk| Arc::clone(&desk.holding))
+            .unwrap_or_default();
+        let moment = Moment {
+            now,
+            market,
+            holding: &holding,
+            account: &self.account,
+        };
+        if shadow.wants(&moment) {
+            shadow.call(Calling::Odds, &moment);
+            shadow.compare(Calling::Odds, &[], &moment);
+        }
     }
 
     /// Takes note of a changed definition: whether the market is wanted, and what it could lose now.

@@ -20,7 +20,7 @@ pub(super) struct OpenGate;
 impl Gate for OpenGate {
     type Pass = Pass;
 
-    fn max_intents(&self) -> usize {
+    fn max_intents(&self, _: &str) -> usize {
         3
     }
 

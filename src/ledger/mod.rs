@@ -21,6 +21,7 @@ mod run;
 mod schema;
 mod settlement_rows;
 mod standing;
+mod strategies;
 mod writer;
 
 pub use audit::Finding;
@@ -31,3 +32,4 @@ pub use open::{Durability, Ledger, LedgerSettings};
 pub use reader::{BetRow, Filter, PnlRow, Reader, RejectionRow, RunRow};
 pub use run::{Outcome, RunInfo, RunKind, RunWriter};
 pub use standing::Standing;
+pub use strategies::{SourceRow, State, StateRow, Verdict, Version, VersionRow};

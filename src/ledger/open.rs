@@ -13,7 +13,8 @@ use super::health::Health;
 use super::lock::Lock;
 use super::pen::Pen;
 use super::run::{RunInfo, RunWriter};
-use super::writer::{Job, Writer};
+use super::strategies::{State, Version};
+use super::writer::{Entry, Job, Writer};
 use super::{LedgerError, Reader, schema};
 
 /// How many batches may wait for the writer before whoever brings the next one waits too.
@@ -162,6 +163,34 @@ impl Ledger {
     /// If the ledger cannot be written.
     pub fn script(&self, hash: &str, name: &str, source: &str) -> Result<(), LedgerError> {
         self.pen.script(hash, name, source)
+    }
+
+    /// Keeps a version of a strategy that was offered, to a run or outside one, also while a run writes: what is written
+    /// after this returned comes after it.
+    ///
+    /// # Errors
+    /// If the ledger cannot be written.
+    pub fn version(&self, run: Option<i64>, version: Version) -> Result<(), LedgerError> {
+        let version = Box::new(version);
+        self.pen.write(Entry::Version { run, version })
+    }
+
+    /// Keeps what a strategy remembers, in place of what was kept before. It is durable a moment later, or with the next
+    /// thing that is waited for.
+    ///
+    /// # Errors
+    /// If the ledger cannot be written.
+    pub fn keep_state(&self, run: i64, state: State) -> Result<(), LedgerError> {
+        self.pen.note(Entry::State { run, state })
+    }
+
+    /// Forgets what a strategy remembers.
+    ///
+    /// # Errors
+    /// If the ledger cannot be written.
+    pub fn clear_state(&self, strategy: &str) -> Result<(), LedgerError> {
+        let strategy = strategy.to_owned();
+        self.pen.write_and_wait(Entry::ClearState { strategy })
     }
 
     /// Opens it for reading, beside the writing.

@@ -27,6 +27,11 @@ impl Pen {
         })
     }
 
+    /// Writes without waiting for it to be durable.
+    pub(super) fn note(&self, entry: Entry) -> Result<(), LedgerError> {
+        self.queue(entry, None)
+    }
+
     pub(super) fn write(&self, entry: Entry) -> Result<(), LedgerError> {
         match self.durability {
             Durability::Full => self.write_and_wait(entry),

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::LedgerError;
 use super::pen::Pen;
 use super::rows::Spot;
+use super::strategies::Version;
 use super::writer::Entry;
 use crate::engine::{Journal, JournalError, Receipt, Record, Token};
 use crate::market::{Currency, TimeMs};
@@ -145,6 +146,29 @@ impl RunWriter {
     /// If the ledger cannot be written.
     pub fn script(&mut self, hash: &str, name: &str, source: &str) -> Result<(), LedgerError> {
         self.pen.script(hash, name, source)
+    }
+
+    /// Keeps a version of a strategy that was offered to the run, and what became of it.
+    ///
+    /// # Errors
+    /// If the ledger cannot be written.
+    pub fn version(&mut self, version: Version) -> Result<(), LedgerError> {
+        let (run, version) = (Some(self.run), Box::new(version));
+        self.pen.write(Entry::Version { run, version })
+    }
+
+    /// Keeps what a strategy remembers as the present recording begins.
+    ///
+    /// # Errors
+    /// If no recording was begun, or the ledger cannot be written.
+    pub fn starts_with(&mut self, strategy: &str, state: Value) -> Result<(), LedgerError> {
+        let ordinal = self.recording()?;
+        self.pen.write(Entry::StartState {
+            run: self.run,
+            ordinal,
+            strategy: strategy.to_owned(),
+            state,
+        })
     }
 
     /// Ends the run when all of it is durable.

@@ -40,6 +40,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../migrations/0003_resettlement.sql"),
     },
     Migration {
+        name: "strategies",
+        sql: include_str!("../../migrations/0005_strategies.sql"),
+    },
+    Migration {
         name: "order_life",
         sql: include_str!("../../migrations/0010_order_life.sql"),
     },

@@ -16,6 +16,7 @@ use super::columns::whole;
 use super::health::Health;
 use super::rows::{self, RowError, Spot};
 use super::run::{Outcome, RunInfo};
+use super::strategies::{self, State, Version};
 use crate::engine::Record;
 use crate::market::TimeMs;
 
@@ -48,6 +49,24 @@ pub(super) enum Entry {
         hash: String,
         name: String,
         source: String,
+    },
+    Version {
+        run: Option<i64>,
+        version: Box<Version>,
+    },
+    State {
+        run: i64,
+        state: State,
+    },
+    ClearState {
+        strategy: String,
+    },
+    /// What a strategy remembers as a recording begins.
+    StartState {
+        run: i64,
+        ordinal: u32,
+        strategy: String,
+        state: serde_json::Value,
     },
     /// Records in order; the spot is that of the first.
     Records {
@@ -301,6 +320,27 @@ fn write_frame(connection: &Connection, entry: &Entry) -> Result<(), RowError> {
                 .execute(params![hash, name, source])?;
             1
         }
+        Entry::Version { run, version } => {
+            strategies::write_version(connection, *run, version)?;
+            1
+        }
+        Entry::State { run, state } => {
+            strategies::write_state(connection, *run, state)?;
+            1
+        }
+        Entry::ClearState { strategy } => {
+            strategies::clear_state(connection, strategy)?;
+            1
+        }
+        Entry::StartState {
+            run,
+            ordinal,
+            strategy,
+            state,
+        } => {
+            strategies::write_start(connection, *run, *ordinal, strategy, state)?;
+            1
+        }
         Entry::EndRun {
             run,
             at,
@@ -328,6 +368,14 @@ impl fmt::Display for Entry {
             }
             Self::EndRecording { run, ordinal, .. } => {
                 write!(f, "the end of recording {ordinal} of run {run}")
+            }
+            Self::Version { version, .. } => {
+                write!(f, "version {} of {}", version.hash, version.strategy)
+            }
+            Self::State { state, .. } => write!(f, "the state of {}", state.strategy),
+            Self::ClearState { strategy } => write!(f, "that {strategy} has no state"),
+            Self::StartState { strategy, .. } => {
+                write!(f, "the state that {strategy} starts with")
             }
             Self::Script { name, hash, .. } => write!(f, "script {name} ({hash})"),
             Self::Records { first, records } => {

@@ -5,17 +5,19 @@ use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use super::host::Plan;
 use super::log::{Throttle, Voice};
+use super::memory::Keeper;
 use super::pace::Pace;
 use super::shelf::Finding;
-use super::status::{Board, Status, StrategyStatus};
+use super::status::{Board, ShadowStatus, Status, StrategyStatus};
 use super::switch::{Position, Switch};
-use crate::backtest::{Driver, Playing, RunError};
-use crate::engine::{Command, Notice, Strategy, TradingState};
-use crate::ledger::Ledger;
+use crate::backtest::{self, Driver, Playing, RunError};
+use crate::engine::{Command, Differences, Notice, Shadow, Standing, Strategy, TradingState};
+use crate::ledger::{Ledger, LedgerError, Verdict};
 use crate::market::{Instruction, Money, TimeMs};
 use crate::source::Update;
-use crate::strategy::{Script, ScriptError};
+use crate::strategy::{RhaiStrategy, Script, ScriptError};
 
 /// How often the kill file is looked for and the status published while nothing else happens.
 const LOOK: Duration = Duration::from_millis(100);
@@ -40,6 +42,11 @@ pub(super) struct Conductor<'a> {
     throttle: Throttle,
     /// The newest good versions, for the sessions to come.
     scripts: Vec<Script>,
+    /// Good versions that are watched before they take over.
+    watched: Vec<Script>,
+    shadow_updates: u32,
+    keeper: Keeper<'a>,
+    wall_clock: fn() -> TimeMs,
     status: Status,
     /// Bets and net profit of the sessions that ended, by strategy.
     settled: BTreeMap<String, (u64, Money)>,
@@ -52,24 +59,29 @@ pub(super) struct Conductor<'a> {
 
 impl<'a> Conductor<'a> {
     pub(super) fn new(
+        plan: &Plan<'_>,
+        ledger: &'a Ledger,
+        keeper: Keeper<'a>,
         ears: Receiver<Told>,
         board: Board,
-        ledger: &'a Ledger,
         switch: Switch,
-        pace: Pace,
-        voice: Voice,
         scripts: Vec<Script>,
     ) -> Self {
+        let config = &plan.settings.config;
         Self {
             ears,
             status: board.read(),
             board,
             ledger,
             switch,
-            pace,
-            voice,
+            pace: Pace::new(config.run.speed, plan.join),
+            voice: plan.voice,
             throttle: Throttle::default(),
             scripts,
+            watched: Vec::new(),
+            shadow_updates: config.run.shadow_updates,
+            keeper,
+            wall_clock: plan.wall_clock,
             settled: BTreeMap::new(),
             updates_before: 0,
             is_fresh: true,
@@ -119,6 +131,7 @@ impl<'a> Conductor<'a> {
             session.operate(Command::Trade(position.state, reason.to_owned()))?;
         }
         self.status.trading = position;
+        self.keeper.tend(session.slots(), now)?;
         self.publish(session, now);
         Ok(())
     }
@@ -126,19 +139,26 @@ impl<'a> Conductor<'a> {
     fn hear(&mut self, session: &mut Playing<'_>, told: Told) -> Result<ControlFlow<()>, RunError> {
         match told {
             Told::Stop => return Ok(ControlFlow::Break(())),
-            Told::Found(Finding::Good(script)) => self.take_over(session, script)?,
-            Told::Found(wrong) => self.keep(&wrong),
+            Told::Found(Finding::Good(script)) => self.offer(session, script)?,
+            Told::Found(wrong) => {
+                self.call_off(session, wrong.strategy());
+                self.refuse(&wrong)?;
+            }
         }
         self.looked_at = None;
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Swaps a good version in, unless it is the one that runs.
-    fn take_over(&mut self, session: &mut Playing<'_>, script: Script) -> Result<(), RunError> {
+    /// A good version is there: it is watched beside the one that runs, if that is wanted, or takes over.
+    fn offer(&mut self, session: &mut Playing<'_>, script: Script) -> Result<(), RunError> {
         let (name, new) = (script.name().to_owned(), script.short_hash().to_owned());
-        let old = hash_in(session, &name);
+        self.call_off(session, &name);
+        let running = session.slots().iter().find(|slot| *slot.name == *name);
+        let old = running.map(|slot| slot.hash.to_string());
         if old.as_deref() == Some(script.hash()) {
-            if self.entry(&name).trouble.take().is_some() {
+            let entry = self.entry(&name);
+            entry.last_error = entry.last_error.take().filter(|_| entry.trouble.is_none());
+            if entry.trouble.take().is_some() {
                 self.voice
                     .say(format_args!("{name} is {new} again, which kept running"));
             }
@@ -146,31 +166,118 @@ impl<'a> Conductor<'a> {
         }
         let ready = match script.compile() {
             Ok(ready) => ready,
-            Err(error) => {
-                let test = None;
-                self.keep(&Finding::Bad { name, test, error });
-                return Ok(());
-            }
+            Err(error) => return self.refuse(&Finding::bad(script, error)),
         };
+        let updates = self.shadow_updates;
+        let is_called = running.is_some_and(|slot| slot.standing == Standing::Running);
+        if updates == 0 || !is_called {
+            return self.take_over(session, script, Box::new(ready));
+        }
+        if let Err(fault) = session.shadow(Box::new(ready)) {
+            return self.refuse(&Finding::unfit(script, &fault));
+        }
+        self.voice.say(format_args!(
+            "watching {name} {new} beside the version that runs, for {updates} updates"
+        ));
+        let status = ShadowStatus {
+            hash: script.hash().to_owned(),
+            of: updates,
+            is_over: false,
+            found: Differences::default(),
+        };
+        self.entry(&name).shadow = Some(status);
+        self.watched.push(script);
+        Ok(())
+    }
+
+    /// Ends the watching of a strategy's next version: it is not the newest any more.
+    fn call_off(&mut self, session: &mut Playing<'_>, name: &str) {
+        session.drop_shadow(name);
+        if self.watched.iter().any(|script| script.name() == name) {
+            self.watched.retain(|script| script.name() != name);
+            self.entry(name).shadow = None;
+        }
+    }
+
+    /// Lets versions that were watched long enough take over, or refuses them.
+    fn judge_watched(&mut self, session: &mut Playing<'_>) -> Result<(), RunError> {
+        let is_due = |script: &Script| {
+            let shadow = shadow_in(session, script.name());
+            shadow.is_none_or(|shadow| {
+                shadow.fault().is_some() || shadow.found().updates >= self.shadow_updates.into()
+            })
+        };
+        let Some(at) = self.watched.iter().position(is_due) else {
+            return Ok(());
+        };
+        let script = self.watched.remove(at);
+        let Some(shadow) = session.drop_shadow(script.name()) else {
+            return Ok(());
+        };
+        self.tell_watched(&script, shadow.found());
+        self.looked_at = None;
+        if let Some(fault) = shadow.fault() {
+            return self.refuse(&Finding::unfit(script, fault));
+        }
+        match script.compile() {
+            Ok(ready) => self.take_over(session, script, Box::new(ready)),
+            Err(error) => self.refuse(&Finding::bad(script, error)),
+        }
+    }
+
+    /// Says what a version that was watched would have done differently.
+    fn tell_watched(&mut self, script: &Script, found: &Differences) {
+        let (name, hash) = (script.name(), script.short_hash());
+        let Differences {
+            updates,
+            same,
+            only_old,
+            only_new,
+            changed,
+            examples,
+        } = found;
+        self.voice.say(format_args!(
+            "{name} {hash} beside the version that runs, over {updates} updates: {same} intents alike, \
+             {changed} changed, {only_new} more, {only_old} fewer"
+        ));
+        for example in examples {
+            self.voice.say(format_args!("  {example}"));
+        }
+        if let Some(shadow) = &mut self.entry(name).shadow {
+            shadow.is_over = true;
+            shadow.found = found.clone();
+        }
+    }
+
+    /// Swaps a good version in, the state kept.
+    fn take_over(
+        &mut self,
+        session: &mut Playing<'_>,
+        script: Script,
+        mut ready: Box<RhaiStrategy>,
+    ) -> Result<(), RunError> {
+        let (name, new) = (script.name().to_owned(), script.short_hash().to_owned());
+        let old = hash_in(session, &name);
+        if old.is_none()
+            && let Some(state) = self.keeper.of(&name)
+            && let Err(fault) = ready.restore(state)
+        {
+            return self.refuse(&Finding::unfit(script, &fault));
+        }
         // The source is kept before anything that this version does.
         self.ledger
             .script(script.hash(), script.name(), script.text())?;
-        session.load(Box::new(ready))?;
+        session.load(ready)?;
         if hash_in(session, &name).as_deref() != Some(script.hash()) {
             // The engine has given the reason in a notice.
-            self.entry(&name).trouble = Some(format!(
-                "{new} cannot take over the state of the version before it, which goes on"
-            ));
+            let reason =
+                format!("{new} cannot take over the state of the version before it, which goes on");
+            self.record(&script, Verdict::Refused(reason.clone()))?;
+            self.entry(&name).trouble = Some(reason);
             return Ok(());
         }
-        let entry = self.entry(&name);
-        entry.hash = Some(script.hash().to_owned());
-        entry.trouble = None;
-        entry.last_error = None;
-        match self.scripts.iter_mut().find(|s| s.name() == name) {
-            Some(known) => *known = script,
-            None => self.scripts.push(script),
-        }
+        self.keeper.keep(session.slots())?;
+        self.record(&script, Verdict::Accepted)?;
         match old {
             Some(old) => {
                 let old = short(&old);
@@ -179,22 +286,47 @@ impl<'a> Conductor<'a> {
             }
             None => self.voice.say(format_args!("loaded {name} {new}")),
         }
+        self.adopt(script);
         Ok(())
     }
 
-    /// What is in the folder is not fit to run: what runs goes on, and it is said.
-    fn keep(&mut self, wrong: &Finding) {
+    /// This version is the one for the sessions to come.
+    fn adopt(&mut self, script: Script) {
+        let entry = self.entry(script.name());
+        entry.hash = Some(script.hash().to_owned());
+        entry.trouble = None;
+        entry.last_error = None;
+        match self.scripts.iter_mut().find(|s| s.name() == script.name()) {
+            Some(known) => *known = script,
+            None => self.scripts.push(script),
+        }
+    }
+
+    fn record(&self, script: &Script, verdict: Verdict) -> Result<(), LedgerError> {
+        let version = backtest::version(script, (self.wall_clock)(), verdict);
+        self.ledger.version(Some(self.status.run), version)
+    }
+
+    /// What is in the folder is not fit to run: what runs goes on, and it is said and kept.
+    fn refuse(&mut self, wrong: &Finding) -> Result<(), RunError> {
         let name = match wrong {
-            Finding::Bad { name, .. } | Finding::Missing { name } => name,
-            Finding::Good(_) => return,
+            Finding::Bad { name, .. } | Finding::Missing { name, .. } => name,
+            Finding::Good(_) => return Ok(()),
         };
+        if let Finding::Bad {
+            draft: Some(draft), ..
+        } = wrong
+        {
+            self.record(draft, Verdict::Refused(wrong.to_string()))?;
+        }
         let voice = self.voice;
         let entry = self.entry(name);
-        entry.trouble = Some(wrong.summary());
+        entry.blame(wrong);
         match entry.hash.as_deref().map(short) {
             Some(hash) => voice.warn(format_args!("kept {hash}: {wrong}")),
             None => voice.warn(format_args!("{name} not loaded: {wrong}")),
         }
+        Ok(())
     }
 
     fn entry(&mut self, name: &str) -> &mut StrategyStatus {
@@ -224,6 +356,9 @@ impl<'a> Conductor<'a> {
             entry.open_orders = slot.account.burden.open_orders;
             entry.bets = bets + totals.bets;
             entry.net = net + totals.net();
+            if let (Some(status), Some(shadow)) = (&mut entry.shadow, slot.shadow()) {
+                status.found.clone_from(shadow.found());
+            }
         }
         self.status.feed.updates = self.updates_before + session.updates();
         self.status.alive_at = now;
@@ -269,6 +404,9 @@ impl Driver for Conductor<'_> {
         let due = self.pace.due(published_at);
         loop {
             self.tend(session, now)?;
+            if !self.watched.is_empty() {
+                self.judge_watched(session)?;
+            }
             let left = due.map_or(Duration::ZERO, |due| due.saturating_duration_since(now));
             match self.ears.recv_timeout(left.min(LOOK)) {
                 Ok(told) => {
@@ -340,6 +478,21 @@ impl Driver for Conductor<'_> {
     }
 
     fn end(&mut self, session: &Playing<'_>, _recording: &str) -> Result<(), RunError> {
+        self.keeper.keep(session.slots())?;
+        // What is still being watched has done nothing wrong so far: it plays the next recording.
+        for script in std::mem::take(&mut self.watched) {
+            let shadow = shadow_in(session, script.name());
+            if let Some(shadow) = shadow {
+                self.tell_watched(&script, shadow.found());
+            }
+            match shadow.and_then(Shadow::fault) {
+                Some(fault) => self.refuse(&Finding::unfit(script, fault))?,
+                None => {
+                    self.record(&script, Verdict::Accepted)?;
+                    self.adopt(script);
+                }
+            }
+        }
         self.publish(session, Instant::now());
         for slot in session.slots() {
             let totals = slot.totals();
@@ -363,6 +516,11 @@ impl Driver for Conductor<'_> {
 fn hash_in(session: &Playing<'_>, name: &str) -> Option<String> {
     let slot = session.slots().iter().find(|slot| &*slot.name == name)?;
     Some(slot.hash.to_string())
+}
+
+fn shadow_in<'s>(session: &'s Playing<'_>, name: &str) -> Option<&'s Shadow> {
+    let slot = session.slots().iter().find(|slot| *slot.name == *name)?;
+    slot.shadow()
 }
 
 /// A hash as people are shown it.

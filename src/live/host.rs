@@ -1,7 +1,9 @@
 //! Puts the host together: threads, signals, the health server, the ledger's run.
 
+use std::ffi::OsStr;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
@@ -13,16 +15,16 @@ use tokio::sync::oneshot;
 
 use super::conductor::{Conductor, Told};
 use super::log::Voice;
-use super::pace::Pace;
+use super::memory::Keeper;
 use super::shelf::{Ears, Finding, Shelf};
 use super::signals::{self, Signals};
 use super::status::{Board, Feed, Status, StrategyStatus, health};
 use super::switch::Switch;
-use crate::backtest::{self, Report, RunError, Setup};
-use crate::config::Config;
+use crate::backtest::{self, Memory, Report, RunError, Setup};
+use crate::config::{Config, Loaded};
 use crate::engine::TradingState;
 use crate::http::{Ask, Server, Service};
-use crate::ledger::{Ledger, LedgerError, Outcome, RunInfo, RunWriter};
+use crate::ledger::{Ledger, LedgerError, Outcome, RunInfo, RunWriter, StateRow, Verdict};
 use crate::market::TimeMs;
 use crate::strategy::Script;
 
@@ -34,8 +36,8 @@ const FAREWELL: Duration = Duration::from_millis(200);
 /// What a host runs.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan<'a> {
-    /// The settings: speed, strategies folder, parameters, kill file, health server.
-    pub config: &'a Config,
+    /// The settings: speed, strategies, kill file, health server.
+    pub settings: &'a Loaded,
     /// What every session starts from.
     pub setup: &'a Setup,
     /// The recordings, played one after the other.
@@ -48,6 +50,12 @@ pub struct Plan<'a> {
     pub wall_clock: fn() -> TimeMs,
 }
 
+impl Plan<'_> {
+    fn config(&self) -> &Config {
+        &self.settings.config
+    }
+}
+
 /// What ends a host.
 #[derive(Debug, thiserror::Error)]
 pub enum HostError {
@@ -55,8 +63,20 @@ pub enum HostError {
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n"))]
     Strategies(Vec<Finding>),
     /// There is no strategy.
-    #[error("{}: the folder holds no strategy: write one with bea new NAME", .0.display())]
+    #[error(
+        "{}: no strategy to run: the folder holds none (write one with bea new NAME), or the configuration has \
+         them switched off (enabled = false)",
+        .0.display()
+    )]
     NoStrategy(PathBuf),
+    /// The folder of the strategies cannot be read.
+    #[error("{}: the folder of the strategies cannot be read: {source}", path.display())]
+    Folder {
+        /// Which folder.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
     /// The health server cannot have its address.
     #[error(
         "the health server cannot listen on {0}: {1}. Set http.bind to another address (port 0 lets the \
@@ -88,24 +108,31 @@ pub fn run(plan: &Plan<'_>, ledger: Ledger, info: RunInfo) -> Result<Report, Hos
         let _within = runtime.enter();
         Signals::hear().map_err(|error| HostError::System("hear signals", error))?
     };
-    let switch = Switch::new(&plan.config.kill.file);
+    let config = plan.config();
+    let switch = Switch::new(&config.kill.file);
     switch
         .prepare()
         .map_err(|error| HostError::System("make the folder of the kill file", error))?;
-    let (shelf, scripts) = first_look(plan)?;
-    let server = match &plan.config.http {
+    let states = match config.run.keep_state {
+        true => Some(ledger.reader()?.states()?),
+        false => None,
+    };
+    let setup = Setup {
+        memory: states.as_ref().map(|states| remembered(states)),
+        ..plan.setup.clone()
+    };
+    let first = first_look(plan, setup.memory.as_ref())?;
+    let server = match &config.http {
         http if http.enabled => {
             Some(Server::bind(http.bind).map_err(|error| HostError::Http(http.bind, error))?)
         }
         _ => None,
     };
     let mut run = ledger.begin_run(info)?;
-    for script in &scripts {
-        run.script(script.hash(), script.name(), script.text())?;
-    }
-    greet(plan, &ledger, &run, &scripts, server.as_ref());
+    first.record(&mut run, plan.wall_clock)?;
+    greet(plan, &ledger, &run, &first, server.as_ref());
 
-    let board = Board::new(first_status(plan, &run, &scripts));
+    let board = Board::new(first_status(plan, &run, &first));
     if let Some(server) = server {
         let service = Service {
             health: ask(&board, &ledger, plan.wall_clock),
@@ -120,16 +147,10 @@ pub fn run(plan: &Plan<'_>, ledger: Ledger, info: RunInfo) -> Result<Report, Hos
     };
     runtime.spawn(obey_halts(halts, kill(&switch, plan)));
     runtime.spawn(obey_signals(signals, tell.clone(), plan.voice));
-    let conductor = Conductor::new(
-        ears,
-        board,
-        &ledger,
-        switch,
-        Pace::new(plan.config.run.speed, plan.join),
-        plan.voice,
-        scripts,
-    );
-    let result = play(plan, &runtime, conductor, shelf, tell, &mut run);
+    let keeper = Keeper::new(&ledger, run.run(), plan.wall_clock, states.as_deref());
+    let FirstLook { shelf, good, .. } = first;
+    let conductor = Conductor::new(plan, &ledger, keeper, ears, board, switch, good);
+    let result = play(plan, &setup, &runtime, conductor, shelf, tell, &mut run);
     let result = conclude(plan, ledger, run, result);
     runtime.shutdown_timeout(FAREWELL);
     result
@@ -144,26 +165,86 @@ fn runtime() -> std::io::Result<Runtime> {
         .build()
 }
 
-/// Reads the strategies. A host starts only if all are good: there is no version before them to keep.
-fn first_look(plan: &Plan<'_>) -> Result<(Shelf, Vec<Script>), HostError> {
-    let folder = &plan.config.run.strategies;
-    let mut shelf = Shelf::new(folder, &plan.config.params);
-    let findings = on_script_stack(|| shelf.look())?;
-    let mut scripts = Vec::new();
+/// What strategies remember, as the ledger has it.
+fn remembered(states: &[StateRow]) -> Memory {
+    Memory::new(
+        states
+            .iter()
+            .map(|row| (row.strategy.clone(), row.state.clone())),
+    )
+}
+
+/// What was found in the folder at the start.
+struct FirstLook {
+    shelf: Shelf,
+    good: Vec<Script>,
+    wrong: Vec<Finding>,
+}
+
+impl FirstLook {
+    /// Keeps every version that was found, and what became of it.
+    fn record(&self, run: &mut RunWriter, wall_clock: fn() -> TimeMs) -> Result<(), LedgerError> {
+        for script in &self.good {
+            run.version(backtest::version(script, wall_clock(), Verdict::Accepted))?;
+        }
+        for finding in &self.wrong {
+            if let Finding::Bad {
+                draft: Some(draft), ..
+            } = finding
+            {
+                let refused = Verdict::Refused(finding.to_string());
+                run.version(backtest::version(draft, wall_clock(), refused))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads the strategies. A host starts if at least one is good; the others are told of.
+fn first_look(plan: &Plan<'_>, memory: Option<&Memory>) -> Result<FirstLook, HostError> {
+    let mut shelf = Shelf::new(plan.settings);
+    let findings = on_script_stack(|| {
+        let findings = shelf.look().into_iter();
+        let findings: Vec<Finding> = findings.map(|found| reminded(found, memory)).collect();
+        findings
+    })?;
+    let mut good = Vec::new();
     let mut wrong = Vec::new();
     for finding in findings {
         match finding {
-            Finding::Good(script) => scripts.push(script),
+            Finding::Good(script) => good.push(script),
             finding => wrong.push(finding),
         }
     }
-    if !wrong.is_empty() {
-        return Err(HostError::Strategies(wrong));
+    if !good.is_empty() {
+        return Ok(FirstLook { shelf, good, wrong });
     }
-    if scripts.is_empty() {
-        return Err(HostError::NoStrategy(folder.clone()));
+    if wrong.is_empty() {
+        let folder = &plan.config().run.strategies;
+        return match std::fs::read_dir(folder) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                let (path, source) = (folder.clone(), error);
+                Err(HostError::Folder { path, source })
+            }
+            _ => Err(HostError::NoStrategy(folder.clone())),
+        };
     }
-    Ok((shelf, scripts))
+    Err(HostError::Strategies(wrong))
+}
+
+/// A good version must also be able to go on from what is remembered of it.
+fn reminded(finding: Finding, memory: Option<&Memory>) -> Finding {
+    let (Finding::Good(script), Some(memory)) = (&finding, memory) else {
+        return finding;
+    };
+    let fault = match script.compile() {
+        Ok(mut ready) => memory.give_to(&mut ready).err(),
+        Err(error) => return Finding::bad(script.clone(), error),
+    };
+    match fault {
+        Some(fault) => Finding::unfit(script.clone(), &fault),
+        None => finding,
+    }
 }
 
 fn on_script_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, HostError> {
@@ -186,7 +267,7 @@ fn greet(
     plan: &Plan<'_>,
     ledger: &Ledger,
     run: &RunWriter,
-    scripts: &[Script],
+    first: &FirstLook,
     server: Option<&Server>,
 ) {
     let voice = plan.voice;
@@ -194,12 +275,20 @@ fn greet(
     voice.say(format_args!(
         "bea {version}, mode DRY_RUN: bets go to the simulated exchange, no money moves"
     ));
-    let (count, speed) = (plan.files.len(), plan.config.run.speed);
+    let config = plan.config();
+    let (count, speed) = (plan.files.len(), config.run.speed);
     let files = if count == 1 { "file" } else { "files" };
     voice.say(format_args!("feed: {count} {files}, speed {speed}"));
-    for script in scripts {
+    for script in &first.good {
         let (name, hash) = (script.name(), script.short_hash());
-        voice.say(format_args!("strategy: {name} {hash}"));
+        voice.say(format_args!("strategy: {name} {hash}{}", origin_of(script)));
+        for key in config.idle_limits(name) {
+            voice.warn(format_args!("{key} changes nothing: [risk] is tighter"));
+        }
+    }
+    for wrong in &first.wrong {
+        let name = wrong.strategy();
+        voice.warn(format_args!("{name} not loaded: {wrong}"));
     }
     let (path, number) = (ledger.path().display(), run.run());
     voice.say(format_args!("ledger: {path}, run {number}"));
@@ -209,31 +298,44 @@ fn greet(
             backup.display()
         ));
     }
-    voice.say(format_args!(
-        "kill switch: {}",
-        plan.config.kill.file.display()
-    ));
+    voice.say(format_args!("kill switch: {}", config.kill.file.display()));
     if let Some(server) = server {
         voice.say(format_args!("health: http://{}/health", server.address()));
     }
 }
 
-fn first_status(plan: &Plan<'_>, run: &RunWriter, scripts: &[Script]) -> Status {
+/// Which script it is, where the name does not say.
+fn origin_of(script: &Script) -> String {
+    match script.path().and_then(|path| path.file_name()) {
+        Some(file) if Path::new(file).file_stem() != Some(OsStr::new(script.name())) => {
+            format!(" ({})", file.display())
+        }
+        _ => String::new(),
+    }
+}
+
+fn first_status(plan: &Plan<'_>, run: &RunWriter, first: &FirstLook) -> Status {
+    let good = first.good.iter().map(|script| StrategyStatus {
+        name: script.name().to_owned(),
+        hash: Some(script.hash().to_owned()),
+        ..StrategyStatus::default()
+    });
+    let wrong = first.wrong.iter().map(|wrong| {
+        let mut status = StrategyStatus {
+            name: wrong.strategy().to_owned(),
+            ..StrategyStatus::default()
+        };
+        status.blame(wrong);
+        status
+    });
     Status {
         run: run.run(),
         currency: plan.setup.currency,
-        kill_file: plan.config.kill.file.clone(),
+        kill_file: plan.config().kill.file.clone(),
         alive_at: Instant::now(),
         feed: Feed::default(),
-        trading: Switch::new(&plan.config.kill.file).read(),
-        strategies: scripts
-            .iter()
-            .map(|script| StrategyStatus {
-                name: script.name().to_owned(),
-                hash: Some(script.hash().to_owned()),
-                ..StrategyStatus::default()
-            })
-            .collect(),
+        trading: Switch::new(&plan.config().kill.file).read(),
+        strategies: good.chain(wrong).collect(),
     }
 }
 
@@ -290,6 +392,7 @@ fn ask(board: &Board, ledger: &Ledger, wall_clock: fn() -> TimeMs) -> Ask {
 /// Runs the engine thread and the one that watches the strategies, until the engine ends.
 fn play(
     plan: &Plan<'_>,
+    setup: &Setup,
     runtime: &Runtime,
     mut conductor: Conductor<'_>,
     shelf: Shelf,
@@ -304,7 +407,7 @@ fn play(
             .spawn_scoped(scope, move || {
                 // Dropped when this thread ends, however it ends.
                 let _ended = ended;
-                backtest::play(plan.setup, plan.files, Some(run), &mut conductor)
+                backtest::play(setup, plan.files, Some(run), &mut conductor)
             })
             .map_err(no_thread)?;
         let watcher = script_thread("strategies").spawn_scoped(scope, move || {

@@ -15,27 +15,32 @@ pub fn start(settings: &Log) {
     let filter = EnvFilter::builder()
         .with_default_directive(tracing::level_filters::LevelFilter::WARN.into())
         .parse_lossy(std::env::var("RUST_LOG").unwrap_or_else(|_| format!("warn,bea={level}")));
-    let on_terminal = std::io::stderr().is_terminal();
+    let colours_wanted = std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .log_internal_errors(false)
         .with_target(false);
-    let is_json = match settings.format {
-        LogFormat::Auto => !on_terminal,
-        LogFormat::Human => false,
-        LogFormat::Json => true,
-    };
     // An error means that a log was started before: that one goes on.
-    let _ = if is_json {
+    let _ = if is_json(settings) {
         builder.json().flatten_event(true).try_init()
     } else {
-        let colours = on_terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+        let colours = colours_wanted && std::io::stderr().is_terminal();
         builder.compact().with_ansi(colours).try_init()
     };
 }
 
-/// The host's words to the operator: lines of text, or lines of the log where all of stderr is asked to be JSON.
+/// Whether everything on stderr is JSON, one document a line.
+#[must_use]
+pub fn is_json(settings: &Log) -> bool {
+    match settings.format {
+        LogFormat::Auto => !std::io::stderr().is_terminal(),
+        LogFormat::Human => false,
+        LogFormat::Json => true,
+    }
+}
+
+/// The host's words to the operator: lines of text, or lines of the log where stderr is JSON.
 #[derive(Clone, Copy, Debug)]
 pub struct Voice {
     is_json: bool,
@@ -47,7 +52,7 @@ impl Voice {
     #[must_use]
     pub fn new(settings: &Log, is_quiet: bool) -> Self {
         Self {
-            is_json: settings.format == LogFormat::Json,
+            is_json: is_json(settings),
             is_quiet,
         }
     }
@@ -55,7 +60,9 @@ impl Voice {
     /// Says what happens.
     pub(super) fn say(self, text: impl fmt::Display) {
         if self.is_json {
-            tracing::info!("{text}");
+            if !self.is_quiet {
+                tracing::info!(event = "host", "{text}");
+            }
         } else if !self.is_quiet {
             print(&text);
         }
@@ -64,7 +71,7 @@ impl Voice {
     /// Says what somebody should look at.
     pub(super) fn warn(self, text: impl fmt::Display) {
         if self.is_json {
-            tracing::warn!("{text}");
+            tracing::warn!(event = "host", "{text}");
         } else {
             print(&text);
         }

@@ -14,6 +14,7 @@
 mod conductor;
 mod host;
 pub mod log;
+mod memory;
 mod pace;
 mod shelf;
 mod signals;

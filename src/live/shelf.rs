@@ -11,8 +11,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 
-use crate::config::Params;
-use crate::strategy::{Overrides, Script, ScriptError, find};
+use crate::config::{ConfigError, Instance, Loaded, stem};
+use crate::engine::Fault;
+use crate::strategy::{Script, ScriptError, find};
 
 /// How often the folder is looked at without being told.
 const LOOK: Duration = Duration::from_millis(500);
@@ -34,15 +35,54 @@ pub enum Finding {
         test: Option<String>,
         /// What is wrong, and where.
         error: ScriptError,
+        /// What was refused, as far as it could be read.
+        draft: Option<Box<Script>>,
     },
     /// Its file is gone.
     Missing {
         /// Which strategy.
         name: String,
+        /// Its file.
+        file: String,
     },
 }
 
 impl Finding {
+    /// A version that turned out not to compile.
+    pub(super) fn bad(script: Script, error: ScriptError) -> Self {
+        Self::Bad {
+            name: script.name().to_owned(),
+            test: None,
+            error,
+            draft: Some(Box::new(script)),
+        }
+    }
+
+    /// A version that failed when it was to go on from what the one before it, or the ledger, remembers.
+    pub(super) fn unfit(script: Script, fault: &Fault) -> Self {
+        let error = ScriptError {
+            file: script.name().to_owned(),
+            position: None,
+            message: format!(
+                "version {} is not taken: {}",
+                script.short_hash(),
+                fault.summary
+            ),
+            source_line: None,
+            hint: None,
+        };
+        Self::bad(script, error)
+    }
+
+    /// Which strategy.
+    #[must_use]
+    pub fn strategy(&self) -> &str {
+        match self {
+            Self::Good(script) => script.name(),
+            Self::Bad { name, .. } | Self::Missing { name, .. } => name,
+        }
+    }
+
     /// One line about what is wrong: file, place, message.
     #[must_use]
     pub fn summary(&self) -> String {
@@ -56,7 +96,7 @@ impl Finding {
                 error,
                 ..
             } => format!("{} (in {test})", error.summary()),
-            Self::Missing { name } => format!("the file {name}.rhai is gone"),
+            Self::Missing { file, .. } => format!("the file {file} is gone"),
         }
     }
 }
@@ -80,9 +120,9 @@ impl fmt::Display for Finding {
 #[derive(Debug)]
 pub(super) struct Shelf {
     folder: PathBuf,
-    params: BTreeMap<String, Params>,
+    settings: Loaded,
     /// What each strategy was known by when it was judged last.
-    judged: BTreeMap<String, Known>,
+    judged: BTreeMap<String, (String, Known)>,
 }
 
 /// By what a version is known again.
@@ -96,46 +136,74 @@ enum Known {
 }
 
 impl Shelf {
-    pub(super) fn new(folder: &Path, params: &BTreeMap<String, Params>) -> Self {
+    pub(super) fn new(settings: &Loaded) -> Self {
         Self {
-            folder: folder.to_owned(),
-            params: params.clone(),
+            folder: settings.config.run.strategies.clone(),
+            settings: settings.clone(),
             judged: BTreeMap::new(),
         }
     }
 
     /// Reads the folder and judges what is new since the last time. Runs scripts, so it needs a large stack.
     pub(super) fn look(&mut self) -> Vec<Finding> {
-        let paths = strategy_files(&self.folder);
+        let instances = self
+            .settings
+            .config
+            .instances(&strategy_files(&self.folder));
         let mut findings = Vec::new();
-        for path in &paths {
-            let name = name_of(path);
-            let read = Script::read(path, &self.overrides(&name));
+        for instance in &instances {
+            let (name, path) = (&instance.name, &instance.path);
+            let read = read(instance);
             let known = match &read {
                 Ok(script) => Known::Version(script.hash().to_owned()),
                 Err(_) if !path.exists() => continue,
                 Err(error) => Known::Unreadable(error.clone()),
             };
-            if self.judged.get(&name) != Some(&known) {
-                self.judged.insert(name.clone(), known);
-                findings.push(judge(name, read));
+            let before = self.judged.get(name);
+            if before.is_none_or(|(_, before)| *before != known) {
+                self.judged.insert(name.clone(), (file_name(path), known));
+                findings.push(self.judge(instance, read));
             }
         }
-        for (name, known) in &mut self.judged {
-            let is_there = paths
-                .iter()
-                .any(|path| path.exists() && name_of(path) == *name);
-            if !is_there && *known != Known::Missing {
+        for (name, (file, known)) in &mut self.judged {
+            let is_there = |instance: &Instance| instance.name == *name && instance.path.exists();
+            if !instances.iter().any(is_there) && *known != Known::Missing {
                 *known = Known::Missing;
-                findings.push(Finding::Missing { name: name.clone() });
+                let (name, file) = (name.clone(), file.clone());
+                findings.push(Finding::Missing { name, file });
             }
         }
         findings
     }
 
-    fn overrides(&self, name: &str) -> Overrides {
-        let params = self.params.get(name).into_iter().flatten();
-        params.map(|(k, v)| (k.clone(), v.clone())).collect()
+    /// Compiles a version, holds it against its parameters, and runs its own tests.
+    fn judge(&self, instance: &Instance, read: Result<Script, ScriptError>) -> Finding {
+        let bad = |draft: Option<Script>, test: Option<String>, error: ScriptError| Finding::Bad {
+            name: instance.name.clone(),
+            test,
+            error,
+            draft: draft.map(Box::new),
+        };
+        let script = match read {
+            Ok(script) => script,
+            Err(error) => {
+                let params = instance.params.clone().into_iter().collect();
+                let draft = Script::draft(&instance.name, &instance.path, &params);
+                return bad(draft, None, error);
+            }
+        };
+        if let Ok(Some((param, problem))) = script.misfit() {
+            let value = script.overrides().get(param).cloned().unwrap_or_default();
+            let error = self.settings.misfit(&instance.name, param, &value, problem);
+            return bad(Some(script.clone()), None, blame(&error));
+        }
+        match script.test() {
+            Err(error) => bad(Some(script), None, error),
+            Ok(report) => match report.failures().next() {
+                None => Finding::Good(script),
+                Some((test, error)) => bad(Some(script), Some(test.to_owned()), error.clone()),
+            },
+        }
     }
 
     /// Tells of changes until nobody listens or `ears` is told to stop.
@@ -225,23 +293,35 @@ impl Ears {
     }
 }
 
-/// Compiles a version and runs its own tests.
-fn judge(name: String, read: Result<Script, ScriptError>) -> Finding {
-    let tested = read.and_then(|script| script.test().map(|report| (script, report)));
-    match tested {
-        Err(error) => Finding::Bad {
-            name,
-            test: None,
-            error,
-        },
-        Ok((script, report)) => match report.failures().next() {
-            None => Finding::Good(script),
-            Some((test, error)) => Finding::Bad {
-                name,
-                test: Some(test.to_owned()),
-                error: error.clone(),
-            },
-        },
+fn read(instance: &Instance) -> Result<Script, ScriptError> {
+    let params = instance.params.clone().into_iter().collect();
+    Script::read_as(&instance.name, &instance.path, &params)
+}
+
+/// An error of the configuration in the form of one of a script.
+fn blame(error: &ConfigError) -> ScriptError {
+    let (file, message) = match error {
+        ConfigError::Value {
+            origin,
+            key,
+            value,
+            problem,
+        } => {
+            let message = format!("`{key}` cannot be {value}: {problem}");
+            (origin.to_string(), message)
+        }
+        other => ("configuration".to_owned(), other.to_string()),
+    };
+    let (message, hint) = match message.split_once('\n') {
+        Some((message, hint)) => (message.to_owned(), Some(hint.to_owned())),
+        None => (message, None),
+    };
+    ScriptError {
+        file,
+        position: None,
+        message,
+        source_line: None,
+        hint,
     }
 }
 
@@ -251,34 +331,50 @@ fn strategy_files(folder: &Path) -> Vec<PathBuf> {
         return Vec::new();
     }
     let mut paths = find(&[folder.display().to_string()], folder).unwrap_or_default();
-    paths.retain(|path| !name_of(path).starts_with('.'));
+    paths.retain(|path| !stem(path).starts_with('.'));
     paths
 }
 
-fn name_of(path: &Path) -> String {
-    path.file_stem()
-        .map(|stem| stem.to_string_lossy().into_owned())
-        .unwrap_or_default()
+fn file_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    name.to_string_lossy().into_owned()
 }
 
 type Fingerprint = Vec<(PathBuf, Option<SystemTime>, u64)>;
 
-/// Changes when a file is saved, made or removed, as far as names, times and sizes tell.
+/// How deep libraries and tables may lie below the strategies, to be watched.
+const DEPTH: usize = 8;
+
+/// Changes when anything in the folder is saved, made or removed, as far as names, times and sizes tell: strategies,
+/// what they import and their tables.
 fn fingerprint(folder: &Path) -> Fingerprint {
-    let mut paths = strategy_files(folder);
-    paths.extend(strategy_files(&folder.join("lib")));
-    paths
-        .into_iter()
-        .filter_map(|path| {
-            let meta = path.metadata().ok()?;
-            Some((path, meta.modified().ok(), meta.len()))
-        })
-        .collect()
+    let mut files = Fingerprint::new();
+    gather(folder, DEPTH, &mut files);
+    files.sort();
+    files
+}
+
+fn gather(folder: &Path, depth: usize, files: &mut Fingerprint) {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return;
+    };
+    for path in entries.filter_map(Result::ok).map(|entry| entry.path()) {
+        let Ok(meta) = path.metadata() else { continue };
+        if stem(&path).starts_with('.') {
+            continue;
+        }
+        if meta.is_file() {
+            files.push((path, meta.modified().ok(), meta.len()));
+        } else if meta.is_dir() && depth > 0 {
+            gather(&path, depth - 1, files);
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
 
     const GOOD: &str = "fn on_odds(market, ctx) { [] }\n";
 
@@ -289,7 +385,10 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();
         }
-        let shelf = Shelf::new(folder.path(), &BTreeMap::new());
+        let strategies = folder.path().display().to_string();
+        let overrides = [("run.strategies".to_owned(), strategies)];
+        let settings = Config::load_with(None, [], &overrides).unwrap();
+        let shelf = Shelf::new(&settings);
         (folder, shelf)
     }
 
@@ -344,6 +443,22 @@ mod tests {
         let before = fingerprint(folder.path());
         std::fs::write(folder.path().join("lib/x.rhai"), "fn one() { 1 }").unwrap();
         assert_ne!(before, fingerprint(folder.path()));
+        assert_eq!(look(&mut shelf), ["a is good"]);
+    }
+
+    #[test]
+    fn a_changed_table_is_a_new_version_of_the_strategy_that_reads_it() {
+        let reading = format!("fn tables() {{ #{{ elo: \"data/elo.csv\" }} }}\n{GOOD}");
+        let files = [
+            ("a.rhai", reading.as_str()),
+            ("b.rhai", GOOD),
+            ("data/elo.csv", "name,elo\nx,1\n"),
+        ];
+        let (folder, mut shelf) = shelf(&files);
+        assert_eq!(look(&mut shelf).len(), 2);
+        let before = fingerprint(folder.path());
+        std::fs::write(folder.path().join("data/elo.csv"), "name,elo\nx,1000\n").unwrap();
+        assert_ne!(before, fingerprint(folder.path()), "also without notices");
         assert_eq!(look(&mut shelf), ["a is good"]);
     }
 }

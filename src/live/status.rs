@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
+use super::shelf::Finding;
 use super::switch::Position;
-use crate::engine::{Standing as Called, TradingState};
+use crate::engine::{Differences, Standing as Called, TradingState};
 use crate::http::{Check, Health, Standing};
 use crate::ledger::HealthReport;
 use crate::market::{Currency, Money, TimeMs};
@@ -56,9 +57,30 @@ pub(super) struct StrategyStatus {
     pub(super) bets: u64,
     pub(super) open_orders: usize,
     pub(super) net: Money,
+    /// The next version, being watched or watched last.
+    pub(super) shadow: Option<ShadowStatus>,
+}
+
+/// The next version of a strategy beside the present one.
+#[derive(Clone, Debug)]
+pub(super) struct ShadowStatus {
+    pub(super) hash: String,
+    /// For how many updates it is watched.
+    pub(super) of: u32,
+    pub(super) is_over: bool,
+    pub(super) found: Differences,
 }
 
 impl StrategyStatus {
+    /// What is in the folder is not what runs, because of this.
+    pub(super) fn blame(&mut self, wrong: &Finding) {
+        let summary = wrong.summary();
+        if matches!(wrong, Finding::Bad { .. }) {
+            self.last_error = Some(summary.clone());
+        }
+        self.trouble = Some(summary);
+    }
+
     pub(super) fn is_quarantined(standing: Called) -> bool {
         standing == Called::Quarantined
     }
@@ -222,6 +244,12 @@ fn strategy_figures(strategy: &StrategyStatus, currency: Currency) -> Map<String
         "open_orders": strategy.open_orders,
         "profit_net": strategy.net.to_string(),
         "currency": currency,
+        "shadow": strategy.shadow.as_ref().map(|shadow| json!({
+            "hash": shadow.hash,
+            "of": shadow.of,
+            "over": shadow.is_over,
+            "found": shadow.found,
+        })),
     }))
 }
 

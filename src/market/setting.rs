@@ -85,6 +85,37 @@ impl<'de> Deserialize<'de> for Ratio {
     }
 }
 
+/// For `#[serde(with = "optional_money")]`: as [`money`], or nothing.
+pub mod optional_money {
+    use super::{Deserialize, Deserializer, Money, Serialize, Serializer, money};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(transparent)]
+    struct Amount(#[serde(with = "money")] Money);
+
+    /// Writes as [`money`] does.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(
+        amount: &Option<Money>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        amount.map(Amount).serialize(serializer)
+    }
+
+    /// Reads as [`money`] does.
+    ///
+    /// # Errors
+    /// As those of [`money`].
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Money>, D::Error> {
+        let amount = Option::<Amount>::deserialize(deserializer)?;
+        Ok(amount.map(|Amount(amount)| amount))
+    }
+}
+
 /// For `#[serde(with = "money")]`: an amount as a decimal number of major units, as people write it.
 pub mod money {
     use super::{Deserialize, Deserializer, Money, Serializer};

@@ -124,6 +124,23 @@ impl Default for RiskLimits {
     }
 }
 
+/// What stands in both lists. An empty list permits everything, so two lists that share nothing permit a name that
+/// nothing has.
+fn narrower(one: &[String], other: &[String]) -> Vec<String> {
+    const NOTHING: &str = "(nothing)";
+    let shared = |entry: &&String| other.iter().any(|o| o.eq_ignore_ascii_case(entry));
+    match (one, other) {
+        ([], list) | (list, []) => list.to_vec(),
+        (one, _) => {
+            let both: Vec<String> = one.iter().filter(shared).cloned().collect();
+            match both.is_empty() {
+                true => vec![NOTHING.to_owned()],
+                false => both,
+            }
+        }
+    }
+}
+
 impl RiskLimits {
     /// The limits under which the reference orders were made: 1000 on an order, 105 on a runner, one open order on a
     /// runner. All others stand where they bind nobody.
@@ -154,6 +171,70 @@ impl RiskLimits {
             together: TogetherLimits::widest(),
             ..Self::default()
         }
+    }
+
+    /// The tighter of two of each limit: what passes these passes both.
+    #[must_use]
+    pub fn tightest(&self, other: &Self) -> Self {
+        Self {
+            min_stake: self.min_stake.max(other.min_stake),
+            max_stake: self.max_stake.min(other.max_stake),
+            max_stake_bankroll_ratio: self
+                .max_stake_bankroll_ratio
+                .min(other.max_stake_bankroll_ratio),
+            max_liability: self.max_liability.min(other.max_liability),
+            min_price: self.min_price.max(other.min_price),
+            max_back_price: self.max_back_price.min(other.max_back_price),
+            max_lay_price: self.max_lay_price.min(other.max_lay_price),
+            max_snapshot_age_ms: self.max_snapshot_age_ms.min(other.max_snapshot_age_ms),
+            allow_in_play: self.allow_in_play && other.allow_in_play,
+            max_open_orders: self.max_open_orders.min(other.max_open_orders),
+            max_open_orders_per_runner: self
+                .max_open_orders_per_runner
+                .min(other.max_open_orders_per_runner),
+            max_orders_per_minute: self.max_orders_per_minute.min(other.max_orders_per_minute),
+            max_runner_exposure: self.max_runner_exposure.min(other.max_runner_exposure),
+            max_market_exposure: self.max_market_exposure.min(other.max_market_exposure),
+            max_strategy_exposure: self.max_strategy_exposure.min(other.max_strategy_exposure),
+            daily_loss_limit: self.daily_loss_limit.min(other.daily_loss_limit),
+            max_gross_market_exposure: self
+                .max_gross_market_exposure
+                .min(other.max_gross_market_exposure),
+            max_drawdown_ratio: self.max_drawdown_ratio.min(other.max_drawdown_ratio),
+            max_losses_in_a_row: self.max_losses_in_a_row.min(other.max_losses_in_a_row),
+            cool_off_minutes: self.cool_off_minutes.max(other.cool_off_minutes),
+            max_ticks_through_book: self
+                .max_ticks_through_book
+                .min(other.max_ticks_through_book),
+            max_ticks_from_last_traded: self
+                .max_ticks_from_last_traded
+                .min(other.max_ticks_from_last_traded),
+            max_stake_to_median: self.max_stake_to_median.min(other.max_stake_to_median),
+            same_bet_cooldown_ms: self.same_bet_cooldown_ms.max(other.same_bet_cooldown_ms),
+            max_orders_per_market: self.max_orders_per_market.min(other.max_orders_per_market),
+            max_fills_per_minute: self.max_fills_per_minute.min(other.max_fills_per_minute),
+            min_seconds_to_start: self.min_seconds_to_start.max(other.min_seconds_to_start),
+            allowed_sports: narrower(&self.allowed_sports, &other.allowed_sports),
+            allowed_market_types: narrower(&self.allowed_market_types, &other.allowed_market_types),
+            allowed_countries: narrower(&self.allowed_countries, &other.allowed_countries),
+            max_intents_per_call: self.max_intents_per_call.min(other.max_intents_per_call),
+            // No strategy has a say in what holds for all.
+            together: self.together.clone(),
+        }
+    }
+
+    /// Limits that together let nothing pass: the one at fault, its value, and why.
+    #[must_use]
+    pub fn contradiction(&self) -> Option<(&'static str, String, &'static str)> {
+        if self.min_stake > self.max_stake {
+            let why = "it is over risk.max_stake, so no bet could pass";
+            return Some(("min_stake", self.min_stake.to_string(), why));
+        }
+        if self.min_price > self.max_back_price.max(self.max_lay_price) {
+            let why = "it is over both highest prices, so no bet could pass";
+            return Some(("min_price", self.min_price.to_string(), why));
+        }
+        None
     }
 
     /// Every limit that has a range, with that range.

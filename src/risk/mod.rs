@@ -31,6 +31,8 @@ impl AsRef<Instruction> for Approved {
 #[derive(Debug)]
 pub struct RiskGate {
     limits: RiskLimits,
+    /// Those of strategies that have their own.
+    own: BTreeMap<String, RiskLimits>,
     /// What each strategy did lately.
     recent: BTreeMap<Arc<str>, Recent>,
     /// When all strategies together placed their orders of the last hour.
@@ -73,15 +75,28 @@ impl RiskGate {
     pub fn new(limits: RiskLimits) -> Self {
         Self {
             limits,
+            own: BTreeMap::new(),
             recent: BTreeMap::new(),
             placed: VecDeque::new(),
         }
     }
 
+    /// Holds a strategy to limits of its own as well; of each limit, the tighter one counts.
+    #[must_use]
+    pub fn with_own(mut self, strategy: &str, own: &RiskLimits) -> Self {
+        let limits = self.limits.tightest(own);
+        self.own.insert(strategy.to_owned(), limits);
+        self
+    }
+
+    fn limits_of(&self, strategy: &str) -> &RiskLimits {
+        self.own.get(strategy).unwrap_or(&self.limits)
+    }
+
     /// What the order would cost, and how fast it comes. An order that only lowers the risk passes all of these, within a
     /// rate of its own: no limit stands in the way out.
     fn costs(&mut self, ask: &Ask<'_>) -> Result<(), Refusal> {
-        let limits = &self.limits;
+        let limits = self.own.get(&**ask.strategy).unwrap_or(&self.limits);
         let recent = self.recent.entry(Arc::clone(ask.strategy)).or_default();
         let refused = judge(ask, limits, recent, &mut self.placed).err();
         match refused {
@@ -126,13 +141,14 @@ fn judge(
 impl Gate for RiskGate {
     type Pass = Approved;
 
-    fn max_intents(&self) -> usize {
-        self.limits.max_intents_per_call as usize
+    fn max_intents(&self, strategy: &str) -> usize {
+        self.limits_of(strategy).max_intents_per_call as usize
     }
 
     fn check(&mut self, ask: &Ask<'_>) -> Result<Approved, Refusal> {
+        let limits = self.limits_of(ask.strategy);
         for control in controls::SIMPLE.iter().chain(&conduct::INSTRUMENT) {
-            control(ask, &self.limits)?;
+            control(ask, limits)?;
         }
         self.costs(ask)?;
         let recent = self.recent.entry(Arc::clone(ask.strategy)).or_default();

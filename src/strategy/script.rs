@@ -11,7 +11,7 @@ use super::context::Log;
 use super::error::{ScriptError, Sources};
 use super::host::{Program, RhaiStrategy};
 use super::names::{Api, did_you_mean};
-use super::params::Overrides;
+use super::params::{self, Overrides};
 use super::sandbox::{self, Purpose};
 use super::table::{self, Tables};
 use super::testing::{self, TestReport};
@@ -36,15 +36,56 @@ impl Script {
     /// # Errors
     /// If a file cannot be read, is too large, is no UTF-8, or does not parse.
     pub fn read(path: &Path, overrides: &Overrides) -> Result<Self, ScriptError> {
-        let file = file_name(path);
-        let name = path
-            .file_stem()
-            .map_or_else(|| file.clone(), |stem| stem.to_string_lossy().into_owned());
-        let text = read_source(path, &file)?;
+        let name = path.file_stem().map_or_else(
+            || file_name(path),
+            |stem| stem.to_string_lossy().into_owned(),
+        );
+        Self::read_as(&name, path, overrides)
+    }
+
+    /// As [`Script::read`], for a strategy of another name than the file's.
+    ///
+    /// # Errors
+    /// As those of [`Script::read`].
+    pub fn read_as(name: &str, path: &Path, overrides: &Overrides) -> Result<Self, ScriptError> {
+        let text = read_source(path, &file_name(path))?;
+        Self::with_text(name, path, text, overrides)
+    }
+
+    /// As [`Script::read_as`], with this text in place of what the file holds.
+    ///
+    /// # Errors
+    /// If the text does not parse, or what it imports cannot be read.
+    pub fn with_text(
+        name: &str,
+        path: &Path,
+        text: String,
+        overrides: &Overrides,
+    ) -> Result<Self, ScriptError> {
         let folder = path.parent().unwrap_or(Path::new(""));
-        let mut script = Self::gather(&name, &file, text, Some(folder), overrides)?;
+        let mut script = Self::gather(name, &file_name(path), text, Some(folder), overrides)?;
         script.path = Some(path.to_owned());
         Ok(script)
+    }
+
+    /// What a file holds, whether or not it parses, without what it imports: only to be kept. `None` if it is no text.
+    #[must_use]
+    pub fn draft(name: &str, path: &Path, overrides: &Overrides) -> Option<Self> {
+        let file = file_name(path);
+        let text = read_source(path, &file).ok()?;
+        let sources = Sources {
+            main: file.clone(),
+            texts: [(file, text)].into(),
+        };
+        let tables = Tables::new();
+        Some(Self {
+            name: name.to_owned(),
+            path: Some(path.to_owned()),
+            hash: hash(&sources, overrides, &tables),
+            sources,
+            overrides: overrides.clone(),
+            tables,
+        })
     }
 
     /// A strategy from its text; it cannot import.
@@ -82,7 +123,7 @@ impl Script {
         })
     }
 
-    /// The strategy's name: the file's, without its extension.
+    /// The strategy's name: the file's without its extension, unless it was given another.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -101,6 +142,42 @@ impl Script {
             .texts
             .get(&self.sources.main)
             .map_or("", String::as_str)
+    }
+
+    /// What it reads besides: name and text of each imported file and table.
+    pub fn files(&self) -> impl Iterator<Item = (&str, &str)> {
+        let texts = self.sources.texts.iter();
+        let imported = texts.filter(|(file, _)| **file != self.sources.main);
+        let tables = self.tables.iter();
+        imported
+            .map(|(file, text)| (file.as_str(), text.as_str()))
+            .chain(tables.map(|(name, table)| (name.as_str(), table.text.as_str())))
+    }
+
+    /// The parameters given from outside.
+    #[must_use]
+    pub const fn overrides(&self) -> &Overrides {
+        &self.overrides
+    }
+
+    /// The first parameter given from outside that the script does not take, and why not.
+    ///
+    /// # Errors
+    /// If it does not compile without them.
+    pub fn misfit(&self) -> Result<Option<(&str, String)>, ScriptError> {
+        if self.overrides.is_empty() {
+            return Ok(None);
+        }
+        let plain = Self {
+            overrides: Overrides::new(),
+            ..self.clone()
+        };
+        let mut params = Program::load(&plain, Purpose::Run)?.params;
+        let wrong = self.overrides.iter().find_map(|(name, value)| {
+            let wrong = params::set(&mut params, name, value).err()?;
+            Some((name.as_str(), wrong))
+        });
+        Ok(wrong)
     }
 
     /// BLAKE3 over its source, the sources it imports, its tables and its overridden parameters: 64 hexadecimal digits.

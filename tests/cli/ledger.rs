@@ -102,3 +102,23 @@ fn refusals_are_listed_with_code_value_and_limit() {
     assert_eq!(document["rejections"][0]["code"], "STAKE_TOO_LARGE");
     assert_eq!(document["rejections"][0]["value"], "4000.00");
 }
+
+#[test]
+fn a_place_that_cannot_be_written_is_an_error_of_data_with_its_cause() {
+    let bench = Bench::new();
+    bench.write("strategies/eager.rhai", EAGER);
+    bench.write("notes.txt", "buy milk");
+    let data = project("examples/recordings/1.900000010");
+    for output in [
+        "--ledger notes.txt/l.sqlite",
+        "--ledger strategies",
+        "--orders strategies",
+    ] {
+        bench
+            .run(&format!("backtest eager --data {data} {output}"))
+            .ended_with(5)
+            .without_result()
+            .saying(&["cannot ", "hint: "]);
+    }
+    assert_eq!(bench.read("notes.txt"), "buy milk");
+}

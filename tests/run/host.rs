@@ -69,8 +69,10 @@ impl Place {
         let (tell, heard) = channel();
         std::thread::spawn(move || {
             for line in stderr.lines().map_while(Result::ok) {
-                if tell.send(line).is_err() {
-                    return;
+                for line in as_people_read_it(&line) {
+                    if tell.send(line).is_err() {
+                        return;
+                    }
                 }
             }
         });
@@ -87,6 +89,27 @@ impl Place {
             .trim_end_matches("/health")
             .to_owned();
         host
+    }
+
+    /// Runs the program to its end; gives the exit code and what it said on stderr.
+    pub(crate) fn run(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let output = self.command(arguments).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        (output.status.code(), said)
+    }
+
+    /// Runs the program with --json and reads its one document.
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
+        let output = self.command(arguments).arg("--json").output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{arguments:?}: {said}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    pub(crate) fn write(&self, inside: &str, text: &str) {
+        let path = self.path(inside);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
     }
 
     pub(crate) fn reader(&self) -> Reader {
@@ -245,6 +268,21 @@ impl Drop for Host {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// The lines of what the host itself says; what strategies log stays as it is. All of it is JSON, for stderr is no
+/// terminal here.
+fn as_people_read_it(line: &str) -> Vec<String> {
+    let document: Value =
+        serde_json::from_str(line).unwrap_or_else(|_| panic!("stderr is no JSON: {line}"));
+    let words = match document["event"].as_str() {
+        Some("host") => document["message"].as_str(),
+        _ => document["error"]["message"].as_str(),
+    };
+    match words {
+        Some(words) => words.lines().map(str::to_owned).collect(),
+        None => vec![line.to_owned()],
     }
 }
 

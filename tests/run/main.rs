@@ -1,6 +1,9 @@
 //! `bea run` from outside: the real program, real files, real sockets, real signals.
 
 mod host;
+mod instances;
+mod memory;
+mod reload;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -490,28 +493,38 @@ fn nobody_needs_to_read_what_it_says() {
 }
 
 #[test]
-fn it_does_not_start_with_a_broken_strategy_nor_beside_another_host() {
+fn it_starts_with_what_is_good_and_tells_of_the_rest() {
     let place = Place::new(&[("fav", &counting("A")), ("bad", BROKEN)]);
-    let run = |arguments: &[&str]| {
-        let output = place
-            .command(&["run", "--data", "long.jsonl"])
-            .args(arguments)
-            .output();
-        let output = output.unwrap();
-        (
-            output.status.code(),
-            String::from_utf8(output.stderr).unwrap(),
-        )
-    };
-    let (code, said) = run(&[]);
+    let mut host = place.start();
+    let (health, _) = host.until("betting", |h| strategy(h, "fav")["bets"] == 1);
+    assert_eq!(health["status"], "warn");
+    let bad = strategy(&health, "bad");
+    assert_eq!(bad["standing"], "not_loaded");
+    for field in ["output", "last_error"] {
+        let words = bad[field].as_str().unwrap();
+        assert!(words.starts_with("bad.rhai:2:13: "), "{field}: {words}");
+    }
+    let said = host.said().join("\n");
+    assert!(said.contains("bad not loaded: bad.rhai:2:13: "), "{said}");
+    fs::write(place.strategy("bad"), counting("B")).unwrap();
+    host.hear("loaded bad ");
+    host.until("well", |health| health["status"] == "pass");
+    host.stop();
+}
+
+#[test]
+fn it_does_not_start_with_nothing_good_nor_beside_another_host() {
+    let place = Place::new(&[("bad", BROKEN)]);
+    let (code, said) = place.run(&["run", "--data", "long.jsonl"]);
     assert_eq!(code, Some(4), "{said}");
     assert!(said.contains("bad.rhai:2:13: "), "{said}");
-    fs::remove_file(place.strategy("bad")).unwrap();
+    fs::write(place.strategy("bad"), counting("A")).unwrap();
 
     let host: Host = place.start();
-    let (code, said) = run(&[]);
+    let (code, said) = place.run(&["run", "--data", "long.jsonl"]);
     assert_eq!(code, Some(9), "{said}");
-    let (code, said) = run(&["--ledger", "other.sqlite", "--set", &taken(&host)]);
+    let beside = ["run", "--data", "long.jsonl", "--ledger", "other.sqlite"];
+    let (code, said) = place.run(&[&beside[..], &["--set", &taken(&host)]].concat());
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("http.bind"), "{said}");
 }
