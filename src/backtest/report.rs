@@ -57,6 +57,8 @@ pub struct Report {
     #[serde(skip)]
     basic_markets: u64,
     #[serde(skip)]
+    bookmaker_markets: u64,
+    #[serde(skip)]
     accounts: Vec<(Totals, Vec<Money>)>,
 }
 
@@ -143,6 +145,7 @@ impl Report {
             faults: Vec::new(),
             start: setup.bank,
             basic_markets: 0,
+            bookmaker_markets: 0,
             accounts: Vec::new(),
         }
     }
@@ -166,6 +169,7 @@ impl Report {
         self.markets += session.books().iter().count() as u64;
         self.updates += session.updates();
         self.basic_markets += session.basic_markets();
+        self.bookmaker_markets += session.bookmaker_markets();
         for slot in session.slots() {
             let totals = slot.totals();
             let place = self.list(&slot.name, &slot.hash);
@@ -218,6 +222,10 @@ impl Report {
                 "{}; basic (last traded prices only) in {markets}",
                 self.fill
             );
+        }
+        if self.bookmaker_markets > 0 {
+            let markets = plural(self.bookmaker_markets, "market");
+            self.fill = format!("{}; bookmaker (quotes) in {markets}", self.fill);
         }
         self.elapsed_seconds = elapsed.as_secs_f64();
         self.updates_per_second = self.updates as f64 / self.elapsed_seconds.max(1e-9);

@@ -135,7 +135,7 @@ fn to_the_second(at: TimeMs) -> String {
 
 fn bets_text(bets: &[BetRow], limit: u32) -> String {
     let mut lines = vec![format!(
-        "{:<19} {:<14} {:<11} {:>9} {:<4} {:>6} {:>8} {:>8} {:>6} {:>8}",
+        "{:<19} {:<14} {:<11} {:>9} {:<4} {:>6} {:>8} {:>8} {:>6} {:>8} {}",
         "asked (UTC)",
         "strategy",
         "market",
@@ -145,11 +145,12 @@ fn bets_text(bets: &[BetRow], limit: u32) -> String {
         "size",
         "matched",
         "avg",
-        "profit"
+        "profit",
+        "terms"
     )];
     for bet in bets {
         lines.push(format!(
-            "{:<19} {:<14.14} {:<11} {:>9} {:<4} {:>6} {:>8} {:>8} {:>6} {:>8}",
+            "{:<19} {:<14.14} {:<11} {:>9} {:<4} {:>6} {:>8} {:>8} {:>6} {:>8} {}",
             to_the_second(bet.asked_at),
             bet.strategy,
             bet.market,
@@ -160,6 +161,7 @@ fn bets_text(bets: &[BetRow], limit: u32) -> String {
             bet.matched,
             or_dash(bet.average_price.map(two_decimals)),
             or_dash(bet.profit),
+            terms(bet),
         ));
     }
     let profit: Money = bets.iter().filter_map(|bet| bet.profit).sum();
@@ -168,6 +170,12 @@ fn bets_text(bets: &[BetRow], limit: u32) -> String {
         counted(bets.len(), "bet", "bets", limit)
     ));
     lines.join("\n")
+}
+
+/// On what terms a bet stands: with which bookmaker, what becomes of its rest in play, or for the starting price.
+fn terms(bet: &BetRow) -> &str {
+    let of_kind = || bet.persistence.as_deref().unwrap_or(&bet.kind);
+    bet.book.as_deref().unwrap_or_else(of_kind)
 }
 
 /// How many rows there are, and that there may be more.

@@ -44,6 +44,13 @@ pub trait Gate {
     /// # Errors
     /// The first control that objects.
     fn check(&mut self, ask: &Ask<'_>) -> Result<Self::Pass, Refusal>;
+
+    /// Lets the order that [`Ask::replaces`] names keep to the proposal's persistence, or says why not. Its money is
+    /// reserved already: no persistence lets an order lose more than it does as it stands.
+    ///
+    /// # Errors
+    /// The first control that objects.
+    fn check_update(&mut self, ask: &Ask<'_>) -> Result<(), Refusal>;
 }
 
 /// Why an intent was refused. The set is closed; names never change meaning.
@@ -100,11 +107,19 @@ pub enum ReasonCode {
     OrderUnknown,
     /// The order's last change is still on its way.
     OrderBusy,
+    /// Only limit orders have a persistence, or a price to change.
+    OrderNotLimit,
+    /// The order has that persistence already.
+    PersistenceUnchanged,
+    /// A bookmaker takes backs at a price, and nothing else.
+    BookTerms,
+    /// The bookmaker offers nothing on the runner.
+    BookUnknown,
 }
 
 impl ReasonCode {
     /// Every code, in the order of the enum.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 29] = [
         Self::IntentMalformed,
         Self::IntentTooMany,
         Self::KillSwitchOn,
@@ -130,6 +145,10 @@ impl ReasonCode {
         Self::BankrollExhausted,
         Self::OrderUnknown,
         Self::OrderBusy,
+        Self::OrderNotLimit,
+        Self::PersistenceUnchanged,
+        Self::BookTerms,
+        Self::BookUnknown,
     ];
 
     /// The code in records and reports.
@@ -161,6 +180,10 @@ impl ReasonCode {
             Self::BankrollExhausted => "BANKROLL_EXHAUSTED",
             Self::OrderUnknown => "ORDER_UNKNOWN",
             Self::OrderBusy => "ORDER_BUSY",
+            Self::OrderNotLimit => "ORDER_NOT_LIMIT",
+            Self::PersistenceUnchanged => "PERSISTENCE_UNCHANGED",
+            Self::BookTerms => "BOOK_TERMS",
+            Self::BookUnknown => "BOOK_UNKNOWN",
         }
     }
 }

@@ -39,6 +39,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "resettlement",
         sql: include_str!("../../migrations/0003_resettlement.sql"),
     },
+    Migration {
+        name: "persistence",
+        sql: include_str!("../../migrations/0004_persistence.sql"),
+    },
 ];
 
 /// The number of the last step of a list.

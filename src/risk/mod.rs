@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub use limits::RiskLimits;
 
 use crate::engine::{Ask, Gate, Proposed, Refusal, worst_case};
-use crate::market::{Instruction, TimeMs};
+use crate::market::{Instruction, Persistence, TimeMs};
 
 /// An order that the gate let through. Nobody else can make one, and a venue takes nothing else.
 #[derive(Debug)]
@@ -74,7 +74,19 @@ impl Gate for RiskGate {
             runner: ask.place.runner,
             side: ask.place.side,
             kind: ask.place.kind,
+            book: ask.place.book.clone(),
         }))
+    }
+
+    fn check_update(&mut self, ask: &Ask<'_>) -> Result<(), Refusal> {
+        // An order that lapses sooner risks less: that is never refused, as a cancel is not.
+        if ask.place.kind.persistence() == Some(Persistence::Lapse) {
+            return Ok(());
+        }
+        for control in controls::UPDATE {
+            control(ask, &self.limits)?;
+        }
+        Ok(())
     }
 }
 
