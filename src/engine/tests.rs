@@ -1,5 +1,7 @@
 //! The core and its loop, by example, with a native strategy, a gate that passes all and a venue that writes down.
 
+mod terms;
+
 use std::cell::RefCell;
 use std::rc::Rc;
 

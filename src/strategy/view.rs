@@ -310,7 +310,7 @@ fn book_sum(market: &Market, best: impl Fn(&Runner) -> Option<Price>) -> Option<
 }
 
 /// Whoever offers it.
-fn best_price_to_back(runner: &Runner) -> Option<Price> {
+pub(super) fn best_price_to_back(runner: &Runner) -> Option<Price> {
     let on_exchange = runner.best_back().map(|level| level.price);
     on_exchange.max(runner.quotes.best().map(|quote| quote.price))
 }
