@@ -45,8 +45,8 @@ pub trait Gate {
     /// The first control that objects.
     fn check(&mut self, ask: &Ask<'_>) -> Result<Self::Pass, Refusal>;
 
-    /// Lets the order that [`Ask::replaces`] names keep to the proposal's persistence, or says why not. Its money is
-    /// reserved already: no persistence lets an order lose more than it does as it stands.
+    /// Lets the order that [`Ask::replaces`] names keep to the proposal's persistence, or says why not. What it can lose
+    /// is reserved already, but for what the change adds to it.
     ///
     /// # Errors
     /// The first control that objects.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 pub use limits::RiskLimits;
 
-use crate::engine::{Ask, Gate, Proposed, Refusal, worst_case};
+use crate::engine::{Ask, Gate, Holding, Proposed, Refusal, worst_case};
 use crate::market::{Instruction, Persistence, TimeMs};
 
 /// An order that the gate let through. Nobody else can make one, and a venue takes nothing else.
@@ -86,8 +86,24 @@ impl Gate for RiskGate {
         for control in controls::UPDATE {
             control(ask, &self.limits)?;
         }
+        let present = worst_case(ask.market, ask.holding, None);
+        let updated = worst_case(ask.market, &with_update(ask), None);
+        if updated.market > present.market {
+            for control in controls::EXPOSURE {
+                control(ask, &self.limits, updated)?;
+            }
+        }
         Ok(())
     }
+}
+
+/// What the strategy would hold once the order it changes has its new terms.
+fn with_update(ask: &Ask<'_>) -> Holding {
+    let mut orders = ask.holding.orders().to_vec();
+    for order in orders.iter_mut().filter(|o| Some(o.id) == ask.replaces) {
+        order.kind = ask.place.kind;
+    }
+    Holding::from_orders(orders)
 }
 
 #[cfg(test)]

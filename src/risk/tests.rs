@@ -334,3 +334,42 @@ fn a_bookmaker_must_be_known_and_takes_backs_at_any_price() {
         "nobody quotes on runner 2, and there is no exchange"
     );
 }
+
+#[test]
+fn an_update_that_could_lose_more_is_held_to_the_limits() {
+    // Each-way, a fifth of the odds: of two lays of 20.00 at 2.0 one may be on the winner and cost 24.00, the other on a
+    // placed runner. That one breaks even at 2.0; carried to the starting price it may cost 4.00.
+    let updated = |most: i64| {
+        let mut case = case();
+        case.market = market_with(6, 3);
+        let mut each_way = definition(6, 3);
+        each_way.market_type = "EACH_WAY".into();
+        each_way.each_way_divisor = Some(500);
+        case.market.definition = Arc::new(each_way);
+        case.limits.max_market_exposure = Money::from_major(most);
+        case.place = limit(2, Side::Lay, 200, 2_000);
+        case.place.kind = case.place.kind.with_persistence(Persistence::MarketOnClose);
+        let orders = vec![
+            order(1, 1, Side::Lay, 200, 2_000),
+            order(2, 2, Side::Lay, 200, 2_000),
+        ];
+        let ask = Ask {
+            now: case.now,
+            id: OrderId::from_bits(9),
+            strategy: &Arc::from("test"),
+            place: &case.place,
+            market: &case.market,
+            holding: &Holding::from_orders(orders),
+            account: &case.account,
+            replaces: Some(OrderId::from_bits(2)),
+            halted: false,
+        };
+        let refusal = RiskGate::new(case.limits.clone()).check_update(&ask).err();
+        refusal.map(|refusal| refusal.to_string())
+    };
+    assert_eq!(
+        updated(27).as_deref(),
+        Some("EXPOSURE_MARKET (value 28.00, limit 27.00)")
+    );
+    assert_eq!(updated(28), None);
+}

@@ -207,3 +207,23 @@ fn a_withdrawal_takes_waiting_lays_with_it_and_lowers_those_to_be_kept() {
     removed(&mut world, 249);
     assert_eq!(world.changes(1), [OrderChange::Accepted], "under 2.5 %");
 }
+
+proptest! {
+    /// Exposure counts what an order risks at its own price; no starting price may take more.
+    #[test]
+    fn an_order_carried_to_the_starting_price_never_risks_more_than_it_did(
+        back: bool, pence in 1_000_i64..20_000, bsp in 101_u64..90_000, winner in 1_u64..3
+    ) {
+        let side = if back { Side::Back } else { Side::Lay };
+        let mut place = limit(1, side, if back { 400 } else { 200 }, pence);
+        place.kind = place.kind.with_persistence(Persistence::MarketOnClose);
+        let at_risk = place.kind.at_risk(side);
+        let mut world = World::new();
+        world.place(1, &place);
+        world.redefine(600_000, |market| {
+            market.bsp_reconciled = true;
+            market.runners[0].bsp = Some(p(bsp));
+        });
+        prop_assert!(-world.profit(winner) <= at_risk);
+    }
+}
