@@ -135,7 +135,7 @@ fn to_the_second(at: TimeMs) -> String {
 
 fn bets_text(bets: &[BetRow], limit: u32) -> String {
     let mut lines = vec![format!(
-        "{:<19} {:<14} {:<11} {:>9} {:<4} {:>6} {:>8} {:>8} {:>6} {:>8} {}",
+        "{:<19} {:<14} {:<11} {:>9} {:<4} {:>6} {:>8} {:>8} {:>6} {:>8}",
         "asked (UTC)",
         "strategy",
         "market",
@@ -145,12 +145,11 @@ fn bets_text(bets: &[BetRow], limit: u32) -> String {
         "size",
         "matched",
         "avg",
-        "profit",
-        "terms"
+        "profit"
     )];
     for bet in bets {
         lines.push(format!(
-            "{:<19} {:<14.14} {:<11} {:>9} {:<4} {:>6} {:>8} {:>8} {:>6} {:>8} {}",
+            "{:<19} {:<14.14} {:<11} {:>9} {:<4} {:>6} {:>8} {:>8} {:>6} {:>8}{}",
             to_the_second(bet.asked_at),
             bet.strategy,
             bet.market,
@@ -172,10 +171,11 @@ fn bets_text(bets: &[BetRow], limit: u32) -> String {
     lines.join("\n")
 }
 
-/// On what terms a bet stands: with which bookmaker, what becomes of its rest in play, or for the starting price.
-fn terms(bet: &BetRow) -> &str {
-    let of_kind = || bet.persistence.as_deref().unwrap_or(&bet.kind);
-    bet.book.as_deref().unwrap_or_else(of_kind)
+/// What sets a bet apart: with which bookmaker it is, or what becomes of its rest in play, if that is not to lapse.
+fn terms(bet: &BetRow) -> String {
+    let persists = bet.persistence.as_deref().filter(|terms| *terms != "LAPSE");
+    let apart = bet.book.as_deref().or(persists);
+    apart.map_or_else(String::new, |terms| format!(" {terms}"))
 }
 
 /// How many rows there are, and that there may be more.

@@ -74,7 +74,9 @@ fn measure(recordings: &Path, model: &str) -> Measured {
     let mut sums = Measured::new();
     for line in fs::read_to_string(&file).unwrap().lines() {
         let line: Line = serde_json::from_str(line).unwrap();
-        let sum = sums.entry((line.recording, line.strategy)).or_default();
+        let recording = line.recording.trim_end_matches(".bz2");
+        let recording = recording.trim_end_matches(".gz").to_owned();
+        let sum = sums.entry((recording, line.strategy)).or_default();
         sum.orders += 1;
         sum.matched += line.size_matched;
         sum.profit += line.profit.unwrap_or(0.0);
