@@ -217,56 +217,56 @@ fn on_close(liability: &Dynamic) -> Result<OrderKind, Wrong> {
     })
 }
 
-fn order_id(value: &Dynamic) -> Result<OrderId, Draft> {
+fn order_id(value: &Dynamic) -> Result<OrderId, Wrong> {
     if let Some(view) = value.read_lock::<OrderView>() {
         return Ok(view.order.id);
     }
     let text = value.as_immutable_string_ref().ok();
     text.and_then(|id| OrderId::parse(&id))
-        .ok_or_else(|| Draft::malformed(None, "an order is an order of ctx or its id", value))
+        .ok_or_else(|| Wrong {
+            what: "an order is an order of ctx or its id".to_owned(),
+            value: value.clone(),
+        })
 }
 
-fn cancel(order: &Dynamic, size: Option<&Dynamic>) -> Draft {
-    let order = match order_id(order) {
-        Ok(order) => order,
-        Err(malformed) => return malformed,
-    };
-    match size.map(|size| read_money("a size", size)).transpose() {
-        Ok(size) => Draft(Intent::Cancel { order, size }),
-        Err(wrong) => Draft::malformed(None, wrong.what, &wrong.value),
-    }
+/// What is asked of a standing order.
+fn asked(intent: Result<Intent, Wrong>) -> Draft {
+    intent.map_or_else(
+        |wrong| Draft::malformed(None, wrong.what, &wrong.value),
+        Draft,
+    )
 }
 
-fn replace(order: &Dynamic, price: &Dynamic) -> Draft {
-    match (order_id(order), read_price(price)) {
-        (Ok(order), Ok(price)) => Draft(Intent::Replace {
-            order,
-            price,
-            reason: None,
-        }),
-        (Err(malformed), _) => malformed,
-        (_, Err(wrong)) => Draft::malformed(None, wrong.what, &wrong.value),
-    }
+fn cancel(order: &Dynamic, size: Option<&Dynamic>) -> Result<Intent, Wrong> {
+    Ok(Intent::Cancel {
+        order: order_id(order)?,
+        size: size.map(|size| read_money("a size", size)).transpose()?,
+    })
 }
 
-fn update(order: &Dynamic, persistence: &str) -> Draft {
-    let order = match order_id(order) {
-        Ok(order) => order,
-        Err(malformed) => return malformed,
-    };
+fn replace(order: &Dynamic, price: &Dynamic) -> Result<Intent, Wrong> {
+    Ok(Intent::Replace {
+        order: order_id(order)?,
+        price: read_price(price)?,
+        reason: None,
+    })
+}
+
+fn update(order: &Dynamic, persistence: &str) -> Result<Intent, Wrong> {
+    let order = order_id(order)?;
     let known = Persistence::ALL.map(Persistence::as_str);
-    match Persistence::ALL
+    let named = Persistence::ALL
         .into_iter()
-        .find(|p| p.as_str() == persistence)
-    {
-        Some(persistence) => Draft(Intent::Update { order, persistence }),
-        None => {
-            let hint = did_you_mean(persistence, known.into_iter());
-            let hint = hint.map_or_else(String::new, |hint| format!(": {hint}"));
-            let what = format!("a persistence is {}{hint}", known.join(", "));
-            Draft::malformed(None, what, &persistence.into())
+        .find(|p| p.as_str() == persistence);
+    let persistence = named.ok_or_else(|| {
+        let hint = did_you_mean(persistence, known);
+        let hint = hint.map_or_else(String::new, |hint| format!(": {hint}"));
+        Wrong {
+            what: format!("a persistence is {}{hint}", known.join(", ")),
+            value: persistence.into(),
         }
-    }
+    })?;
+    Ok(Intent::Update { order, persistence })
 }
 
 /// Registers the ways to make and refine intents.
@@ -314,24 +314,24 @@ pub(super) fn register(api: &mut Api) {
     api.function(
         "cancel(order)",
         "what remains of an order",
-        move |order: Dynamic| make(cancel(&order, None)),
+        move |order: Dynamic| make(asked(cancel(&order, None))),
     );
     let make = counted.clone();
     api.function(
         "cancel(order, size)",
         "part of what remains",
-        move |order: Dynamic, size: Dynamic| make(cancel(&order, Some(&size))),
+        move |order: Dynamic, size: Dynamic| make(asked(cancel(&order, Some(&size)))),
     );
     let make = counted.clone();
     api.function(
         "replace(order, price)",
         "cancels what remains and places it at another price",
-        move |order: Dynamic, price: Dynamic| make(replace(&order, &price)),
+        move |order: Dynamic, price: Dynamic| make(asked(replace(&order, &price))),
     );
     api.function(
         "update(order, persistence)",
         "changes what becomes of the rest in play: LAPSE, PERSIST or MARKET_ON_CLOSE",
-        move |order: Dynamic, persistence: &str| counted(update(&order, persistence)),
+        move |order: Dynamic, persistence: &str| counted(asked(update(&order, persistence))),
     );
     register_refinements(api);
     register_getters(api);
