@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Session;
 use crate::engine::Journal;
-use crate::market::{Money, Order, OrderKind, OrderState, Price};
+use crate::market::{BookName, Money, Order, OrderKind, OrderState, Persistence, Price};
 
 /// One order. Amounts are in major units of the account's currency; prices are decimal odds.
 #[derive(Debug, Serialize)]
@@ -35,6 +35,10 @@ struct OrderLine<'a> {
     /// Before commission; null while a matched order is not settled.
     profit: Option<f64>,
     order_id: String,
+    /// What becomes of the rest in play, as it stands now; null for orders at the starting price.
+    persistence: Option<&'static str>,
+    /// The bookmaker it went to; null if it went to the market's exchange.
+    book: Option<&'a str>,
     recording: &'a str,
 }
 
@@ -61,7 +65,7 @@ pub fn write_orders<J: Journal>(
 }
 
 fn line_of<'a>(
-    order: &Order,
+    order: &'a Order,
     strategy: &'a str,
     market_id: &'a str,
     recording: &'a str,
@@ -90,6 +94,8 @@ fn line_of<'a>(
         status: status(order),
         profit: (!unsettled).then(|| order.profit.unwrap_or_default().to_f64()),
         order_id: order.id.to_string(),
+        persistence: order.kind.persistence().map(Persistence::as_str),
+        book: order.book.as_ref().map(BookName::as_str),
         recording,
     }
 }

@@ -60,6 +60,8 @@ pub struct Report {
     #[serde(skip)]
     basic_markets: u64,
     #[serde(skip)]
+    bookmaker_markets: u64,
+    #[serde(skip)]
     accounts: Vec<(Totals, Vec<Money>)>,
 }
 
@@ -153,6 +155,7 @@ impl Report {
                 .collect(),
             start: setup.bank,
             basic_markets: 0,
+            bookmaker_markets: 0,
             accounts: Vec::new(),
         }
     }
@@ -176,6 +179,7 @@ impl Report {
         self.markets += session.books().iter().count() as u64;
         self.updates += session.updates();
         self.basic_markets += session.basic_markets();
+        self.bookmaker_markets += session.bookmaker_markets();
         for slot in session.slots() {
             let totals = slot.totals();
             let place = self.list(&slot.name, &slot.hash);
@@ -228,6 +232,10 @@ impl Report {
                 "{}; basic (last traded prices only) in {markets}",
                 self.fill
             );
+        }
+        if self.bookmaker_markets > 0 {
+            let markets = plural(self.bookmaker_markets, "market");
+            self.fill = format!("{}; bookmaker (quotes) in {markets}", self.fill);
         }
         self.elapsed_seconds = elapsed.as_secs_f64();
         self.updates_per_second = self.updates as f64 / self.elapsed_seconds.max(1e-9);

@@ -236,6 +236,12 @@ impl<J: Journal> Session<J> {
         self.desk.engine.slots()
     }
 
+    /// Markets in which orders went to bookmakers.
+    #[must_use]
+    pub fn bookmaker_markets(&self) -> u64 {
+        self.desk.venue.bookmaker_markets()
+    }
+
     /// Markets of which only last traded prices were known when orders came.
     #[must_use]
     pub fn basic_markets(&self) -> u64 {

@@ -149,7 +149,7 @@ fn bets_text(bets: &[BetRow], limit: u32) -> String {
     )];
     for bet in bets {
         lines.push(format!(
-            "{:<19} {:<14.14} {:<11} {:>9} {:<4} {:>6} {:>8} {:>8} {:>6} {:>8}",
+            "{:<19} {:<14.14} {:<11} {:>9} {:<4} {:>6} {:>8} {:>8} {:>6} {:>8}{}",
             to_the_second(bet.asked_at),
             bet.strategy,
             bet.market,
@@ -160,6 +160,7 @@ fn bets_text(bets: &[BetRow], limit: u32) -> String {
             bet.matched,
             or_dash(bet.average_price.map(two_decimals)),
             or_dash(bet.profit),
+            terms(bet),
         ));
     }
     let profit: Money = bets.iter().filter_map(|bet| bet.profit).sum();
@@ -168,6 +169,13 @@ fn bets_text(bets: &[BetRow], limit: u32) -> String {
         counted(bets.len(), "bet", "bets", limit)
     ));
     lines.join("\n")
+}
+
+/// What sets a bet apart: with which bookmaker it is, or what becomes of its rest in play, if that is not to lapse.
+fn terms(bet: &BetRow) -> String {
+    let persists = bet.persistence.as_deref().filter(|terms| *terms != "LAPSE");
+    let apart = bet.book.as_deref().or(persists);
+    apart.map_or_else(String::new, |terms| format!(" {terms}"))
 }
 
 /// How many rows there are, and that there may be more.

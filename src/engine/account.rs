@@ -90,10 +90,11 @@ pub(super) struct Booked {
 }
 
 impl Booked {
-    /// The result after commission: the net winnings × the rate, to the nearest minor unit, nothing on a loss.
-    pub(super) fn new(at: TimeMs, gross: Money, rate: Ratio) -> Self {
+    /// The result after commission: the net winnings on the exchange × the rate, to the nearest minor unit, nothing on a
+    /// loss. Bookmakers take none.
+    pub(super) fn new(at: TimeMs, gross: Money, on_exchange: Money, rate: Ratio) -> Self {
         let (rate, whole) = (rate.millionths(), Ratio::ONE.millionths());
-        let commission = gross
+        let commission = on_exchange
             .max(Money::ZERO)
             .scaled(i64::from(rate), i64::from(whole));
         Self {
@@ -174,7 +175,12 @@ mod tests {
             (0, 50_000, 0),
         ] {
             let rate = Ratio::from_millionths(millionths).unwrap();
-            let booked = Booked::new(TimeMs(0), Money::from_minor(gross), rate);
+            let booked = Booked::new(
+                TimeMs(0),
+                Money::from_minor(gross),
+                Money::from_minor(gross),
+                rate,
+            );
             assert_eq!(booked.commission, Money::from_minor(commission));
             assert_eq!(booked.net(), Money::from_minor(gross - commission));
         }

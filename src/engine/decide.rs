@@ -7,8 +7,8 @@ use super::{
     Ask, Effects, Engine, Figure, Gate, IntentRecord, ReasonCode, Record, Refusal, Request, Verdict,
 };
 use crate::market::{
-    Intent, Malformed, Market, MarketId, MarketIndex, Money, Order, OrderId, OrderKind, Place,
-    Price, RunnerId, Seen, TimeMs,
+    Intent, Malformed, Market, MarketId, MarketIndex, Money, Order, OrderId, OrderKind,
+    Persistence, Place, Price, RunnerId, Seen, TimeMs,
 };
 
 impl<G: Gate> Engine<G> {
@@ -107,6 +107,7 @@ impl<G: Gate> Engine<G> {
     ) -> (Action, Verdict) {
         match intent {
             Intent::Place(place) => {
+                let place = &addressed(place, market);
                 let action = Action::Place {
                     place: place.clone(),
                     replaces: None,
@@ -154,6 +155,21 @@ impl<G: Gate> Engine<G> {
                 price,
                 reason,
             } => self.decide_replace(slot, now, at, market, id, (*order, *price, reason), effects),
+            Intent::Update { order, persistence } => {
+                let (order, persistence) = (*order, *persistence);
+                let verdict = match self.update(slot, now, at, market, id, order, persistence) {
+                    Ok(()) => {
+                        effects.send(Request::Update {
+                            market: market.id.clone(),
+                            order,
+                            persistence,
+                        });
+                        Verdict::Approved
+                    }
+                    Err(refusal) => Verdict::Refused(refusal),
+                };
+                (Action::Update { order, persistence }, verdict)
+            }
             Intent::Malformed(Malformed { what, value, .. }) => (
                 Action::Malformed {
                     what: what.clone(),
@@ -181,6 +197,9 @@ impl<G: Gate> Engine<G> {
     ) -> (Action, Verdict) {
         let replace = Action::Replace { order, price };
         let place = match self.live_order(slot, at, order) {
+            Ok(old) if old.update_pending.is_some() => {
+                return (replace, Verdict::Refused(busy(order)));
+            }
             Ok(old) => match old.kind {
                 OrderKind::Limit {
                     persistence,
@@ -195,15 +214,13 @@ impl<G: Gate> Engine<G> {
                         persistence,
                         fill_or_kill,
                     },
+                    book: old.book.clone(),
                     reason: reason.clone(),
                     probability: None,
                     tag: old.tag.clone(),
                 },
                 _ => {
-                    return (
-                        replace,
-                        Verdict::Refused(Refusal::plain(ReasonCode::OrderUnknown)),
-                    );
+                    return (replace, Verdict::Refused(not_limit(old.kind)));
                 }
             },
             Err(refusal) => return (replace, Verdict::Refused(refusal)),
@@ -289,10 +306,68 @@ impl<G: Gate> Engine<G> {
             .find(|live| live.id == order)
             .ok_or_else(unknown)?;
         if order.cancel_pending {
-            let id = Figure::Text(order.id.to_string());
-            return Err(Refusal::of(ReasonCode::OrderBusy, id, Figure::None));
+            return Err(busy(order.id));
         }
         Ok(order)
+    }
+
+    /// Asks the gate whether an open order may keep to another persistence; if so, marks it as being changed. It may
+    /// still be cancelled meanwhile.
+    #[allow(clippy::too_many_arguments)]
+    fn update(
+        &mut self,
+        slot: usize,
+        now: TimeMs,
+        at: MarketIndex,
+        market: &Market,
+        id: OrderId,
+        order: OrderId,
+        persistence: Persistence,
+    ) -> Result<(), Refusal> {
+        let old = self.live_order(slot, at, order)?;
+        let Some(present) = old.kind.persistence() else {
+            return Err(not_limit(old.kind));
+        };
+        if old.update_pending.is_some() {
+            return Err(busy(order));
+        }
+        if present == persistence {
+            let name = || Figure::Text(persistence.as_str().to_owned());
+            return Err(Refusal::of(
+                ReasonCode::PersistenceUnchanged,
+                name(),
+                name(),
+            ));
+        }
+        let place = Place {
+            runner: old.runner,
+            side: old.side,
+            kind: old.kind.with_persistence(persistence),
+            book: old.book.clone(),
+            reason: None,
+            probability: None,
+            tag: None,
+        };
+        let this = &mut self.slots[slot];
+        let desk = this.desks[at.0]
+            .as_mut()
+            .ok_or(Refusal::plain(ReasonCode::OrderUnknown))?;
+        self.gate.check_update(&Ask {
+            now,
+            id,
+            strategy: &this.name,
+            place: &place,
+            market,
+            holding: &desk.holding,
+            account: &this.account,
+            replaces: Some(order),
+            house: &self.house,
+            fills: &desk.fills,
+        })?;
+        if let Some(order) = Arc::make_mut(&mut desk.holding).order_mut(order) {
+            order.update_pending = Some(persistence);
+        }
+        Ok(())
     }
 
     /// Marks a live order as being cancelled or replaced, so that it is not asked twice.
@@ -328,6 +403,38 @@ impl<G: Gate> Engine<G> {
 fn action_runner(action: &Action) -> Option<RunnerId> {
     match action {
         Action::Place { place, .. } => Some(place.runner),
-        Action::Cancel { .. } | Action::Replace { .. } | Action::Malformed { .. } => None,
+        Action::Cancel { .. }
+        | Action::Update { .. }
+        | Action::Replace { .. }
+        | Action::Malformed { .. } => None,
     }
+}
+
+/// An order names its bookmaker before it is judged and recorded. One that names the market's own venue goes to the
+/// exchange; one that names nobody, where only bookmakers offer, goes to the best price.
+fn addressed(place: &Place, market: &Market) -> Place {
+    let mut place = place.clone();
+    place.book = match place.book {
+        Some(book) if book.as_str() == market.definition.venue => None,
+        None if market.is_bookmakers() => market
+            .runner(place.runner)
+            .and_then(|runner| runner.quotes.best())
+            .map(|quote| quote.book.clone()),
+        named => named,
+    };
+    place
+}
+
+fn busy(order: OrderId) -> Refusal {
+    let id = Figure::Text(order.to_string());
+    Refusal::of(ReasonCode::OrderBusy, id, Figure::None)
+}
+
+fn not_limit(kind: OrderKind) -> Refusal {
+    let (value, limit) = (kind.as_str().to_owned(), "LIMIT".to_owned());
+    Refusal::of(
+        ReasonCode::OrderNotLimit,
+        Figure::Text(value),
+        Figure::Text(limit),
+    )
 }

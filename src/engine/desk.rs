@@ -209,7 +209,7 @@ where
             let request = held.release(&receipt);
             let new_order = match &request {
                 Request::Place(pass) | Request::Replace { with: pass, .. } => Some(pass.as_ref()),
-                Request::Cancel { .. } => None,
+                Request::Cancel { .. } | Request::Update { .. } => None,
             };
             match new_order {
                 Some(order) if guard(order) == Sending::Stopped => {
@@ -253,7 +253,7 @@ fn withheld<P: AsRef<Instruction>>(at: TimeMs, request: &Request<P>) -> Vec<Venu
                 },
             ),
         ],
-        Request::Cancel { .. } => Vec::new(),
+        Request::Cancel { .. } | Request::Update { .. } => Vec::new(),
     }
 }
 

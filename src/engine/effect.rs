@@ -3,7 +3,7 @@
 //! A request is `Held` until a `Receipt` shows that the records made with it are durable.
 
 use super::Record;
-use crate::market::{MarketId, Money, OrderId, Price};
+use crate::market::{MarketId, Money, OrderId, Persistence, Price};
 
 /// Numbers the batches of records, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,6 +56,15 @@ pub enum Request<P> {
         order: OrderId,
         /// How much; all that remains if `None`.
         size: Option<Money>,
+    },
+    /// Change the persistence of an order.
+    Update {
+        /// Which market.
+        market: MarketId,
+        /// Which order.
+        order: OrderId,
+        /// What is to become of the rest when the market turns in play.
+        persistence: Persistence,
     },
     /// Cancel what remains of an order, then place that much at the new order's price.
     Replace {

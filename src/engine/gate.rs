@@ -47,6 +47,13 @@ pub trait Gate {
     /// # Errors
     /// The first control that objects.
     fn check(&mut self, ask: &Ask<'_>) -> Result<Self::Pass, Refusal>;
+
+    /// Lets the order that [`Ask::replaces`] names keep to the proposal's persistence, or says why not. What it can lose
+    /// is reserved already, but for what the change adds to it.
+    ///
+    /// # Errors
+    /// The first control that objects.
+    fn check_update(&mut self, ask: &Ask<'_>) -> Result<(), Refusal>;
 }
 
 /// Why an intent was refused. The set is closed; names never change meaning.
@@ -161,11 +168,19 @@ pub enum ReasonCode {
     OrderUnknown,
     /// The order's last change is still on its way.
     OrderBusy,
+    /// Only limit orders have a persistence, or a price to change.
+    OrderNotLimit,
+    /// The order has that persistence already.
+    PersistenceUnchanged,
+    /// A bookmaker takes backs at a price, and nothing else.
+    BookTerms,
+    /// The bookmaker offers nothing on the runner.
+    BookUnknown,
 }
 
 impl ReasonCode {
     /// Every code, in the order of the enum.
-    pub const ALL: [Self; 54] = [
+    pub const ALL: [Self; 58] = [
         Self::IntentMalformed,
         Self::IntentTooMany,
         Self::KillSwitchOn,
@@ -220,6 +235,10 @@ impl ReasonCode {
         Self::FundsShort,
         Self::OrderUnknown,
         Self::OrderBusy,
+        Self::OrderNotLimit,
+        Self::PersistenceUnchanged,
+        Self::BookTerms,
+        Self::BookUnknown,
     ];
 
     /// The code in records and reports.
@@ -280,6 +299,10 @@ impl ReasonCode {
             Self::FundsShort => "FUNDS_SHORT",
             Self::OrderUnknown => "ORDER_UNKNOWN",
             Self::OrderBusy => "ORDER_BUSY",
+            Self::OrderNotLimit => "ORDER_NOT_LIMIT",
+            Self::PersistenceUnchanged => "PERSISTENCE_UNCHANGED",
+            Self::BookTerms => "BOOK_TERMS",
+            Self::BookUnknown => "BOOK_UNKNOWN",
         }
     }
 }

@@ -202,6 +202,11 @@ pub(super) fn advance(order: &mut Order, at: TimeMs, change: OrderChange) -> boo
             order.cancel_pending = false;
         }
         OrderChange::CancelFailed { .. } => order.cancel_pending = false,
+        OrderChange::Updated { persistence } if live => {
+            order.kind = order.kind.with_persistence(persistence);
+            order.update_pending = None;
+        }
+        OrderChange::UpdateFailed { .. } => order.update_pending = None,
         OrderChange::Voided { .. }
             if order.state != OrderState::Rejected && order.profit.is_none() =>
         {

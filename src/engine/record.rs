@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Fence, Refusal, TradingState, Unready};
 use crate::market::{
-    MarketId, Money, OrderChange, OrderId, OrderState, Place, Price, Seen, TimeMs,
+    MarketId, Money, OrderChange, OrderId, OrderState, Persistence, Place, Price, Seen, TimeMs,
 };
 
 /// The gate's word on an intent.
@@ -64,6 +64,13 @@ pub enum Action {
         /// How much; all if `None`.
         size: Option<Money>,
     },
+    /// Change what becomes of an order when the market turns in play.
+    Update {
+        /// Which.
+        order: OrderId,
+        /// What is to become of it.
+        persistence: Persistence,
+    },
     /// Replace an order that is not open (an open one is recorded as the placing it leads to).
     Replace {
         /// Which.
@@ -82,10 +89,14 @@ pub enum Action {
 
 fn place_fields<S: serde::Serializer>(place: &Place, serializer: S) -> Result<S::Ok, S::Error> {
     use serde::ser::SerializeStruct;
-    let mut fields = serializer.serialize_struct("Place", 6)?;
+    let mut fields = serializer.serialize_struct("Place", 7)?;
     fields.serialize_field("runner", &place.runner)?;
     fields.serialize_field("side", &place.side)?;
     fields.serialize_field("terms", &place.kind)?;
+    match &place.book {
+        Some(book) => fields.serialize_field("book", book)?,
+        None => fields.skip_field("book")?,
+    }
     fields.serialize_field("reason", &place.reason)?;
     fields.serialize_field("probability", &place.probability)?;
     fields.serialize_field("tag", &place.tag)?;

@@ -79,6 +79,7 @@ impl<G: Gate> Engine<G> {
             }
             // A cancel that was on its way may or may not have arrived: it can be asked again.
             orphan.order.cancel_pending = false;
+            orphan.order.update_pending = None;
             if orphan.order.state.is_doubtful() {
                 self.doubt(now, id, requested_at);
             }

@@ -221,11 +221,19 @@ impl<G: Gate> Engine<G> {
                 continue;
             }
             let holding = Arc::make_mut(&mut desk.holding);
+            let (mut gross, mut on_exchange) = (Money::ZERO, Money::ZERO);
             for &(order, profit) in &orders {
                 holding.settle(order, profit);
+                gross += profit;
+                let with_book = holding.order(order).is_some_and(|o| o.book.is_some());
+                on_exchange += if with_book { Money::ZERO } else { profit };
             }
-            let gross = orders.iter().map(|&(_, profit)| profit).sum();
-            let booked = Booked::new(settlement.at, gross, settlement.commission_rate);
+            let booked = Booked::new(
+                settlement.at,
+                gross,
+                on_exchange,
+                settlement.commission_rate,
+            );
             desk.settled = Some(booked);
             this.account.roll_day(now);
             this.account.settle(settlement.at, booked.net());

@@ -148,7 +148,9 @@ impl Shadow {
 fn subject(intent: &Intent) -> String {
     match intent {
         Intent::Place(place) => format!("{} {:?}", place.runner.selection, place.side),
-        Intent::Cancel { order, .. } | Intent::Replace { order, .. } => order.to_string(),
+        Intent::Cancel { order, .. }
+        | Intent::Update { order, .. }
+        | Intent::Replace { order, .. } => order.to_string(),
         Intent::Malformed(_) => String::new(),
     }
 }
@@ -183,6 +185,9 @@ fn terms(intent: &Intent) -> String {
         Intent::Cancel { order, size } => {
             let part = size.map_or(String::new(), |size| format!(" of {size}"));
             format!("cancel of {order}{part}")
+        }
+        Intent::Update { order, persistence } => {
+            format!("update of {order} to {}", persistence.as_str())
         }
         Intent::Replace { order, price, .. } => format!("replace of {order} at {price}"),
         Intent::Malformed(wrong) => format!("malformed intent ({})", wrong.what),

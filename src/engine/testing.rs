@@ -108,6 +108,7 @@ pub(crate) fn limit(runner: u64, side: Side, hundredths: u64, pence: i64) -> Pla
             persistence: Persistence::Lapse,
             fill_or_kill: None,
         },
+        book: None,
         reason: None,
         probability: None,
         tag: None,
@@ -142,5 +143,6 @@ pub(crate) fn instruction(id: u128, place: &Place) -> Instruction {
         runner: place.runner,
         side: place.side,
         kind: place.kind,
+        book: place.book.clone(),
     }
 }

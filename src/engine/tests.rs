@@ -1,5 +1,7 @@
 //! The core and its loop, by example, with a native strategy, a gate that passes all and a venue that writes down.
 
+mod terms;
+
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -35,7 +37,15 @@ impl Gate for OpenGate {
             runner: ask.place.runner,
             side: ask.place.side,
             kind: ask.place.kind,
+            book: ask.place.book.clone(),
         }))
+    }
+
+    fn check_update(&mut self, ask: &Ask<'_>) -> Result<(), Refusal> {
+        if ask.house.state == TradingState::Halted {
+            return Err(Refusal::plain(ReasonCode::KillSwitchOn));
+        }
+        Ok(())
     }
 }
 
@@ -58,6 +68,7 @@ impl Venue<Pass> for Diary {
         let (what, id) = match request {
             Request::Place(pass) => ("place", pass.0.id),
             Request::Cancel { order, .. } => ("cancel", order),
+            Request::Update { order, .. } => ("update", order),
             Request::Replace { with, .. } => ("replace", with.0.id),
         };
         self.story.borrow_mut().push(what.to_owned());

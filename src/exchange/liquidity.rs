@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::matching;
 use super::model::Refill;
+use super::order::HalfMinor;
 use crate::market::{Level, Market, Money, Price, Runner, RunnerId, Side};
 
-/// What was taken, by strategy: strategies are isolated, none feels what another took.
+/// What was taken, by strategy: none feels what another took, unless liquidity is shared.
 #[derive(Debug, Default)]
 pub(super) struct Liquidity(Vec<Taken>);
 
@@ -37,6 +38,22 @@ impl Liquidity {
             };
             taken.size.is_positive()
         });
+    }
+
+    /// Bets of one side, in half minor units, were matched at a price. They took from what showed before those who came
+    /// since: of what a strategy took no more can still show than was left of the level.
+    pub(super) fn traded(&mut self, runner: RunnerId, price: Price, met: HalfMinor) {
+        for taken in &mut self.0 {
+            if taken.runner == runner && taken.price == price {
+                let stood = taken.shown - Money::from_minor(met / 2);
+                taken.size = taken.size.min(stood).max(Money::ZERO);
+            }
+        }
+    }
+
+    /// Whether nothing was taken.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// What is left for a strategy to take, best first.
@@ -87,6 +104,15 @@ impl Liquidity {
                 shown: shown(side, price, runner),
             }),
         }
+    }
+}
+
+/// Whose liquidity an order draws on: its strategy's, or everybody's.
+pub(super) fn pool(strategy: &Arc<str>, shared: bool) -> Arc<str> {
+    if shared {
+        Arc::from("")
+    } else {
+        Arc::clone(strategy)
     }
 }
 

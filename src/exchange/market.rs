@@ -2,15 +2,21 @@
 
 use super::liquidity::Liquidity;
 use super::matching::Terms;
-use super::model::Fill;
+use super::model::{Arrival, Fill};
 use super::order::SimOrder;
 use super::settlement::Settled;
-use super::{ExchangeSettings, Pending, Report, Task, basic, reference, starting_price, strict};
+use super::{
+    ExchangeSettings, Pending, Report, Scene, Task, basic, bookmaker, reference, starting_price,
+    strict,
+};
 use crate::market::{
-    LEAST_WIN_REDUCTION, Market, MarketDefinition, MarketDelta, MarketId, MarketStatus, Money,
+    BookName, LEAST_WIN_REDUCTION, Market, MarketDefinition, MarketId, MarketStatus, Money,
     OrderChange, OrderId, OrderKind, OrderStatement, Persistence, Price, Runner, RunnerId,
     RunnerStatus, Side, TimeMs, VenueReason,
 };
+
+/// A reduction factor under this (4 %, in hundredths of a percent) takes no lay out of a place market.
+const LEAST_PLACE_WITHDRAWAL: u32 = 400;
 
 /// One market on the exchange.
 #[derive(Debug, Default)]
@@ -23,6 +29,8 @@ pub(super) struct SimMarket {
     has_ladders: bool,
     /// Whether an order was handled by last traded prices alone.
     pub(super) basic: bool,
+    /// Whether an order went to a bookmaker.
+    pub(super) bookmaker: bool,
     /// Removals already dealt with.
     removed: Vec<RunnerId>,
     /// How far its settlement has come.
@@ -45,24 +53,19 @@ impl SimMarket {
     }
 
     /// Before an update: looks at the book as the last one left it, then carries out requests that are due.
-    pub(super) fn begin(
-        &mut self,
-        now: TimeMs,
-        book: &Market,
-        settings: &ExchangeSettings,
-        report: &mut Report<'_>,
-    ) {
+    pub(super) fn begin(&mut self, now: TimeMs, scene: Scene<'_>, report: &mut Report<'_>) {
+        let Scene { book, settings, .. } = scene;
         for order in &mut self.orders {
             order.fresh = false;
         }
         if settings.fill == Fill::Strict {
-            let assumed = settings.outlook.assumptions();
+            let assumed = settings.assumptions();
             self.has_ladders = self.has_ladders || basic::has_ladders(book);
             self.liquidity.refresh(book, assumed.refill);
             let liquidity = &mut self.liquidity;
             strict::meet_offers(&mut self.orders, book, assumed, liquidity, report);
         }
-        self.take_due(now, book, settings, report);
+        self.take_due(now, scene, report);
     }
 
     /// Where its orders stand, in full.
@@ -78,22 +81,15 @@ impl SimMarket {
     }
 
     /// Carries out requests that are due, in the order made, upon the book as it stood before the update.
-    fn take_due(
-        &mut self,
-        now: TimeMs,
-        book: &Market,
-        settings: &ExchangeSettings,
-        report: &mut Report<'_>,
-    ) {
+    fn take_due(&mut self, now: TimeMs, scene: Scene<'_>, report: &mut Report<'_>) {
         if self.pending.is_empty() {
             return;
         }
         let pending = std::mem::take(&mut self.pending);
         for request in pending {
             if now - request.made_at > request.latency_ms {
-                let turned = book.definition.in_play && !request.in_play;
-                let late = turned && settings.fill == Fill::Strict;
-                self.carry_out(request.task, late, book, settings, report);
+                let in_time = in_time(request.in_play, scene);
+                self.carry_out(request.task, in_time, scene, report);
             } else {
                 self.pending.push(request);
             }
@@ -103,24 +99,35 @@ impl SimMarket {
     fn carry_out(
         &mut self,
         task: Task,
-        late: bool,
-        book: &Market,
-        settings: &ExchangeSettings,
+        in_time: Result<(), VenueReason>,
+        scene: Scene<'_>,
         report: &mut Report<'_>,
     ) {
+        let Scene { book, settings, .. } = scene;
         match task {
             Task::Place(instruction) => {
                 let mut order = SimOrder::new(instruction, book.definition.version);
-                let verdict = in_time(late)
-                    .and_then(|()| acceptable(&order, book))
-                    .and_then(|()| large_enough(&order, &self.orders, settings));
-                self.place(&mut order, verdict, Money::ZERO, book, settings, report);
+                let accepted = in_time.and_then(|()| acceptable(&order, book));
+                if let Some(with) = order.instruction.book.clone() {
+                    self.bet_with(&with, &mut order, accepted, scene, report);
+                } else {
+                    let verdict =
+                        accepted.and_then(|()| large_enough(&order, &self.orders, settings));
+                    self.place(&mut order, verdict, Money::ZERO, scene, report);
+                }
                 self.orders.push(order);
             }
             Task::Cancel { order, size } => {
                 if let Err(reason) = self.cancel(order, size, book, report) {
                     report.say(order, OrderChange::CancelFailed { reason });
                 }
+            }
+            Task::Update { order, persistence } => {
+                let change = match self.update(order, persistence, book) {
+                    Ok(()) => OrderChange::Updated { persistence },
+                    Err(reason) => OrderChange::UpdateFailed { reason },
+                };
+                report.say(order, change);
             }
             Task::Replace { order, price, with } => {
                 let mut new = SimOrder::new(with, book.definition.version);
@@ -129,8 +136,8 @@ impl SimMarket {
                         debug_assert_eq!(new.limit_price(), Some(price));
                         let excess = new.remaining - new.remaining.min(freed);
                         // What is left of a bet may be moved however small it is.
-                        let verdict = in_time(late).and_then(|()| acceptable(&new, book));
-                        self.place(&mut new, verdict, excess, book, settings, report);
+                        let verdict = in_time.and_then(|()| acceptable(&new, book));
+                        self.place(&mut new, verdict, excess, scene, report);
                         self.orders.push(new);
                     }
                     Err(reason) => {
@@ -142,27 +149,54 @@ impl SimMarket {
         }
     }
 
+    /// A bookmaker takes the bet whole at its own price, or refuses it.
+    fn bet_with(
+        &mut self,
+        book: &BookName,
+        order: &mut SimOrder,
+        accepted: Result<(), VenueReason>,
+        scene: Scene<'_>,
+        report: &mut Report<'_>,
+    ) {
+        self.bookmaker = true;
+        let runner = scene.book.runner(order.runner());
+        let taken = accepted.and_then(|()| {
+            let runner = runner.ok_or(VenueReason::RunnerRemoved)?;
+            bookmaker::price_taken(order, book, &self.orders, runner, scene)
+        });
+        match taken {
+            Ok(price) => {
+                report.say(order.instruction.id, OrderChange::Accepted);
+                order.fill(price, order.remaining, report);
+            }
+            Err(reason) => {
+                order.remaining = Money::ZERO;
+                report.reject(order.instruction.id, reason);
+            }
+        }
+    }
+
     /// Places an order less an `excess` that is cancelled at once: a replaced order may have been matched meanwhile.
     fn place(
         &mut self,
         order: &mut SimOrder,
         verdict: Result<(), VenueReason>,
         excess: Money,
-        book: &Market,
-        settings: &ExchangeSettings,
+        scene: Scene<'_>,
         report: &mut Report<'_>,
     ) {
+        let Scene { book, settings, .. } = scene;
         let id = order.instruction.id;
         if let Err(reason) = verdict {
             order.remaining = Money::ZERO;
             report.reject(id, reason);
             return;
         }
+        order.fresh = settings.assumptions().arrival != Arrival::First;
         report.say(id, OrderChange::Accepted);
         order.cancel(excess, report);
         if let Some(runner) = book.runner(order.runner()) {
-            let past = book.definition.bsp_reconciled;
-            self.match_at_once(order, runner, past, settings, report);
+            self.match_at_once(order, runner, scene, report);
         }
     }
 
@@ -170,10 +204,10 @@ impl SimMarket {
         &mut self,
         order: &mut SimOrder,
         runner: &Runner,
-        starting_price_is_past: bool,
-        settings: &ExchangeSettings,
+        scene: Scene<'_>,
         report: &mut Report<'_>,
     ) {
+        let settings = scene.settings;
         let OrderKind::Limit {
             price,
             fill_or_kill,
@@ -201,9 +235,18 @@ impl SimMarket {
             Fill::Reference => reference::take(order, &terms, runner, report),
             Fill::Strict => {
                 // A starting price that is past already is not for this order.
-                order.reconciled = starting_price_is_past;
+                order.reconciled = scene.book.definition.bsp_reconciled;
                 self.basic = self.basic || !self.has_ladders;
-                strict::take(order, &terms, runner, &mut self.liquidity, report);
+                let (assumed, liquidity) = (settings.assumptions(), &mut self.liquidity);
+                strict::take(
+                    order,
+                    &terms,
+                    runner,
+                    scene.delta,
+                    assumed,
+                    liquidity,
+                    report,
+                );
             }
         }
         if fill_or_kill.is_some() {
@@ -235,14 +278,44 @@ impl SimMarket {
         Ok(freed)
     }
 
-    /// A market change: removals, starting prices, what lapses, then trades meet resting orders.
-    pub(super) fn change(
+    /// Changes what becomes of the rest of a limit order when the market turns in play.
+    fn update(
         &mut self,
+        id: OrderId,
+        persistence: Persistence,
         book: &Market,
-        delta: &MarketDelta,
-        settings: &ExchangeSettings,
-        report: &mut Report<'_>,
-    ) {
+    ) -> Result<(), VenueReason> {
+        let definition = &book.definition;
+        if definition.status != MarketStatus::Open {
+            return Err(VenueReason::MarketNotOpen);
+        }
+        let order = self
+            .orders
+            .iter_mut()
+            .find(|order| order.instruction.id == id && order.is_live());
+        let order = order.ok_or(VenueReason::NothingRemains)?;
+        match order.persistence() {
+            None => return Err(VenueReason::NotUpdatable),
+            Some(present) if present == persistence => {
+                return Err(VenueReason::PersistenceUnchanged);
+            }
+            Some(_) => {}
+        }
+        let to_come = definition.bsp_market && !definition.bsp_reconciled && !definition.in_play;
+        if persistence == Persistence::MarketOnClose && !to_come {
+            return Err(VenueReason::NoStartingPrice);
+        }
+        order.instruction.kind = order.instruction.kind.with_persistence(persistence);
+        Ok(())
+    }
+
+    /// A market change: removals, starting prices, what lapses, then trades meet resting orders.
+    pub(super) fn change(&mut self, scene: Scene<'_>, report: &mut Report<'_>) {
+        let Scene {
+            book,
+            delta,
+            settings,
+        } = scene;
         if let Some(definition) = &delta.definition {
             self.remove_runners(definition, settings.fill, report);
         }
@@ -254,11 +327,27 @@ impl SimMarket {
         match settings.fill {
             Fill::Reference => reference::meet_trades(&mut self.orders, book, delta, report),
             Fill::Strict if self.has_ladders => {
-                let assumed = settings.outlook.assumptions();
-                let taken = &self.liquidity;
-                strict::meet_trades(&mut self.orders, book, delta, assumed, taken, report);
+                let (assumed, liquidity) = (settings.assumptions(), &mut self.liquidity);
+                strict::meet_trades(&mut self.orders, book, delta, assumed, liquidity, report);
             }
             Fill::Strict => basic::meet_last_traded(&mut self.orders, delta, report),
+        }
+    }
+
+    /// The market closes. What its last definition tells first counts too: a withdrawal, a starting price. The reference
+    /// model looks at nothing there but the results.
+    pub(super) fn close(
+        &mut self,
+        definition: &MarketDefinition,
+        settings: &ExchangeSettings,
+        report: &mut Report<'_>,
+    ) {
+        if settings.fill == Fill::Reference {
+            return;
+        }
+        self.remove_runners(definition, settings.fill, report);
+        if definition.bsp_reconciled {
+            starting_price::reconcile(&mut self.orders, definition, settings, report);
         }
     }
 
@@ -321,8 +410,8 @@ impl SimMarket {
     }
 }
 
-/// What a removal does to a bet on another runner: matched prices fall by the market's rule, and lay liabilities at the
-/// starting price are scaled.
+/// What a removal does to a bet on another runner: matched prices fall by the market's rule, lays that wait for a taker
+/// go or move, and lay liabilities at the starting price are scaled.
 fn reduce(
     order: &mut SimOrder,
     factor: u32,
@@ -332,7 +421,14 @@ fn reduce(
 ) {
     let win = definition.market_type == "WIN";
     match fill {
-        Fill::Strict => order.reprice(|price| definition.reduced(price, factor), report),
+        // A bookmaker's deduction (Rule 4) is from the winnings; Betfair's factor stands in for its table.
+        Fill::Strict if order.instruction.book.is_some() => {
+            order.reprice(|price| price.winnings_reduced_by(factor), report);
+        }
+        Fill::Strict => {
+            order.reprice(|price| definition.reduced(price, factor), report);
+            withdraw_lay(order, factor, definition, report);
+        }
         // It knows the rule of win markets and applies it everywhere.
         Fill::Reference if factor >= LEAST_WIN_REDUCTION => {
             order.reprice(|price| price.reduced_by(factor), report);
@@ -359,13 +455,54 @@ fn reduce(
     }
 }
 
-/// An order decided before the turn in play was not meant for play, nor held back by its bet delay (strict model).
-fn in_time(late: bool) -> Result<(), VenueReason> {
-    if late {
-        Err(VenueReason::TurnedInPlay)
-    } else {
-        Ok(())
+/// A lay that waits for a taker was offered in a race with one more runner: a removal takes it away, or lowers its price
+/// if it is to be kept in play. Betfair, "Betfair Non-Runner Rule" (published): for factors of at least 2.5 % in win
+/// markets and 4 % in place markets.
+fn withdraw_lay(
+    order: &mut SimOrder,
+    factor: u32,
+    definition: &MarketDefinition,
+    report: &mut Report<'_>,
+) {
+    let least = match definition.market_type.as_str() {
+        "WIN" | "EACH_WAY" => LEAST_WIN_REDUCTION,
+        "PLACE" | "OTHER_PLACE" => LEAST_PLACE_WITHDRAWAL,
+        _ => return,
+    };
+    if order.side() != Side::Lay || !order.is_resting() {
+        return;
     }
+    match (order.persistence(), order.limit_price()) {
+        (Some(Persistence::Persist), Some(price)) => {
+            let ladder = &definition.ladder;
+            let reduced = definition.reduced(price, factor);
+            let nearest = ladder.nearest(reduced);
+            let below = (nearest > reduced)
+                .then(|| ladder.step(nearest, -1))
+                .flatten();
+            order.move_to(below.unwrap_or(nearest));
+        }
+        _ if factor >= least => order.lapse(VenueReason::RunnerRemoved, report),
+        _ => {}
+    }
+}
+
+/// In the strict model an order decided before the turn in play was not meant for play, nor held back by its bet delay.
+/// The pessimist also finds the market as it is after the update.
+fn in_time(made_in_play: bool, scene: Scene<'_>) -> Result<(), VenueReason> {
+    if scene.settings.fill == Fill::Reference {
+        return Ok(());
+    }
+    let after = scene.delta.definition.as_deref();
+    let last = scene.settings.assumptions().arrival == Arrival::Last;
+    let found = after.filter(|_| last).unwrap_or(&scene.book.definition);
+    if found.in_play && !made_in_play {
+        return Err(VenueReason::TurnedInPlay);
+    }
+    if found.status != MarketStatus::Open {
+        return Err(VenueReason::MarketNotOpen);
+    }
+    Ok(())
 }
 
 /// Whether the venue takes the order at all.
@@ -386,7 +523,8 @@ fn acceptable(order: &SimOrder, book: &Market) -> Result<(), VenueReason> {
         return Err(VenueReason::NoStartingPrice);
     }
     let named: Option<Price> = order.instruction.kind.price();
-    if named.is_some_and(|price| !definition.ladder.contains(price)) {
+    let at_exchange = order.instruction.book.is_none();
+    if at_exchange && named.is_some_and(|price| !definition.ladder.contains(price)) {
         return Err(VenueReason::InvalidPrice);
     }
     Ok(())

@@ -160,9 +160,9 @@ pub(super) fn changed_runners(orders: &[SimOrder], delta: &MarketDelta) -> Vec<R
     runners
 }
 
-/// Places of the resting orders on a runner, in their turn, one list for each strategy: strategies do not compete
-/// with each other.
-pub(super) fn turns(orders: &[SimOrder], runner: RunnerId) -> Vec<Vec<usize>> {
+/// Places of the resting orders on a runner, in their turn: one list for each strategy, as strategies do not compete
+/// with each other, or one for all if liquidity is shared.
+pub(super) fn turns(orders: &[SimOrder], runner: RunnerId, shared: bool) -> Vec<Vec<usize>> {
     let mut places: Vec<usize> = (0..orders.len())
         .filter(|&at| orders[at].is_resting() && orders[at].runner() == runner)
         .collect();
@@ -172,7 +172,7 @@ pub(super) fn turns(orders: &[SimOrder], runner: RunnerId) -> Vec<Vec<usize>> {
         let strategy = &orders[at].instruction.strategy;
         match lists
             .iter_mut()
-            .find(|list| orders[list[0]].instruction.strategy == *strategy)
+            .find(|list| shared || orders[list[0]].instruction.strategy == *strategy)
         {
             Some(list) => list.push(at),
             None => lists.push(vec![at]),

@@ -4,6 +4,7 @@
 //! of models ([`Fill`], [`Outlook`]), each rule beside its code; `docs/simulated-exchange.md` tells them in words.
 
 mod basic;
+mod bookmaker;
 mod liquidity;
 mod market;
 mod matching;
@@ -23,7 +24,7 @@ pub use settings::ExchangeSettings;
 use crate::engine::{Request, Venue};
 use crate::market::{
     Books, Instruction, Listing, Market, MarketDelta, MarketId, MarketStatus, Money, OrderChange,
-    OrderEvent, OrderId, Price, TimeMs, VenueEvent, VenueReason,
+    OrderEvent, OrderId, Persistence, Price, TimeMs, VenueEvent, VenueReason,
 };
 use market::SimMarket;
 
@@ -34,6 +35,8 @@ pub struct Exchange {
     markets: BTreeMap<MarketId, SimMarket>,
     /// Forgotten markets in which orders were handled by last traded prices alone.
     basic_closed: u64,
+    /// Forgotten markets in which bookmakers took bets.
+    bookmaker_closed: u64,
     /// Requests so far: each has a delay of its own.
     requests: u64,
     /// Closed markets with matched bets, oldest first: they may be opened again.
@@ -60,6 +63,10 @@ enum Task {
         order: OrderId,
         size: Option<Money>,
     },
+    Update {
+        order: OrderId,
+        persistence: Persistence,
+    },
     Replace {
         order: OrderId,
         price: Price,
@@ -75,6 +82,7 @@ impl Exchange {
             settings,
             markets: BTreeMap::new(),
             basic_closed: 0,
+            bookmaker_closed: 0,
             requests: 0,
             closed: VecDeque::new(),
         }
@@ -95,14 +103,23 @@ impl Exchange {
     }
 
     fn forget(&mut self, market: &MarketId) {
-        let basic = self.markets.remove(market).is_some_and(|sim| sim.basic);
-        self.basic_closed += u64::from(basic);
+        if let Some(sim) = self.markets.remove(market) {
+            self.basic_closed += u64::from(sim.basic);
+            self.bookmaker_closed += u64::from(sim.bookmaker);
+        }
     }
 
     /// Markets of which only last traded prices were known when orders came (strict model).
     #[must_use]
     pub fn basic_markets(&self) -> u64 {
         self.basic_closed + self.markets.values().filter(|sim| sim.basic).count() as u64
+    }
+
+    /// Markets in which orders went to bookmakers.
+    #[must_use]
+    pub fn bookmaker_markets(&self) -> u64 {
+        let known = self.markets.values().filter(|sim| sim.bookmaker).count();
+        self.bookmaker_closed + known as u64
     }
 
     /// What comes on top of the next request's latency.
@@ -144,12 +161,18 @@ impl<P: AsRef<Instruction>> Venue<P> for Exchange {
             at: now,
             out,
         };
-        sim.begin(now, book, &self.settings, &mut report);
+        let scene = Scene {
+            book,
+            delta,
+            settings: &self.settings,
+        };
+        sim.begin(now, scene, &mut report);
         let closed = delta
             .definition
             .as_ref()
             .filter(|new| new.status == MarketStatus::Closed);
         if let Some(definition) = closed {
+            sim.close(definition, &self.settings, &mut report);
             sim.conclude(&self.settings, &mut report);
             sim.settle(definition, &self.settings, &mut report);
             self.remember_closed(&delta.market);
@@ -158,7 +181,7 @@ impl<P: AsRef<Instruction>> Venue<P> for Exchange {
                 sim.take_back(&mut report);
                 self.closed.retain(|market| market != &delta.market);
             }
-            sim.change(book, delta, &self.settings, &mut report);
+            sim.change(scene, &mut report);
             sim.conclude(&self.settings, &mut report);
         }
     }
@@ -185,12 +208,13 @@ impl<P: AsRef<Instruction>> Venue<P> for Exchange {
         let (market, latency_ms, in_play_delay, task) = match request {
             Request::Place(pass) => {
                 let order = pass.as_ref().clone();
-                (
-                    order.market.clone(),
-                    settings.place_latency_ms,
-                    true,
-                    Task::Place(order),
-                )
+                // A bookmaker knows no bet delay: what it needs to accept a bet is its latency.
+                let (latency_ms, delayed) = match order.book {
+                    Some(_) => (settings.bookmaker_latency_ms, false),
+                    None => (settings.place_latency_ms, true),
+                };
+                let market = order.market.clone();
+                (market, latency_ms, delayed, Task::Place(order))
             }
             Request::Cancel {
                 market,
@@ -201,6 +225,16 @@ impl<P: AsRef<Instruction>> Venue<P> for Exchange {
                 settings.cancel_latency_ms,
                 false,
                 Task::Cancel { order, size },
+            ),
+            Request::Update {
+                market,
+                order,
+                persistence,
+            } => (
+                market,
+                settings.update_latency_ms,
+                false,
+                Task::Update { order, persistence },
             ),
             Request::Replace {
                 market,
@@ -235,6 +269,14 @@ impl<P: AsRef<Instruction>> Venue<P> for Exchange {
 
 fn bet_delay_ms(market: &std::sync::Arc<Market>) -> i64 {
     i64::from(market.definition.bet_delay_seconds) * 1_000
+}
+
+/// What a market looked like before an update, the update, and how orders are treated.
+#[derive(Clone, Copy)]
+struct Scene<'a> {
+    book: &'a Market,
+    delta: &'a MarketDelta,
+    settings: &'a ExchangeSettings,
 }
 
 /// Where the exchange says what happened to the orders of one market.

@@ -51,22 +51,28 @@ impl Outlook {
         }
     }
 
-    pub(super) const fn assumptions(self) -> Assumptions {
+    pub(super) const fn assumptions(self, shared: bool) -> Assumptions {
         match self {
             Self::Pessimistic => Assumptions {
                 cancellations: Cancellations::Behind,
                 crossing: Crossing::Through,
                 refill: Refill::Growth,
+                arrival: Arrival::Last,
+                shared,
             },
             Self::Neutral => Assumptions {
                 cancellations: Cancellations::Even,
                 crossing: Crossing::At,
                 refill: Refill::Growth,
+                arrival: Arrival::Between,
+                shared,
             },
             Self::Optimistic => Assumptions {
                 cancellations: Cancellations::Ahead,
                 crossing: Crossing::At,
                 refill: Refill::Change,
+                arrival: Arrival::First,
+                shared,
             },
         }
     }
@@ -78,6 +84,9 @@ pub(super) struct Assumptions {
     pub(super) cancellations: Cancellations,
     pub(super) crossing: Crossing,
     pub(super) refill: Refill,
+    pub(super) arrival: Arrival,
+    /// Whether strategies take offers and trades from each other.
+    pub(super) shared: bool,
 }
 
 /// A level shrank by more than was traded there: where did the bets that were cancelled stand?
@@ -109,4 +118,15 @@ pub(super) enum Refill {
     Growth,
     /// Whole, as soon as the level shows any other size: somebody moved, so the price is alive.
     Change,
+}
+
+/// An order took effect some time between two updates: what of the second came before it, what after?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Arrival {
+    /// All of the update came before the order: it finds only what still shows after it, and queues behind that.
+    Last,
+    /// It finds what showed before the update, and nothing that the update tells meets it.
+    Between,
+    /// The order came before all of the update: it finds what showed before, and what the update tells meets it.
+    First,
 }

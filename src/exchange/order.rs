@@ -84,9 +84,13 @@ impl SimOrder {
     }
 
     pub(super) fn persistence(&self) -> Option<Persistence> {
-        match self.instruction.kind {
-            OrderKind::Limit { persistence, .. } => Some(persistence),
-            _ => None,
+        self.instruction.kind.persistence()
+    }
+
+    /// Gives a resting order another price.
+    pub(super) fn move_to(&mut self, to: Price) {
+        if let OrderKind::Limit { price, .. } = &mut self.instruction.kind {
+            *price = to;
         }
     }
 

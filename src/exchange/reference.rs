@@ -56,7 +56,7 @@ pub(super) fn meet_trades(
         if trades.is_empty() {
             continue;
         }
-        for strategy in matching::turns(orders, runner) {
+        for strategy in matching::turns(orders, runner, false) {
             let mut left = trades.clone();
             for at in strategy {
                 meet(&mut orders[at], &mut left, report);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::model::{Fill, Outlook};
+use super::model::{Assumptions, Fill, Outlook};
 use crate::market::{Bound, Money, Ratio, setting};
 
 /// Settings of the simulated exchange. A delay runs from the request to the moment it takes effect, before
@@ -22,6 +22,8 @@ pub struct ExchangeSettings {
     pub update_latency_ms: u32,
     /// Milliseconds until a replace takes effect.
     pub replace_latency_ms: u32,
+    /// Milliseconds until a bookmaker has looked at a bet.
+    pub bookmaker_latency_ms: u32,
     /// Up to so many milliseconds come on top of each delay, drawn evenly for each request.
     pub latency_jitter_ms: u32,
     /// Where the draws start: the same seed draws the same.
@@ -35,6 +37,11 @@ pub struct ExchangeSettings {
     /// Least liability of a lay at the starting price.
     #[serde(with = "setting::money")]
     pub min_sp_liability: Money,
+    /// The most that a bookmaker is assumed to take on a runner from a strategy, where it does not say.
+    #[serde(with = "setting::money")]
+    pub bookmaker_max_stake: Money,
+    /// Whether strategies take offers and trades from each other.
+    pub shared_liquidity: bool,
     /// Whether an order takes better prices than its own; if not, one that the market already betters lapses.
     pub best_price_execution: bool,
     /// Part of the commission that the account is spared.
@@ -51,11 +58,14 @@ impl Default for ExchangeSettings {
             cancel_latency_ms: 170,
             update_latency_ms: 150,
             replace_latency_ms: 280,
+            bookmaker_latency_ms: 3_000,
             latency_jitter_ms: 0,
             latency_seed: 1,
             min_stake: Money::from_major(1),
             min_payout: Money::from_major(10),
             min_sp_liability: Money::from_major(10),
+            bookmaker_max_stake: Money::from_major(50),
+            shared_liquidity: false,
             best_price_execution: true,
             commission_discount_ratio: Ratio::ZERO,
         }
@@ -63,22 +73,34 @@ impl Default for ExchangeSettings {
 }
 
 impl ExchangeSettings {
+    /// What the strict model assumes.
+    pub(super) const fn assumptions(&self) -> Assumptions {
+        self.outlook.assumptions(self.shared_liquidity)
+    }
+
     /// Every setting with its range.
     #[must_use]
     pub fn bounds(&self) -> Vec<Bound> {
         let latency = 0..=60_000;
         let minimum = Money::ZERO..=Money::from_major(100);
+        let book_stake = Money::ZERO..=Money::from_major(10_000);
         let discount = Ratio::ZERO..=Ratio::ONE;
         vec![
             Bound::new("place_latency_ms", &self.place_latency_ms, &latency),
             Bound::new("cancel_latency_ms", &self.cancel_latency_ms, &latency),
             Bound::new("update_latency_ms", &self.update_latency_ms, &latency),
             Bound::new("replace_latency_ms", &self.replace_latency_ms, &latency),
+            Bound::new("bookmaker_latency_ms", &self.bookmaker_latency_ms, &latency),
             Bound::new("latency_jitter_ms", &self.latency_jitter_ms, &latency),
             Bound::new("latency_seed", &self.latency_seed, &(0..=u32::MAX)),
             Bound::new("min_stake", &self.min_stake, &minimum),
             Bound::new("min_payout", &self.min_payout, &minimum),
             Bound::new("min_sp_liability", &self.min_sp_liability, &minimum),
+            Bound::new(
+                "bookmaker_max_stake",
+                &self.bookmaker_max_stake,
+                &book_stake,
+            ),
             Bound::new(
                 "commission_discount_ratio",
                 &self.commission_discount_ratio,

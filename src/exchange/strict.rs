@@ -2,12 +2,12 @@
 //! `docs/simulated-exchange.md`; what is assumed where a recording is silent, in [`super::model`].
 
 use super::Report;
-use super::liquidity::Liquidity;
+use super::liquidity::{Liquidity, pool};
 use super::matching::{self, Terms, exact_average_holds, no_worse};
-use super::model::{Assumptions, Cancellations, Crossing};
+use super::model::{Arrival, Assumptions, Cancellations, Crossing};
 use super::order::{HalfMinor, SimOrder};
 use crate::market::{
-    LadderKind, Market, MarketDelta, MarketStatus, Money, Price, Runner, RunnerId, Side,
+    LadderKind, Level, Market, MarketDelta, MarketStatus, Money, Price, Runner, RunnerId, Side,
 };
 
 /// Takes what is on offer and not taken yet. What remains queues behind what shows at its price.
@@ -15,16 +15,36 @@ pub(super) fn take(
     order: &mut SimOrder,
     terms: &Terms,
     runner: &Runner,
+    delta: &MarketDelta,
+    assumed: Assumptions,
     liquidity: &mut Liquidity,
     report: &mut Report<'_>,
 ) {
-    let strategy = std::sync::Arc::clone(&order.instruction.strategy);
-    let offers = liquidity.offers(&strategy, terms.side, runner);
+    let strategy = pool(&order.instruction.strategy, assumed.shared);
+    let mut offers = liquidity.offers(&strategy, terms.side, runner);
+    if assumed.arrival == Arrival::Last {
+        keep_what_stays(&mut offers, terms.side, runner, delta);
+    }
     for level in terms.takes(&offers, exact_average_holds) {
         liquidity.take(&strategy, terms.side, runner, level.price, level.size);
         order.fill(level.price, level.size, report);
     }
     order.queue = 2 * matching::resting_at(terms.side, terms.price, runner).minor();
+}
+
+/// What an update takes from the offers was gone before the order came.
+fn keep_what_stays(offers: &mut Vec<Level>, side: Side, runner: &Runner, delta: &MarketDelta) {
+    let other = match side {
+        Side::Back => Side::Lay,
+        Side::Lay => Side::Back,
+    };
+    for offer in offers.iter_mut() {
+        let before = matching::resting_at(other, offer.price, runner);
+        if let Some(after) = new_size(other, runner.id(), offer.price, delta) {
+            offer.size -= (before - after).max(Money::ZERO);
+        }
+    }
+    offers.retain(|offer| offer.size.is_positive());
 }
 
 /// The other side of the book has come to the price of resting orders: what shows there fills them, at their own
@@ -51,7 +71,7 @@ pub(super) fn meet_offers(
         if best.is_none_or(|best| !no_worse(side, best.price, own)) {
             continue;
         }
-        let strategy = std::sync::Arc::clone(&order.instruction.strategy);
+        let strategy = pool(&order.instruction.strategy, assumed.shared);
         for level in liquidity.offers(&strategy, side, runner) {
             let meets = no_worse(side, level.price, own)
                 && (assumed.crossing == Crossing::At || level.price != own);
@@ -70,18 +90,18 @@ pub(super) fn meet_trades(
     book: &Market,
     delta: &MarketDelta,
     assumed: Assumptions,
-    taken: &Liquidity,
+    liquidity: &mut Liquidity,
     report: &mut Report<'_>,
 ) {
     for runner in matching::changed_runners(orders, delta) {
         let trades = matching::increases(runner, book, delta);
-        for strategy in matching::turns(orders, runner) {
+        for strategy in matching::turns(orders, runner, assumed.shared) {
             let mut left = trades.clone();
             // What the strategy took is traded again in the recording, by somebody who was not second there.
             if let Some(&first) = strategy.first() {
-                let name = &orders[first].instruction.strategy;
+                let name = pool(&orders[first].instruction.strategy, assumed.shared);
                 for (price, left) in &mut left {
-                    *left = (*left - 2 * taken.taken_at(name, runner, *price).minor()).max(0);
+                    *left = (*left - 2 * liquidity.taken_at(&name, runner, *price).minor()).max(0);
                 }
             }
             for at in strategy {
@@ -97,8 +117,16 @@ pub(super) fn meet_trades(
                 .iter_mut()
                 .filter(|order| order.is_resting() && order.runner() == runner)
             {
-                shorten_queue(order, book, delta, &trades, assumed.cancellations);
+                shorten_queue(order, book, delta, &trades, assumed);
             }
+        }
+    }
+    if liquidity.is_empty() {
+        return;
+    }
+    for change in &delta.runners {
+        for (price, met) in matching::increases(change.id, book, delta) {
+            liquidity.traded(change.id, price, met);
         }
     }
 }
@@ -138,18 +166,21 @@ fn shorten_queue(
     book: &Market,
     delta: &MarketDelta,
     trades: &[(Price, HalfMinor)],
-    cancellations: Cancellations,
+    assumed: Assumptions,
 ) {
     let (Some(own), Some(runner)) = (order.limit_price(), book.runner(order.runner())) else {
         return;
     };
-    if order.queue <= 0 {
-        return;
-    }
     let Some(after) = new_size(order.side(), order.runner(), own, delta) else {
         return;
     };
     let after = 2 * after.minor();
+    if order.fresh && assumed.arrival == Arrival::Last {
+        order.queue = after;
+    }
+    if order.queue <= 0 {
+        return;
+    }
     let before = 2 * matching::resting_at(order.side(), own, runner).minor();
     let traded = trades
         .iter()
@@ -159,7 +190,7 @@ fn shorten_queue(
     let stood = if order.fresh { before } else { before - traded };
     let cancelled = (before - traded - after).max(0);
     if !order.fresh && cancelled > 0 {
-        order.queue = match cancellations {
+        order.queue = match assumed.cancellations {
             Cancellations::Behind => order.queue,
             Cancellations::Even => proportion(order.queue, after, stood),
             Cancellations::Ahead => (order.queue - cancelled).max(0),
@@ -184,12 +215,14 @@ fn new_size(side: Side, runner: RunnerId, price: Price, delta: &MarketDelta) -> 
         Side::Back => LadderKind::Lay,
         Side::Lay => LadderKind::Back,
     };
-    delta
+    let told = delta
         .runners
         .iter()
         .filter(|change| change.id == runner)
         .flat_map(|change| delta.levels_of(change))
         .filter(|level| level.ladder == resting_on && level.price == price)
         .map(|level| level.size)
-        .next_back()
+        .next_back();
+    // An image tells everything: what is not in it is gone.
+    told.or(delta.image.then_some(Money::ZERO))
 }

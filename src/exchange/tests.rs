@@ -8,7 +8,10 @@ use crate::market::{
 };
 use proptest::prelude::*;
 
+mod books;
 mod models;
+mod outlooks;
+mod updates;
 
 /// A market on the exchange, moved by hand.
 struct World {

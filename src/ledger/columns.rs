@@ -1,20 +1,12 @@
 //! Columns whose text or number has a form of its own, written and read back.
 
 use super::rows::RowError;
-use crate::market::{OrderState, Persistence, Price};
+use crate::market::{OrderState, Price};
 
 /// A count as SQLite's signed number.
 pub(super) fn whole(what: &str, number: u64) -> Result<i64, RowError> {
     i64::try_from(number)
         .map_err(|_| RowError::Contradiction(format!("{what} {number} is past {}", i64::MAX)))
-}
-
-pub(super) const fn persistence_name(persistence: Persistence) -> &'static str {
-    match persistence {
-        Persistence::Lapse => "LAPSE",
-        Persistence::Persist => "PERSIST",
-        Persistence::MarketOnClose => "MARKET_ON_CLOSE",
-    }
 }
 
 pub(super) fn state_from(name: &str) -> Option<OrderState> {

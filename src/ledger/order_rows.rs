@@ -24,6 +24,7 @@ struct Standing {
     cancelled: Money,
     lapsed: Money,
     voided: Money,
+    persistence: Option<String>,
     venue_reason: Option<String>,
     /// Its profit, once it is settled.
     settled: Option<Money>,
@@ -40,7 +41,7 @@ impl Standing {
             .prepare_cached(
                 "SELECT size_minor, placed_at_ms, state, matched_minor, matched_value,
                         cancelled_minor, lapsed_minor, voided_minor, venue_reason,
-                        profit_minor
+                        profit_minor, persistence
                    FROM orders WHERE run_id = ?1 AND id = ?2 AND strategy = ?3 AND market = ?4",
             )?
             .query_row(
@@ -57,6 +58,7 @@ impl Standing {
                         voided: Money::from_minor(row.get(7)?),
                         venue_reason: row.get(8)?,
                         settled: row.get::<_, Option<i64>>(9)?.map(Money::from_minor),
+                        persistence: row.get(10)?,
                     })
                 },
             )
@@ -89,12 +91,13 @@ impl Standing {
             OrderChange::Stuck => self.state == OrderState::Unknown,
             OrderChange::Matched { .. }
             | OrderChange::Cancelled { .. }
-            | OrderChange::Lapsed { .. } => self.state.is_live(),
+            | OrderChange::Lapsed { .. }
+            | OrderChange::Updated { .. } => self.state.is_live(),
             OrderChange::Voided { .. } => {
                 self.state != OrderState::Rejected && self.settled.is_none()
             }
             OrderChange::Repriced { .. } => self.matched.is_positive(),
-            OrderChange::CancelFailed { .. } => true,
+            OrderChange::CancelFailed { .. } | OrderChange::UpdateFailed { .. } => true,
         }
     }
 
@@ -123,7 +126,12 @@ impl Standing {
                 self.venue_reason = Some(reason.to_string());
             }
             OrderChange::Repriced { matched_value } => self.matched_value = matched_value,
-            OrderChange::CancelFailed { reason } => self.venue_reason = Some(reason.to_string()),
+            OrderChange::CancelFailed { reason } | OrderChange::UpdateFailed { reason } => {
+                self.venue_reason = Some(reason.to_string());
+            }
+            OrderChange::Updated { persistence } => {
+                self.persistence = Some(persistence.as_str().to_owned());
+            }
             OrderChange::Doubted { doubt } => self.venue_reason = Some(doubt.to_string()),
             OrderChange::NotSent | OrderChange::NotPlaced | OrderChange::Stuck => {}
         }
@@ -142,7 +150,8 @@ impl Standing {
                 "UPDATE orders
                     SET placed_at_ms = ?3, state = ?4, matched_minor = ?5, matched_value = ?6,
                         average_price = ?7, cancelled_minor = ?8, lapsed_minor = ?9,
-                        voided_minor = ?10, venue_reason = ?11, changed_at_ms = ?12
+                        voided_minor = ?10, venue_reason = ?11, changed_at_ms = ?12,
+                        persistence = ?13
                   WHERE run_id = ?1 AND id = ?2",
             )?
             .execute(params![
@@ -158,6 +167,7 @@ impl Standing {
                 self.voided.minor(),
                 self.venue_reason,
                 at.0,
+                self.persistence,
             ])?;
         Ok(())
     }
@@ -218,7 +228,7 @@ fn write_order_event(
     connection
         .prepare_cached(
             "INSERT INTO order_events
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?
         .execute(params![
             spot.run,
@@ -230,6 +240,7 @@ fn write_order_event(
             columns.size.map(Money::minor),
             columns.reason,
             columns.matched_value.map(|value| value.to_string()),
+            columns.persistence,
             applied,
             after.state.as_str(),
             after.matched.minor(),
@@ -255,6 +266,7 @@ struct ChangeColumns {
     size: Option<Money>,
     reason: Option<&'static str>,
     matched_value: Option<i128>,
+    persistence: Option<&'static str>,
 }
 
 fn change_columns(change: &OrderChange) -> ChangeColumns {
@@ -277,6 +289,14 @@ fn change_columns(change: &OrderChange) -> ChangeColumns {
         OrderChange::CancelFailed { reason } => {
             ("CANCEL_FAILED", None, None, Some(reason.as_str()), None)
         }
+        OrderChange::Updated { .. } => ("UPDATED", None, None, None, None),
+        OrderChange::UpdateFailed { reason } => {
+            ("UPDATE_FAILED", None, None, Some(reason.as_str()), None)
+        }
+    };
+    let persistence = match change {
+        OrderChange::Updated { persistence } => Some(persistence.as_str()),
+        _ => None,
     };
     ChangeColumns {
         name,
@@ -284,6 +304,7 @@ fn change_columns(change: &OrderChange) -> ChangeColumns {
         size,
         reason,
         matched_value,
+        persistence,
     }
 }
 

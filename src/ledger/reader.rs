@@ -100,6 +100,10 @@ pub struct BetRow {
     /// What it could lose at most at its own price.
     #[serde(rename = "liability_minor")]
     pub liability: Money,
+    /// What becomes of the rest of a limit order in play: LAPSE, PERSIST or MARKET_ON_CLOSE, as it stands now.
+    pub persistence: Option<String>,
+    /// The bookmaker it went to; none if it went to the market's exchange.
+    pub book: Option<String>,
     /// Size matched.
     #[serde(rename = "matched_minor")]
     pub matched: Money,
@@ -251,7 +255,7 @@ impl Reader {
                         o.state, o.venue_reason, o.profit_minor, i.reason, i.probability, i.tag,
                         i.seen_back_price, i.seen_back_size_minor,
                         i.seen_lay_price, i.seen_lay_size_minor, i.seen_last_traded,
-                        o.record
+                        o.persistence, o.book, o.record
                    FROM orders o
                    JOIN intents i ON i.run_id = o.run_id AND i.id = o.id
                    JOIN recordings r ON r.run_id = o.run_id AND r.ordinal = o.recording
@@ -291,6 +295,8 @@ impl Reader {
                     seen_back: level(row, 23)?,
                     seen_lay: level(row, 25)?,
                     seen_last: price(row, 27)?,
+                    persistence: row.get(28)?,
+                    book: row.get(29)?,
                 })
             },
         )

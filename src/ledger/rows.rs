@@ -4,13 +4,13 @@ use std::fmt;
 
 use rusqlite::{Connection, named_params, params};
 
-use super::columns::{persistence_name, whole};
+use super::columns::whole;
 use super::order_rows::{Whose, write_order_change};
 use super::settlement_rows::write_settlement;
 use crate::engine::{Action, IntentRecord, Record, StrategyChange, Unready, Verdict};
 use crate::market::{
-    FillOrKill, Level, Money, OrderId, OrderKind, OrderState, Persistence, Price, RunnerId, Side,
-    TimeMs,
+    BookName, FillOrKill, Level, Money, OrderId, OrderKind, OrderState, Persistence, Price,
+    RunnerId, Side, TimeMs,
 };
 
 /// Where in the ledger a record goes.
@@ -187,6 +187,8 @@ struct Asked<'a> {
     runner: Option<RunnerId>,
     side: Option<Side>,
     kind: Option<OrderKind>,
+    persistence: Option<Persistence>,
+    book: Option<&'a str>,
     price: Option<Price>,
     size: Option<Money>,
     reason: Option<&'a str>,
@@ -205,6 +207,8 @@ impl<'a> Asked<'a> {
                 runner: Some(place.runner),
                 side: Some(place.side),
                 kind: Some(place.kind),
+                persistence: place.kind.persistence(),
+                book: place.book.as_ref().map(BookName::as_str),
                 price: place.kind.price(),
                 size: place.kind.size(),
                 reason: place.reason.as_deref(),
@@ -216,6 +220,12 @@ impl<'a> Asked<'a> {
                 action: "CANCEL",
                 target: Some(*order),
                 size: *size,
+                ..Self::default()
+            },
+            Action::Update { order, persistence } => Self {
+                action: "UPDATE",
+                target: Some(*order),
+                persistence: Some(*persistence),
                 ..Self::default()
             },
             Action::Replace { order, price } => Self {
@@ -233,14 +243,10 @@ impl<'a> Asked<'a> {
         }
     }
 
-    fn limit_terms(&self) -> (Option<Persistence>, Option<FillOrKill>) {
+    fn fill_or_kill(&self) -> Option<FillOrKill> {
         match self.kind {
-            Some(OrderKind::Limit {
-                persistence,
-                fill_or_kill,
-                ..
-            }) => (Some(persistence), fill_or_kill),
-            _ => (None, None),
+            Some(OrderKind::Limit { fill_or_kill, .. }) => fill_or_kill,
+            _ => None,
         }
     }
 }
@@ -252,7 +258,7 @@ fn write_intent(
 ) -> Result<(), RowError> {
     note_version(connection, spot, &intent.strategy, &intent.hash)?;
     let asked = Asked::new(&intent.action);
-    let (persistence, fill_or_kill) = asked.limit_terms();
+    let fill_or_kill = asked.fill_or_kill();
     let refusal = match &intent.verdict {
         Verdict::Approved => None,
         Verdict::Refused(refusal) => Some(refusal),
@@ -264,7 +270,7 @@ fn write_intent(
             "INSERT INTO intents VALUES (
                  :run, :id, :record, :recording, :sequence, :at, :strategy, :hash, :market,
                  :action, :target, :selection, :handicap, :side, :type, :price, :size, :liability,
-                 :persistence, :fill_or_kill, :min_fill, :reason, :probability, :tag,
+                 :persistence, :fill_or_kill, :min_fill, :book, :reason, :probability, :tag,
                  :problem, :problem_value, :back_price, :back_size, :lay_price, :lay_size, :last,
                  :verdict, :code, :value, :limit)",
         )?
@@ -287,9 +293,10 @@ fn write_intent(
             ":price": asked.price.map(|price| price.to_string()),
             ":size": asked.size.map(Money::minor),
             ":liability": asked.kind.map(|_| intent.liability.minor()),
-            ":persistence": persistence.map(persistence_name),
+            ":persistence": asked.persistence.map(Persistence::as_str),
             ":fill_or_kill": fill_or_kill.is_some(),
             ":min_fill": fill_or_kill.and_then(|terms| terms.min_fill).map(Money::minor),
+            ":book": asked.book,
             ":reason": asked.reason,
             ":probability": asked.probability,
             ":tag": asked.tag,
@@ -317,9 +324,9 @@ fn write_order(connection: &Connection, spot: Spot, intent: &IntentRecord) -> ru
         .prepare_cached(
             "INSERT INTO orders (run_id, id, record, recording, strategy, market, selection,
                  handicap_hundredths, side, type, price, size_minor, liability_minor,
-                 requested_at_ms, changed_at_ms, state)
+                 persistence, book, requested_at_ms, changed_at_ms, state)
              SELECT run_id, id, record, recording, strategy, market, selection,
-                 handicap_hundredths, side, type, price, size_minor, ?3, at_ms, at_ms, ?4
+                 handicap_hundredths, side, type, price, size_minor, ?3, persistence, book, at_ms, at_ms, ?4
                FROM intents WHERE run_id = ?1 AND id = ?2",
         )?
         .execute(params![

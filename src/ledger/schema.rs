@@ -40,6 +40,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../migrations/0003_resettlement.sql"),
     },
     Migration {
+        name: "persistence",
+        sql: include_str!("../../migrations/0004_persistence.sql"),
+    },
+    Migration {
         name: "strategies",
         sql: include_str!("../../migrations/0005_strategies.sql"),
     },
@@ -427,6 +431,82 @@ mod tests {
             .unwrap();
         assert_eq!(sound, 0);
         assert!(connection.execute("DELETE FROM settlements", []).is_err());
+    }
+
+    #[test]
+    fn orders_of_an_older_ledger_keep_all_they_had_and_learn_their_persistence() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        let mut connection = open_to_write(&path).unwrap();
+        configure(&connection, &path, Duration::from_secs(1)).unwrap();
+        migrate(&mut connection, &path, &MIGRATIONS[..3]).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO runs (id, kind, mode, version, currency, config, config_hash, started_at_ms)
+                 VALUES (1, 'demo', 'DRY_RUN', '0.1.0', 'GBP', '{}', '', 0);
+                 INSERT INTO recordings (run_id, ordinal, name, path) VALUES (1, 1, 'm', 'm');
+                 INSERT INTO run_scripts VALUES (1, 's', 'h', 1);
+                 INSERT INTO intents (run_id, id, record, recording, sequence, at_ms, strategy, script_hash, market,
+                     action, selection, handicap_hundredths, side, type, price, size_minor, persistence, tag, verdict)
+                 VALUES (1, '00000000000000000000000001', 2, 1, 1, 0, 's', 'h', 'm',
+                     'PLACE', 7, 0, 'BACK', 'LIMIT', '2.0', 200, 'PERSIST', 'kept', 'APPROVED');
+                 INSERT INTO orders (run_id, id, record, recording, strategy, market, selection,
+                     handicap_hundredths, side, type, price, size_minor, liability_minor, requested_at_ms,
+                     changed_at_ms, state, matched_minor, average_price, profit_minor)
+                 VALUES (1, '00000000000000000000000001', 2, 1, 's', 'm', 7, 0, 'BACK', 'LIMIT', '2.0', 200, 200,
+                     0, 0, 'EXECUTION_COMPLETE', 200, '2.0', 190);
+                 INSERT INTO order_events VALUES
+                     (1, 3, '00000000000000000000000001', 0, 'MATCHED', '2.0', 200, NULL, NULL, 1, 'x', 200);
+                 INSERT INTO fills VALUES (1, 3, '00000000000000000000000001', 0, '2.0', 200);
+                 INSERT INTO settlements VALUES (1, 4, 1, 0, 's', 'm', 1, NULL, 190, 0, 190);
+                 INSERT INTO settlement_orders VALUES (1, 4, '00000000000000000000000001', 190);",
+            )
+            .unwrap();
+        migrate(&mut connection, &path, MIGRATIONS).unwrap();
+        let kept: (String, String, Option<String>, i64, i64) = connection
+            .query_row(
+                "SELECT i.tag, o.persistence, o.book, f.size_minor, s.profit_minor
+                   FROM intents i JOIN orders o USING (run_id, id)
+                   JOIN order_events e ON e.run_id = o.run_id AND e.order_id = o.id
+                   JOIN fills f ON f.run_id = e.run_id AND f.record = e.record
+                   JOIN settlement_orders s ON s.run_id = o.run_id AND s.order_id = o.id",
+                [],
+                |row| {
+                    Ok((
+                        row.get(0)?,
+                        row.get(1)?,
+                        row.get(2)?,
+                        row.get(3)?,
+                        row.get(4)?,
+                    ))
+                },
+            )
+            .unwrap();
+        assert_eq!(
+            kept,
+            ("kept".to_owned(), "PERSIST".to_owned(), None, 200, 190)
+        );
+        let sound: i64 = connection
+            .query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| {
+                row.get(0)
+            })
+            .unwrap();
+        assert_eq!(sound, 0);
+        for change in [
+            "DELETE FROM intents",
+            "DELETE FROM orders",
+            "UPDATE orders SET book = 'x'",
+            "UPDATE order_events SET state = 'y'",
+            "DELETE FROM fills",
+            "DELETE FROM settlement_orders",
+        ] {
+            assert!(connection.execute(change, []).is_err(), "{change}");
+        }
+        for view in ["v_bets", "v_rejections", "v_pnl"] {
+            connection
+                .prepare(&format!("SELECT * FROM {view}"))
+                .unwrap();
+        }
     }
 
     #[test]

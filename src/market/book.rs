@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::depth::Positions;
 use super::{
     Depth, LadderKind, Level, LevelChange, MarketDefinition, MarketDelta, MarketId, MarketStatus,
-    Money, Price, RunnerDelta, RunnerId, RunnerStatus, TimeMs,
+    Money, Price, Quotes, RunnerDelta, RunnerId, RunnerStatus, TimeMs,
 };
 
 /// One runner's present state.
@@ -37,6 +37,8 @@ pub struct Runner {
     pub sp_near: Option<Price>,
     /// Projected starting price from starting-price bets alone.
     pub sp_far: Option<Price>,
+    /// What bookmakers offer.
+    pub quotes: Quotes,
     /// Starting price after reconciliation.
     pub bsp: Option<Price>,
     /// Reduction factor in hundredths of a percent.
@@ -157,7 +159,7 @@ impl Runner {
 /// What a strategy could see of a runner when it decided: kept with each intent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Seen {
-    /// Best level a backer could take.
+    /// Best level a backer could take; where only bookmakers offer, the best quote, of size 0 if its limit is not known.
     pub best_back: Option<Level>,
     /// Best level a layer could take.
     pub best_lay: Option<Level>,
@@ -212,6 +214,16 @@ impl Market {
         self.definition.market_time - self.published_at
     }
 
+    /// Whether only bookmakers offer anything on a runner here: no exchange has shown a ladder.
+    #[must_use]
+    pub fn is_bookmakers(&self) -> bool {
+        let ladder = |runner: &Runner| {
+            !(runner.to_back.is_empty() && runner.to_lay.is_empty() && runner.traded.is_empty())
+        };
+        self.runners.iter().any(|runner| !runner.quotes.is_empty())
+            && !self.runners.iter().any(ladder)
+    }
+
     /// Runners on which bets can be placed.
     pub fn active_runners(&self) -> impl Iterator<Item = &Runner> {
         self.runners.iter().filter(|runner| runner.is_active())
@@ -221,7 +233,12 @@ impl Market {
     #[must_use]
     pub fn seen(&self, id: RunnerId) -> Seen {
         self.runner(id).map_or_else(Seen::default, |runner| Seen {
-            best_back: runner.best_back(),
+            best_back: runner.best_back().or_else(|| {
+                let quote = runner.quotes.best()?;
+                let size = quote.limit.unwrap_or_default();
+                let price = quote.price;
+                Some(Level { price, size })
+            }),
             best_lay: runner.best_lay(),
             last_traded: runner.last_traded,
         })
@@ -268,6 +285,9 @@ impl Market {
         for change in &delta.runners {
             self.place_of(change.id)
                 .apply(change, delta.levels_of(change));
+        }
+        for (runner, change) in &delta.quotes {
+            self.place_of(*runner).quotes.apply(change);
         }
     }
 }

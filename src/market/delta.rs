@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{MarketDefinition, MarketId, Money, Price, RunnerId};
+use super::{MarketDefinition, MarketId, Money, Price, QuoteChange, RunnerId};
 
 /// Which ladder of a runner a level belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +75,8 @@ pub struct MarketDelta {
     pub runners: Vec<RunnerDelta>,
     /// Levels of all changed runners.
     pub levels: Vec<LevelChange>,
+    /// What bookmakers changed, by runner.
+    pub quotes: Vec<(RunnerId, QuoteChange)>,
 }
 
 impl MarketDelta {
@@ -89,6 +91,7 @@ impl MarketDelta {
             traded_volume: None,
             runners: Vec::new(),
             levels: Vec::new(),
+            quotes: Vec::new(),
         }
     }
 
@@ -101,6 +104,7 @@ impl MarketDelta {
         self.traded_volume = None;
         self.runners.clear();
         self.levels.clear();
+        self.quotes.clear();
     }
 
     /// Starts the changes of a runner; levels pushed with [`Self::push_level`] go to the last runner started.

@@ -9,6 +9,7 @@ mod ladder;
 mod money;
 mod order;
 mod price;
+mod quote;
 pub mod setting;
 mod time;
 
@@ -19,7 +20,7 @@ pub use definition::{
 };
 pub use delta::{LadderKind, LevelChange, MarketDelta, RunnerDelta};
 pub use depth::{Depth, Level};
-pub use ids::{MarketId, OrderId, RunnerId};
+pub use ids::{BookName, MarketId, OrderId, RunnerId};
 pub use ladder::PriceLadder;
 pub use money::{Currency, Money};
 pub use order::{
@@ -28,5 +29,6 @@ pub use order::{
     VenueEvent, VenueReason,
 };
 pub use price::Price;
+pub use quote::{Quote, QuoteChange, Quotes};
 pub use setting::{Bound, Ratio};
 pub use time::TimeMs;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{MarketId, Money, OrderId, Price, Ratio, RunnerId, TimeMs};
+use super::{BookName, MarketId, Money, OrderId, Price, Ratio, RunnerId, TimeMs};
 
 /// For or against a runner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -39,6 +39,21 @@ pub enum Persistence {
     Persist,
     /// It goes to the starting price.
     MarketOnClose,
+}
+
+impl Persistence {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Lapse, Self::Persist, Self::MarketOnClose];
+
+    /// The name as the venue writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Lapse => "LAPSE",
+            Self::Persist => "PERSIST",
+            Self::MarketOnClose => "MARKET_ON_CLOSE",
+        }
+    }
 }
 
 /// Fill at once or not at all.
@@ -106,6 +121,24 @@ impl OrderKind {
         }
     }
 
+    /// What becomes of the rest of a limit order when the market turns in play.
+    #[must_use]
+    pub const fn persistence(&self) -> Option<Persistence> {
+        match self {
+            Self::Limit { persistence, .. } => Some(*persistence),
+            Self::LimitOnClose { .. } | Self::MarketOnClose { .. } => None,
+        }
+    }
+
+    /// The same terms with another persistence; orders at the starting price have none.
+    #[must_use]
+    pub const fn with_persistence(mut self, wanted: Persistence) -> Self {
+        if let Self::Limit { persistence, .. } = &mut self {
+            *persistence = wanted;
+        }
+        self
+    }
+
     /// What the order can lose at most if matched whole at its own price.
     #[must_use]
     pub fn at_risk(&self, side: Side) -> Money {
@@ -128,6 +161,8 @@ pub struct Place {
     pub side: Side,
     /// The terms.
     pub kind: OrderKind,
+    /// With which bookmaker; with the market's own exchange if `None`.
+    pub book: Option<BookName>,
     /// Why, in the strategy's words.
     pub reason: Option<Arc<str>>,
     /// The strategy's own probability of the runner winning.
@@ -151,6 +186,8 @@ pub struct Instruction {
     pub side: Side,
     /// The terms.
     pub kind: OrderKind,
+    /// With which bookmaker; with the market's own exchange if `None`.
+    pub book: Option<BookName>,
 }
 
 /// What a strategy returns: it proposes, the risk gate decides.
@@ -173,6 +210,13 @@ pub enum Intent {
         price: Price,
         /// Why, in the strategy's words.
         reason: Option<Arc<str>>,
+    },
+    /// Change what becomes of the rest of an order when the market turns in play.
+    Update {
+        /// Which order.
+        order: OrderId,
+        /// What is to become of it.
+        persistence: Persistence,
     },
     /// Something that is no intent: refused and recorded with what was wrong.
     Malformed(Malformed),
@@ -268,10 +312,14 @@ pub struct Order {
     pub side: Side,
     /// The terms.
     pub kind: OrderKind,
+    /// With which bookmaker; with the market's own exchange if `None`.
+    pub book: Option<BookName>,
     /// Where it stands.
     pub state: OrderState,
     /// A cancel or replace is on its way.
     pub cancel_pending: bool,
+    /// A change of persistence is on its way, to this.
+    pub update_pending: Option<Persistence>,
     /// When the strategy asked for it.
     pub requested_at: TimeMs,
     /// When it took effect at the venue.
@@ -303,8 +351,10 @@ impl Order {
             runner: place.runner,
             side: place.side,
             kind: place.kind,
+            book: place.book.clone(),
             state: OrderState::Sending,
             cancel_pending: false,
+            update_pending: None,
             requested_at,
             placed_at: None,
             ended_at: None,
@@ -369,6 +419,18 @@ pub enum VenueReason {
     Withheld,
     /// The venue did not say.
     NotSaid,
+    /// An order for the starting price has no persistence to change.
+    NotUpdatable,
+    /// The order has that persistence already.
+    PersistenceUnchanged,
+    /// The bookmaker offers nothing on the runner now.
+    NoQuote,
+    /// The bookmaker's price is another than the one asked for.
+    PriceMoved,
+    /// More than the bookmaker takes.
+    StakeAboveLimit,
+    /// A bookmaker takes backs at a price, and nothing else.
+    NotOffered,
 }
 
 impl VenueReason {
@@ -390,6 +452,12 @@ impl VenueReason {
             Self::MarketClosed => "MARKET_CLOSED",
             Self::Withheld => "WITHHELD",
             Self::NotSaid => "NOT_SAID",
+            Self::NotUpdatable => "NOT_UPDATABLE",
+            Self::PersistenceUnchanged => "PERSISTENCE_UNCHANGED",
+            Self::NoQuote => "NO_QUOTE",
+            Self::PriceMoved => "PRICE_MOVED",
+            Self::StakeAboveLimit => "STAKE_ABOVE_LIMIT",
+            Self::NotOffered => "NOT_OFFERED",
         }
     }
 }
@@ -490,6 +558,16 @@ pub enum OrderChange {
     },
     /// A cancel or replace did not take effect.
     CancelFailed {
+        /// Why.
+        reason: VenueReason,
+    },
+    /// What becomes of the rest when the market turns in play is another now.
+    Updated {
+        /// What it is now.
+        persistence: Persistence,
+    },
+    /// A change of persistence did not take effect.
+    UpdateFailed {
         /// Why.
         reason: VenueReason,
     },

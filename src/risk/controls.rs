@@ -10,7 +10,7 @@ use crate::market::{MarketStatus, Money, OrderKind, Persistence, Price, Side, Ti
 pub(super) type Verdict = Result<(), Refusal>;
 
 /// Controls that need only the order and its market, in the order they are asked.
-pub(super) const SIMPLE: [fn(&Ask<'_>, &RiskLimits) -> Verdict; 16] = [
+pub(super) const SIMPLE: [fn(&Ask<'_>, &RiskLimits) -> Verdict; 17] = [
     kill_switch,
     trading_state,
     venue_ready,
@@ -20,6 +20,7 @@ pub(super) const SIMPLE: [fn(&Ask<'_>, &RiskLimits) -> Verdict; 16] = [
     in_play,
     snapshot_age,
     runner_active,
+    book,
     ladder,
     price_bounds,
     stake_bounds,
@@ -27,6 +28,16 @@ pub(super) const SIMPLE: [fn(&Ask<'_>, &RiskLimits) -> Verdict; 16] = [
     liability,
     open_orders,
     open_orders_on_runner,
+];
+
+/// Controls of an order that is to live longer than it would.
+pub(super) const UPDATE: [fn(&Ask<'_>, &RiskLimits) -> Verdict; 6] = [
+    kill_switch,
+    trading_state,
+    market_open,
+    in_play,
+    snapshot_age,
+    runner_active,
 ];
 
 /// Controls of the worst case with the order in it.
@@ -133,13 +144,7 @@ fn in_play(ask: &Ask<'_>, limits: &RiskLimits) -> Verdict {
     if limits.allow_in_play {
         return Ok(());
     }
-    let persists = matches!(
-        ask.place.kind,
-        OrderKind::Limit {
-            persistence: Persistence::Persist,
-            ..
-        }
-    );
+    let persists = ask.place.kind.persistence() == Some(Persistence::Persist);
     if ask.market.definition.in_play || persists {
         let value = if persists { "PERSIST" } else { "in play" };
         let limit = Figure::Text("allow_in_play = false".into());
@@ -182,10 +187,40 @@ fn runner_active(ask: &Ask<'_>, _: &RiskLimits) -> Verdict {
     }
 }
 
-/// A price off the ladder is refused, never moved; the limit names the nearest that would do.
+/// A bookmaker takes backs at a price on which it quotes. In a market of bookmakers nobody else takes anything.
+fn book(ask: &Ask<'_>, _: &RiskLimits) -> Verdict {
+    let place = ask.place;
+    let Some(book) = &place.book else {
+        if !ask.market.is_bookmakers() {
+            return Ok(());
+        }
+        let value = Figure::Text(place.runner.to_string());
+        return Err(Refusal::of(ReasonCode::BookUnknown, value, Figure::None));
+    };
+    let plain = matches!(place.kind, OrderKind::Limit { .. }) && place.side == Side::Back;
+    if !plain {
+        let asked = format!("{} {}", place.side.as_str(), place.kind.as_str());
+        let (value, limit) = (Figure::Text(asked), Figure::Text("BACK LIMIT".into()));
+        return Err(Refusal::of(ReasonCode::BookTerms, value, limit));
+    }
+    let runner = ask.market.runner(place.runner);
+    if runner.is_some_and(|runner| runner.quotes.of(book).is_some()) {
+        return Ok(());
+    }
+    let known = runner.into_iter().flat_map(|runner| runner.quotes.iter());
+    let known: Vec<&str> = known.map(|quote| quote.book.as_str()).collect();
+    Err(Refusal::of(
+        ReasonCode::BookUnknown,
+        Figure::Text(book.to_string()),
+        Figure::Text(known.join(", ")),
+    ))
+}
+
+/// A price off the ladder is refused, never moved; the limit names the nearest that would do. Bookmakers have none.
 fn ladder(ask: &Ask<'_>, _: &RiskLimits) -> Verdict {
     let ladder = &ask.market.definition.ladder;
     match ask.place.kind.price() {
+        _ if ask.place.book.is_some() => Ok(()),
         Some(price) if !ladder.contains(price) => Err(Refusal::of(
             ReasonCode::PriceOffLadder,
             Figure::Price(price),
@@ -239,7 +274,9 @@ fn bounded_stake(ask: &Ask<'_>) -> Option<Money> {
 
 fn stake_bounds(ask: &Ask<'_>, limits: &RiskLimits) -> Verdict {
     let stake_or_liability = stake(ask);
-    if stake_or_liability < limits.min_stake {
+    // What is left of an order may be moved however small it is: it stands already, and Betfair takes it.
+    let moved = ask.replaces.is_some() && stake_or_liability.is_positive();
+    if stake_or_liability < limits.min_stake && !moved {
         let (value, limit) = (
             Figure::Money(stake_or_liability),
             Figure::Money(limits.min_stake),

@@ -14,8 +14,8 @@ use std::sync::Arc;
 pub use limits::RiskLimits;
 pub use together::TogetherLimits;
 
-use crate::engine::{Ask, Exposure, Gate, Proposed, Refusal, reduces, worst_case};
-use crate::market::{Instruction, Money, TimeMs};
+use crate::engine::{Ask, Exposure, Gate, Holding, Proposed, Refusal, reduces, worst_case};
+use crate::market::{Instruction, Money, Persistence, TimeMs};
 
 /// An order that the gate let through. Nobody else can make one, and a venue takes nothing else.
 #[derive(Debug)]
@@ -129,11 +129,19 @@ fn judge(
         now: worst_case(ask.market, ask.holding, None),
         with: worst_case(ask.market, ask.holding, Some(proposed)),
     };
-    for control in controls::EXPOSURE {
-        control(ask, limits, &weighed)?;
+    for control in together::WAITING {
+        control(ask, &limits.together)?;
     }
-    for control in together::TOGETHER {
-        control(ask, &limits.together, &weighed)?;
+    afford(ask, limits, &weighed)
+}
+
+/// The controls of what could be lost.
+fn afford(ask: &Ask<'_>, limits: &RiskLimits, weighed: &Weighed) -> Result<(), Refusal> {
+    for control in controls::EXPOSURE {
+        control(ask, limits, weighed)?;
+    }
+    for control in together::EXPOSURE {
+        control(ask, &limits.together, weighed)?;
     }
     Ok(())
 }
@@ -165,8 +173,37 @@ impl Gate for RiskGate {
             runner: ask.place.runner,
             side: ask.place.side,
             kind: ask.place.kind,
+            book: ask.place.book.clone(),
         }))
     }
+
+    fn check_update(&mut self, ask: &Ask<'_>) -> Result<(), Refusal> {
+        // An order that lapses sooner risks less: that is never refused, as a cancel is not.
+        if ask.place.kind.persistence() == Some(Persistence::Lapse) {
+            return Ok(());
+        }
+        let limits = self.limits_of(ask.strategy);
+        for control in controls::UPDATE {
+            control(ask, limits)?;
+        }
+        let weighed = Weighed {
+            now: worst_case(ask.market, ask.holding, None),
+            with: worst_case(ask.market, &with_update(ask), None),
+        };
+        if weighed.added().is_positive() {
+            afford(ask, limits, &weighed)?;
+        }
+        Ok(())
+    }
+}
+
+/// What the strategy would hold once the order it changes has its new terms.
+fn with_update(ask: &Ask<'_>) -> Holding {
+    let mut orders = ask.holding.orders().to_vec();
+    for order in orders.iter_mut().filter(|o| Some(o.id) == ask.replaces) {
+        order.kind = ask.place.kind;
+    }
+    Holding::from_orders(orders)
 }
 
 #[cfg(test)]

@@ -4,8 +4,9 @@ use super::*;
 use crate::engine::testing::{defined, definition, house, levels, limit, market_with, order};
 use crate::engine::{Account, Fence, Holding, House, ReasonCode, TradingState, Unready};
 use crate::market::{
-    Books, LadderKind, Market, MarketDelta, MarketId, MarketStatus, Money, Order, OrderId,
-    OrderKind, OrderState, Persistence, Place, Price, RunnerId, RunnerStatus, Side,
+    BookName, Books, LadderKind, Market, MarketDelta, MarketId, MarketStatus, Money, Order,
+    OrderId, OrderKind, OrderState, Persistence, Place, Price, Quote, QuoteChange, RunnerId,
+    RunnerStatus, Side,
 };
 
 /// An order and the world it is judged in. The order as built passes the default limits.
@@ -475,4 +476,167 @@ fn one_order_on_a_runner_at_a_time_but_a_replacement_makes_room() {
     };
     assert_eq!(ask(None, &holding), Some(ReasonCode::OrdersTooManyOnRunner));
     assert_eq!(ask(Some(OrderId::from_bits(1)), &holding), None);
+}
+
+fn updated(to: Persistence, change: impl FnOnce(&mut Case)) -> String {
+    let mut case = case();
+    case.place.kind = case.place.kind.with_persistence(to);
+    change(&mut case);
+    let standing = order(1, 1, Side::Back, 300, 1_000);
+    let ask = Ask {
+        now: case.now,
+        id: OrderId::from_bits(9),
+        strategy: &Arc::from("test"),
+        place: &case.place,
+        market: &case.market,
+        holding: &Holding::from_orders(vec![standing]),
+        account: &case.account,
+        replaces: Some(OrderId::from_bits(1)),
+        house: &case.house,
+        fills: &case.fills,
+    };
+    let refusal = RiskGate::new(case.limits.clone()).check_update(&ask).err();
+    refusal.map_or_else(|| "passed".to_owned(), |refusal| refusal.to_string())
+}
+
+#[test]
+fn an_order_may_live_on_only_as_far_as_a_new_one_might() {
+    use Persistence::{Lapse, MarketOnClose, Persist};
+    assert_eq!(
+        updated(Persist, |_| {}),
+        "MARKET_IN_PLAY (value PERSIST, limit allow_in_play = false)"
+    );
+    assert_eq!(
+        updated(Persist, |c| c.limits.allow_in_play = true),
+        "passed"
+    );
+    assert_eq!(updated(MarketOnClose, |_| {}), "passed");
+    assert_eq!(
+        updated(MarketOnClose, |c| c.house.state = TradingState::Halted),
+        "KILL_SWITCH_ON (value -, limit -)"
+    );
+    assert_eq!(
+        updated(MarketOnClose, |c| c.now = TimeMs(5_001)),
+        "SNAPSHOT_STALE (value 5001 ms, limit 5000 ms)"
+    );
+    assert_eq!(
+        updated(Lapse, |c| c.house.state = TradingState::Halted),
+        "passed",
+        "to risk less is never refused"
+    );
+}
+
+#[test]
+fn what_is_left_of_an_order_may_be_moved_however_small_it_is() {
+    let mut case = case();
+    case.place = limit(1, Side::Back, 300, 50);
+    assert_eq!(
+        case.refusal().as_deref(),
+        Some("STAKE_TOO_SMALL (value 0.50, limit 1.00)")
+    );
+    let standing = order(1, 1, Side::Back, 400, 50);
+    let check = |replaces| {
+        RiskGate::new(case.limits.clone())
+            .check(&Ask {
+                now: case.now,
+                id: OrderId::from_bits(9),
+                strategy: &Arc::from("test"),
+                place: &case.place,
+                market: &case.market,
+                holding: &Holding::from_orders(vec![standing.clone()]),
+                account: &case.account,
+                replaces,
+                house: &house(Money::ZERO),
+                fills: &VecDeque::new(),
+            })
+            .is_ok()
+    };
+    assert!(check(Some(OrderId::from_bits(1))));
+    assert!(!check(None));
+}
+
+fn quoted(case: &mut Case, books: &[&str]) {
+    let mut delta = MarketDelta::new(case.market.id.clone());
+    delta.definition = Some(Arc::clone(&case.market.definition));
+    for book in books {
+        let quote = Quote {
+            book: BookName::new(book),
+            price: Price::from_hundredths(307),
+            limit: None,
+            updated_at: TimeMs(0),
+        };
+        let change = QuoteChange::Offers(quote);
+        delta.quotes.push((case.place.runner, change));
+    }
+    let mut books = Books::default();
+    let at = books.apply(TimeMs(0), &delta).expect("it is defined");
+    case.market = Market::clone(books.get(at));
+}
+
+#[test]
+fn a_bookmaker_must_be_known_and_takes_backs_at_any_price() {
+    let with = |c: &mut Case, book: &str, side, hundredths| {
+        quoted(c, &["a", "b"]);
+        c.place = Place {
+            book: Some(BookName::new(book)),
+            ..limit(1, side, hundredths, 1_000)
+        };
+    };
+    assert_eq!(refused(|c| with(c, "a", Side::Back, 307)), "passed");
+    assert_eq!(
+        refused(|c| with(c, "x", Side::Back, 307)),
+        "BOOK_UNKNOWN (value x, limit a, b)"
+    );
+    assert_eq!(
+        refused(|c| with(c, "a", Side::Lay, 307)),
+        "BOOK_TERMS (value LAY LIMIT, limit BACK LIMIT)"
+    );
+    assert_eq!(
+        refused(|c| {
+            quoted(c, &["a"]);
+            c.place = limit(2, Side::Back, 300, 1_000);
+        }),
+        "BOOK_UNKNOWN (value 2, limit -)",
+        "nobody quotes on runner 2, and there is no exchange"
+    );
+}
+
+#[test]
+fn an_update_that_could_lose_more_is_held_to_the_limits() {
+    // Each-way, a fifth of the odds: of two lays of 20.00 at 2.0 one may be on the winner and cost 24.00, the other on a
+    // placed runner. That one breaks even at 2.0; carried to the starting price it may cost 4.00.
+    let updated = |most: i64| {
+        let mut case = case();
+        case.market = market_with(6, 3);
+        let mut each_way = definition(6, 3);
+        each_way.market_type = "EACH_WAY".into();
+        each_way.each_way_divisor = Some(500);
+        case.market.definition = Arc::new(each_way);
+        case.limits.max_market_exposure = Money::from_major(most);
+        case.place = limit(2, Side::Lay, 200, 2_000);
+        case.place.kind = case.place.kind.with_persistence(Persistence::MarketOnClose);
+        let orders = vec![
+            order(1, 1, Side::Lay, 200, 2_000),
+            order(2, 2, Side::Lay, 200, 2_000),
+        ];
+        let ask = Ask {
+            now: case.now,
+            id: OrderId::from_bits(9),
+            strategy: &Arc::from("test"),
+            place: &case.place,
+            market: &case.market,
+            holding: &Holding::from_orders(orders),
+            account: &case.account,
+            replaces: Some(OrderId::from_bits(2)),
+            house: &house(Money::ZERO),
+            fills: &VecDeque::new(),
+        };
+        let refusal = RiskGate::new(case.limits.clone()).check_update(&ask).err();
+        refusal.map(|refusal| refusal.to_string())
+    };
+    assert_eq!(
+        updated(27).as_deref(),
+        Some("EXPOSURE_MARKET (value 28.00, limit 27.00)")
+    );
+    assert_eq!(updated(28), None);
 }

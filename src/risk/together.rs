@@ -133,12 +133,15 @@ impl TogetherLimits {
 /// The highest amount of any limit, in major units.
 const CEILING: i64 = 1_000_000;
 
-/// The controls, in the order they are asked.
-pub(super) const TOGETHER: [fn(&Ask<'_>, &TogetherLimits, &Weighed) -> Verdict; 9] = [
-    in_flight, open_stake, market, event, sport, venue, all, daily_loss, funds,
-];
+/// Controls of what is on its way or waits, in the order they are asked.
+pub(super) const WAITING: [fn(&Ask<'_>, &TogetherLimits) -> Verdict; 3] =
+    [in_flight, open_stake, funds];
 
-fn in_flight(ask: &Ask<'_>, limits: &TogetherLimits, _: &Weighed) -> Verdict {
+/// Controls of what could be lost, in the order they are asked.
+pub(super) const EXPOSURE: [fn(&Ask<'_>, &TogetherLimits, &Weighed) -> Verdict; 6] =
+    [market, event, sport, venue, all, daily_loss];
+
+fn in_flight(ask: &Ask<'_>, limits: &TogetherLimits) -> Verdict {
     at_most_count(
         ReasonCode::OrdersInFlight,
         ask.house.burden.unheard + 1,
@@ -146,7 +149,7 @@ fn in_flight(ask: &Ask<'_>, limits: &TogetherLimits, _: &Weighed) -> Verdict {
     )
 }
 
-fn open_stake(ask: &Ask<'_>, limits: &TogetherLimits, _: &Weighed) -> Verdict {
+fn open_stake(ask: &Ask<'_>, limits: &TogetherLimits) -> Verdict {
     at_most(
         ReasonCode::StakeOpen,
         ask.house.burden.open_stake + ask.place.kind.size().unwrap_or_default(),
@@ -200,7 +203,7 @@ fn daily_loss(ask: &Ask<'_>, limits: &TogetherLimits, weighed: &Weighed) -> Verd
 }
 
 /// What the venue says we have must cover the order, and it must have said so lately.
-fn funds(ask: &Ask<'_>, limits: &TogetherLimits, _: &Weighed) -> Verdict {
+fn funds(ask: &Ask<'_>, limits: &TogetherLimits) -> Verdict {
     let Some((said_at, free)) = ask.house.funds else {
         return Ok(());
     };

@@ -343,6 +343,21 @@ fn register_order(api: &mut Api) {
         "whether its cancel is under way",
         |o: &OrderView| o.order.cancel_pending,
     );
+    api.get_option(
+        "persistence",
+        "LAPSE, PERSIST or MARKET_ON_CLOSE; `()` at the starting price",
+        |o: &OrderView| o.order.kind.persistence().map(|p| p.as_str().to_owned()),
+    );
+    api.get(
+        "update_pending",
+        "whether a change of its persistence is under way",
+        |o: &OrderView| o.order.update_pending.is_some(),
+    );
+    api.get_option(
+        "book",
+        "the bookmaker it went to, or `()`",
+        |o: &OrderView| o.order.book.as_ref().map(ToString::to_string),
+    );
     api.get(
         "requested_at_ms",
         "when it was asked for",

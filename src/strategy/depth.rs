@@ -6,8 +6,8 @@ use super::error::fail;
 use super::maths::{Checked, Wrong};
 use super::names::{Api, Work, optional};
 use super::propose::number;
-use super::view::{MarketView, RunnerView, side_of};
-use crate::market::{Level, Runner};
+use super::view::{MarketView, RunnerView, best_price_to_back, side_of};
+use crate::market::{Level, Price, Runner};
 
 /// Levels that weight of money may look at.
 const MOST_LEVELS: i64 = 350;
@@ -65,7 +65,7 @@ fn register_prices(api: &mut Api) {
     api.function(
         "market.back_prices()",
         "best prices to back of the active runners, in the order of market.active; `()` if one has none",
-        move |m: &mut MarketView| prices(m, |r| price(r.best_back())),
+        move |m: &mut MarketView| prices(m, |r| best_price_to_back(r).map(Price::to_f64)),
     );
     api.example("market.back_prices() → [3.0, 1.5]");
     api.function(

@@ -9,9 +9,9 @@ use super::names::known_key;
 use super::propose::number;
 use super::view::runner_id;
 use crate::market::{
-    BettingType, Books, LadderKind, LevelChange, Market, MarketDefinition, MarketDelta, MarketId,
-    MarketStatus, Money, Order, OrderId, OrderKind, OrderState, Persistence, Place, Price,
-    PriceLadder, RunnerDefinition, RunnerId, RunnerStatus, Side, TimeMs,
+    BettingType, BookName, Books, LadderKind, LevelChange, Market, MarketDefinition, MarketDelta,
+    MarketId, MarketStatus, Money, Order, OrderId, OrderKind, OrderState, Persistence, Place,
+    Price, PriceLadder, Quote, QuoteChange, RunnerDefinition, RunnerId, RunnerStatus, Side, TimeMs,
 };
 
 /// When a test's market starts: any fixed moment.
@@ -37,12 +37,13 @@ const MARKET_KEYS: [&str; 16] = [
     "total_matched",
     "runners",
 ];
-const RUNNER_KEYS: [&str; 12] = [
+const RUNNER_KEYS: [&str; 13] = [
     "id",
     "name",
     "status",
     "back",
     "lay",
+    "quotes",
     "traded",
     "last_traded",
     "total_matched",
@@ -51,7 +52,7 @@ const RUNNER_KEYS: [&str; 12] = [
     "sp_far",
     "adjustment_factor",
 ];
-const ORDER_KEYS: [&str; 10] = [
+const ORDER_KEYS: [&str; 13] = [
     "runner",
     "side",
     "type",
@@ -62,6 +63,9 @@ const ORDER_KEYS: [&str; 10] = [
     "age_ms",
     "tag",
     "cancel_pending",
+    "update_pending",
+    "persistence",
+    "book",
 ];
 
 /// Reads entries of a map by key; each says what it should have been.
@@ -165,6 +169,42 @@ impl<'m> Reader<'m> {
         });
         pairs.collect()
     }
+
+    /// What bookmakers offer: `[[book, price], [book, price, limit], …]`.
+    fn quotes(&self, key: &str) -> Result<Vec<Quote>, String> {
+        let wrong = || self.wrong(key, "[[book, price], [book, price, limit], …]");
+        let Some(value) = self.entry(key) else {
+            return Ok(Vec::new());
+        };
+        let listed = value.as_array_ref().map_err(|_| wrong())?;
+        let quotes = listed.iter().map(|quote| {
+            let quote = quote.as_array_ref().map_err(|_| wrong())?;
+            let (book, price, limit) = match &quote[..] {
+                [book, price] => (book, price, None),
+                [book, price, limit] => {
+                    let limit = number(limit).and_then(Money::nearest);
+                    (book, price, Some(limit.ok_or_else(wrong)?))
+                }
+                _ => return Err(wrong()),
+            };
+            let name = book.as_immutable_string_ref().map_err(|_| wrong())?;
+            Ok(Quote {
+                book: BookName::new(&name),
+                price: number(price).and_then(Price::nearest).ok_or_else(wrong)?,
+                limit,
+                updated_at: START,
+            })
+        });
+        quotes.collect()
+    }
+
+    fn persistence(&self) -> Result<Persistence, String> {
+        let Some(name) = self.text("persistence")? else {
+            return Ok(Persistence::Lapse);
+        };
+        let known = Persistence::ALL.into_iter().find(|p| p.as_str() == name);
+        known.ok_or_else(|| self.wrong("persistence", "LAPSE, PERSIST or MARKET_ON_CLOSE"))
+    }
 }
 
 /// A market from the map of `t.market(#{ … })`.
@@ -260,6 +300,9 @@ fn add_runner(delta: &mut MarketDelta, at: usize, map: &Map) -> Result<RunnerDef
             });
         }
     }
+    for quote in read.quotes("quotes")? {
+        delta.quotes.push((id, QuoteChange::Offers(quote)));
+    }
     Ok(RunnerDefinition {
         id,
         status: runner_status(&read)?,
@@ -309,7 +352,7 @@ pub(super) fn order(map: &Map, number: u128, now: TimeMs) -> Result<Order, Strin
         None | Some("LIMIT") => OrderKind::Limit {
             price: price.unwrap_or(Price::from_hundredths(300)),
             size,
-            persistence: Persistence::Lapse,
+            persistence: read.persistence()?,
             fill_or_kill: None,
         },
         Some("LIMIT_ON_CLOSE") => OrderKind::LimitOnClose {
@@ -323,6 +366,7 @@ pub(super) fn order(map: &Map, number: u128, now: TimeMs) -> Result<Order, Strin
         runner,
         side,
         kind,
+        book: read.text("book")?.map(|name| BookName::new(&name)),
         reason: None,
         probability: None,
         tag: read.text("tag")?.map(Into::into),
@@ -335,6 +379,10 @@ pub(super) fn order(map: &Map, number: u128, now: TimeMs) -> Result<Order, Strin
         order.placed_at = Some(at);
     }
     order.cancel_pending = read.truth("cancel_pending")?;
+    // A test says only that a change is under way; to what, no script can ask.
+    order.update_pending = read
+        .truth("update_pending")?
+        .then_some(Persistence::Persist);
     order.matched = read.money("matched")?.unwrap_or_default();
     let nanos = kind.price().unwrap_or(Price::LOWEST).nanos();
     order.matched_value = i128::from(nanos) * i128::from(order.matched.minor());

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use rhai::{Array, Dynamic};
 
 use super::context::OrderView;
-use super::names::{Api, bounded};
+use super::names::{Api, bounded, did_you_mean};
 use super::view::runner_id;
 use crate::market::{
-    FillOrKill, Intent, Malformed, Money, OrderId, OrderKind, Persistence, Place, Price, RunnerId,
-    Side,
+    BookName, FillOrKill, Intent, Malformed, Money, OrderId, OrderKind, Persistence, Place, Price,
+    RunnerId, Side,
 };
 
 /// Intents a call may return.
@@ -59,6 +59,7 @@ impl Draft {
                 runner: id,
                 side,
                 kind,
+                book: None,
                 reason: None,
                 probability: None,
                 tag: None,
@@ -84,11 +85,13 @@ impl Draft {
                 }
             }
             Intent::Malformed(_) => self.clone(),
-            Intent::Cancel { .. } | Intent::Replace { .. } => Self::malformed(
-                None,
-                format!("{method}: only what places an order can be refined so"),
-                value,
-            ),
+            Intent::Cancel { .. } | Intent::Replace { .. } | Intent::Update { .. } => {
+                Self::malformed(
+                    None,
+                    format!("{method}: only what places an order can be refined so"),
+                    value,
+                )
+            }
         }
     }
 
@@ -119,7 +122,7 @@ impl Draft {
                 reason: Some(reason),
             });
         }
-        if let Intent::Cancel { .. } = self.0 {
+        if let Intent::Cancel { .. } | Intent::Update { .. } = self.0 {
             return self.clone();
         }
         self.refine(".reason", &Dynamic::UNIT, |place| {
@@ -214,36 +217,56 @@ fn on_close(liability: &Dynamic) -> Result<OrderKind, Wrong> {
     })
 }
 
-fn order_id(value: &Dynamic) -> Result<OrderId, Draft> {
+fn order_id(value: &Dynamic) -> Result<OrderId, Wrong> {
     if let Some(view) = value.read_lock::<OrderView>() {
         return Ok(view.order.id);
     }
     let text = value.as_immutable_string_ref().ok();
     text.and_then(|id| OrderId::parse(&id))
-        .ok_or_else(|| Draft::malformed(None, "an order is an order of ctx or its id", value))
+        .ok_or_else(|| Wrong {
+            what: "an order is an order of ctx or its id".to_owned(),
+            value: value.clone(),
+        })
 }
 
-fn cancel(order: &Dynamic, size: Option<&Dynamic>) -> Draft {
-    let order = match order_id(order) {
-        Ok(order) => order,
-        Err(malformed) => return malformed,
-    };
-    match size.map(|size| read_money("a size", size)).transpose() {
-        Ok(size) => Draft(Intent::Cancel { order, size }),
-        Err(wrong) => Draft::malformed(None, wrong.what, &wrong.value),
-    }
+/// What is asked of a standing order.
+fn asked(intent: Result<Intent, Wrong>) -> Draft {
+    intent.map_or_else(
+        |wrong| Draft::malformed(None, wrong.what, &wrong.value),
+        Draft,
+    )
 }
 
-fn replace(order: &Dynamic, price: &Dynamic) -> Draft {
-    match (order_id(order), read_price(price)) {
-        (Ok(order), Ok(price)) => Draft(Intent::Replace {
-            order,
-            price,
-            reason: None,
-        }),
-        (Err(malformed), _) => malformed,
-        (_, Err(wrong)) => Draft::malformed(None, wrong.what, &wrong.value),
-    }
+fn cancel(order: &Dynamic, size: Option<&Dynamic>) -> Result<Intent, Wrong> {
+    Ok(Intent::Cancel {
+        order: order_id(order)?,
+        size: size.map(|size| read_money("a size", size)).transpose()?,
+    })
+}
+
+fn replace(order: &Dynamic, price: &Dynamic) -> Result<Intent, Wrong> {
+    Ok(Intent::Replace {
+        order: order_id(order)?,
+        price: read_price(price)?,
+        reason: None,
+    })
+}
+
+fn update(order: &Dynamic, persistence: &str) -> Result<Intent, Wrong> {
+    let order = order_id(order)?;
+    let known = Persistence::ALL.map(Persistence::as_str);
+    let named = Persistence::ALL
+        .into_iter()
+        .find(|p| p.as_str() == persistence);
+    let persistence = named.ok_or_else(|| {
+        let hint = did_you_mean(persistence, known);
+        let hint = hint.map_or_else(String::new, |hint| format!(": {hint}"));
+        Wrong {
+            what: format!("a persistence is {}{hint}", known.join(", ")),
+            value: persistence.into(),
+        }
+    })?;
+    Ok(Intent::Update { order, persistence })
 }
 
 /// Registers the ways to make and refine intents.
@@ -291,18 +314,24 @@ pub(super) fn register(api: &mut Api) {
     api.function(
         "cancel(order)",
         "what remains of an order",
-        move |order: Dynamic| make(cancel(&order, None)),
+        move |order: Dynamic| make(asked(cancel(&order, None))),
     );
     let make = counted.clone();
     api.function(
         "cancel(order, size)",
         "part of what remains",
-        move |order: Dynamic, size: Dynamic| make(cancel(&order, Some(&size))),
+        move |order: Dynamic, size: Dynamic| make(asked(cancel(&order, Some(&size)))),
     );
+    let make = counted.clone();
     api.function(
         "replace(order, price)",
         "cancels what remains and places it at another price",
-        move |order: Dynamic, price: Dynamic| counted(replace(&order, &price)),
+        move |order: Dynamic, price: Dynamic| make(asked(replace(&order, &price))),
+    );
+    api.function(
+        "update(order, persistence)",
+        "changes what becomes of the rest in play: LAPSE, PERSIST or MARKET_ON_CLOSE",
+        move |order: Dynamic, persistence: &str| counted(asked(update(&order, persistence))),
     );
     register_refinements(api);
     register_getters(api);
@@ -347,6 +376,17 @@ fn register_refinements(api: &mut Api) {
         |d: &mut Draft, price: Dynamic| d.with_limit(&price),
     );
     api.function(
+        "intent.book(name)",
+        "with this bookmaker; where only bookmakers offer, the best is meant if none is named",
+        |d: &mut Draft, name: &str| {
+            let name = BookName::new(&bounded(name, MOST_TAG));
+            d.refine(".book", &Dynamic::UNIT, |place| {
+                place.book = Some(name);
+                Ok(())
+            })
+        },
+    );
+    api.function(
         "intent.reason(text)",
         "your reason, kept with the bet",
         |d: &mut Draft, text: &str| d.with_reason(text),
@@ -379,12 +419,13 @@ fn register_getters(api: &mut Api) {
     }
     api.get(
         "action",
-        "PLACE, CANCEL, REPLACE or MALFORMED",
+        "PLACE, CANCEL, REPLACE, UPDATE or MALFORMED",
         |d: &Draft| {
             let action = match &d.0 {
                 Intent::Place(_) => "PLACE",
                 Intent::Cancel { .. } => "CANCEL",
                 Intent::Replace { .. } => "REPLACE",
+                Intent::Update { .. } => "UPDATE",
                 Intent::Malformed(_) => "MALFORMED",
             };
             action.to_owned()
@@ -423,17 +464,17 @@ fn register_getters(api: &mut Api) {
         "persistence",
         "LAPSE, PERSIST or MARKET_ON_CLOSE",
         |d: &Draft| {
-            placed(d, |p| match p.kind {
-                OrderKind::Limit { persistence, .. } => Some(match persistence {
-                    Persistence::Lapse => "LAPSE".to_owned(),
-                    Persistence::Persist => "PERSIST".to_owned(),
-                    Persistence::MarketOnClose => "MARKET_ON_CLOSE".to_owned(),
-                }),
+            let persistence = match &d.0 {
+                Intent::Place(place) => place.kind.persistence(),
+                Intent::Update { persistence, .. } => Some(*persistence),
                 _ => None,
-            })
-            .flatten()
+            };
+            persistence.map(|p| p.as_str().to_owned())
         },
     );
+    api.get_option("book", "the bookmaker it goes to", |d: &Draft| {
+        placed(d, |p| p.book.as_ref().map(ToString::to_string)).flatten()
+    });
     api.get_option("reason", "its reason", |d: &Draft| match &d.0 {
         Intent::Place(place) => place.reason.as_deref().map(str::to_owned),
         Intent::Replace { reason, .. } => reason.as_deref().map(str::to_owned),
@@ -447,9 +488,11 @@ fn register_getters(api: &mut Api) {
     });
     api.get_option(
         "order_id",
-        "the order it cancels or replaces",
+        "the order it cancels, replaces or updates",
         |d: &Draft| match &d.0 {
-            Intent::Cancel { order, .. } | Intent::Replace { order, .. } => Some(order.to_string()),
+            Intent::Cancel { order, .. }
+            | Intent::Replace { order, .. }
+            | Intent::Update { order, .. } => Some(order.to_string()),
             _ => None,
         },
     );

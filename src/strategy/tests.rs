@@ -138,6 +138,30 @@ fn intents_come_out_as_they_were_put() {
 }
 
 #[test]
+fn a_change_of_persistence_comes_out_as_it_was_put() {
+    let id = "00000000000000000000000001";
+    let update = |persistence: &str| {
+        let body = format!("update(\"{id}\", \"{persistence}\")");
+        let mut strategy = compiled(&format!("fn on_odds(market, ctx) {{ {body} }}"));
+        odds(&mut strategy).unwrap().intents.remove(0)
+    };
+    let order = crate::market::OrderId::parse(id).unwrap();
+    for persistence in Persistence::ALL {
+        assert_eq!(
+            update(persistence.as_str()),
+            Intent::Update { order, persistence }
+        );
+    }
+    let Intent::Malformed(wrong) = update("PERSISTS") else {
+        panic!("it was read as something");
+    };
+    assert_eq!(
+        wrong.what,
+        "a persistence is LAPSE, PERSIST, MARKET_ON_CLOSE: did you mean \"PERSIST\"?"
+    );
+}
+
+#[test]
 fn nonsense_is_handed_to_the_gate_and_not_lost() {
     for body in [
         "42",

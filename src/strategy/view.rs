@@ -7,7 +7,7 @@ use rhai::{Array, Dynamic, EvalAltResult};
 use super::error::fail;
 use super::names::{Api, optional};
 use super::propose::number;
-use crate::market::{Depth, Level, Market, Money, Price, Runner, RunnerId};
+use crate::market::{Depth, Level, Market, Money, Price, Quote, Runner, RunnerId, TimeMs};
 
 /// Most levels a script may ask of a ladder at once.
 const MOST_LEVELS: i64 = 100;
@@ -32,13 +32,43 @@ pub(super) struct RunnerView {
     at: usize,
 }
 
-/// A price that can be taken, the size there, and the book that offers it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Quote {
-    /// The level.
-    pub(super) level: Level,
-    /// The book.
-    pub(super) book: &'static str,
+/// A price that can be taken, the size there if known, and who offers it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum QuoteView {
+    /// A level of the exchange that runs the market.
+    Exchange(Level, &'static str),
+    /// A bookmaker's quote.
+    Bookmaker(Quote),
+}
+
+impl QuoteView {
+    fn price(&self) -> Price {
+        match self {
+            Self::Exchange(level, _) => level.price,
+            Self::Bookmaker(quote) => quote.price,
+        }
+    }
+
+    fn size(&self) -> Option<Money> {
+        match self {
+            Self::Exchange(level, _) => Some(level.size),
+            Self::Bookmaker(quote) => quote.limit,
+        }
+    }
+
+    fn book(&self) -> &str {
+        match self {
+            Self::Exchange(_, venue) => venue,
+            Self::Bookmaker(quote) => quote.book.as_str(),
+        }
+    }
+
+    fn updated_at(&self) -> Option<TimeMs> {
+        match self {
+            Self::Exchange(..) => None,
+            Self::Bookmaker(quote) => Some(quote.updated_at),
+        }
+    }
 }
 
 impl RunnerView {
@@ -52,9 +82,22 @@ impl RunnerView {
         self.get().id()
     }
 
-    fn quote(&self, level: Option<Level>) -> Option<Quote> {
-        let book = self.market.definition.venue;
-        level.map(|level| Quote { level, book })
+    fn quote(&self, level: Option<Level>) -> Option<QuoteView> {
+        let venue = self.market.definition.venue;
+        level.map(|level| QuoteView::Exchange(level, venue))
+    }
+
+    /// The best that anybody offers to back; at the same price the exchange, which tells the size.
+    fn best_back(&self) -> Option<QuoteView> {
+        let runner = self.get();
+        let on_exchange = runner.best_back();
+        let quote = runner.quotes.best();
+        let better =
+            quote.filter(|quote| on_exchange.is_none_or(|level| quote.price > level.price));
+        match better {
+            Some(quote) => Some(QuoteView::Bookmaker(quote.clone())),
+            None => self.quote(on_exchange),
+        }
     }
 
     fn quotes<'l>(&self, levels: impl Iterator<Item = &'l Level>, most: i64) -> Outcome<Array> {
@@ -140,7 +183,7 @@ pub(super) fn register(api: &mut Api) {
     api.kind::<MarketView>("Market", "market");
     api.kind::<RunnersView>("Runners", "market.runners");
     api.kind::<RunnerView>("Runner", "runner");
-    api.kind::<Quote>("Quote", "quote");
+    api.kind::<QuoteView>("Quote", "quote");
     register_market(api);
     register_ladder(api);
     register_runners(api);
@@ -225,12 +268,12 @@ fn register_market(api: &mut Api) {
         |m: &MarketView| m.0.traded_volume.to_f64(),
     );
     api.get_option("overround", "Σ 1/best price to back over active runners: 1.02 is 2 % against you; `()` if one has no price", |m: &MarketView| {
-        book_sum(&m.0, Runner::best_back)
+        book_sum(&m.0, best_price_to_back)
     });
     api.get_option(
         "underround",
         "the same with the best prices to lay",
-        |m: &MarketView| book_sum(&m.0, Runner::best_lay),
+        |m: &MarketView| book_sum(&m.0, |runner| runner.best_lay().map(|level| level.price)),
     );
     api.get("runners", "all runners", |m: &MarketView| RunnersView {
         market: Arc::clone(&m.0),
@@ -259,11 +302,17 @@ fn register_market(api: &mut Api) {
 }
 
 /// Σ 1/price over active runners; `None` where a runner has no price, as the sum would mislead.
-fn book_sum(market: &Market, best: impl Fn(&Runner) -> Option<Level>) -> Option<f64> {
+fn book_sum(market: &Market, best: impl Fn(&Runner) -> Option<Price>) -> Option<f64> {
     market
         .active_runners()
-        .map(|runner| best(runner).map(|level| 1.0 / level.price.to_f64()))
+        .map(|runner| best(runner).map(|price| 1.0 / price.to_f64()))
         .sum()
+}
+
+/// Whoever offers it.
+pub(super) fn best_price_to_back(runner: &Runner) -> Option<Price> {
+    let on_exchange = runner.best_back().map(|level| level.price);
+    on_exchange.max(runner.quotes.best().map(|quote| quote.price))
 }
 
 fn register_ladder(api: &mut Api) {
@@ -346,8 +395,8 @@ fn register_runner(api: &mut Api) {
     );
     api.get_option(
         "best_back",
-        "the best quote a backer can take, or `()`",
-        |r: &RunnerView| r.quote(r.get().best_back()).map(Dynamic::from),
+        "the best quote a backer can take, of the exchange or a bookmaker, or `()`",
+        |r: &RunnerView| r.best_back().map(Dynamic::from),
     );
     api.get_option(
         "best_lay",
@@ -378,6 +427,16 @@ fn register_runner(api: &mut Api) {
         "sp_far",
         "the same from starting-price bets alone, or `()`",
         move |r: &RunnerView| price(r.get().sp_far),
+    );
+    api.get(
+        "quotes",
+        "what bookmakers offer, one quote of each",
+        |r: &RunnerView| -> Array {
+            let quotes = r.get().quotes.iter().cloned();
+            quotes
+                .map(|q| Dynamic::from(QuoteView::Bookmaker(q)))
+                .collect()
+        },
     );
     api.function(
         "runner.back_depth(levels)",
@@ -420,9 +479,18 @@ pub(super) fn side_of<'r>(runner: &'r Runner, side: &str) -> Outcome<&'r Depth> 
 
 fn register_quote(api: &mut Api) {
     api.group("A quote");
-    api.get("price", "decimal odds", |q: &Quote| q.level.price.to_f64());
-    api.get("size", "money there", |q: &Quote| q.level.size.to_f64());
-    api.get("book", "who offers it", |q: &Quote| q.book.to_owned());
+    api.get("price", "decimal odds", |q: &QuoteView| q.price().to_f64());
+    api.get_option(
+        "size",
+        "money there; `()` where a bookmaker does not say",
+        |q: &QuoteView| q.size().map(Money::to_f64),
+    );
+    api.get("book", "who offers it", |q: &QuoteView| q.book().to_owned());
+    api.get_option(
+        "updated_at_ms",
+        "when a bookmaker last changed or confirmed it; `()` on an exchange",
+        |q: &QuoteView| q.updated_at().map(|at| at.0),
+    );
 }
 
 /// Reads what names a runner: a runner, its id, or its key.

@@ -2,7 +2,9 @@
 
 use bea::engine::{Action, Verdict};
 use bea::ledger::{Durability, Filter, Reader};
-use bea::market::{FillOrKill, Money, OrderKind, Persistence, Side};
+use bea::market::{
+    BookName, FillOrKill, Money, OrderChange, OrderKind, OrderState, Persistence, Side, VenueReason,
+};
 use rusqlite::Connection;
 
 use crate::story::*;
@@ -168,6 +170,73 @@ fn a_fill_or_kill_and_a_replacing_order_keep_their_terms() {
     assert_eq!(
         row,
         ("MARKET_ON_CLOSE".to_owned(), true, 200, id(1).to_string())
+    );
+}
+
+#[test]
+fn a_changed_persistence_and_a_bookmaker_are_kept_with_the_bet() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let (ledger, mut run) = begin(&path, Durability::Full);
+    let Action::Place { mut place, .. } = place(Side::Back, limit(2.0, 5.0)) else {
+        unreachable!()
+    };
+    let on_exchange = place.clone();
+    place.book = Some(BookName::new("pinnacle"));
+    let placing = |place| Action::Place {
+        place,
+        replaces: None,
+    };
+    let persistence = Persistence::Persist;
+    let reason = VenueReason::MarketNotOpen;
+    commit(
+        &mut run,
+        &[
+            intent(1, placing(on_exchange), Verdict::Approved),
+            intent(2, placing(place), Verdict::Approved),
+            order(1, OrderChange::Accepted, OrderState::Working, 0.0),
+            intent(
+                3,
+                Action::Update {
+                    order: id(1),
+                    persistence,
+                },
+                Verdict::Approved,
+            ),
+            order(
+                1,
+                OrderChange::Updated { persistence },
+                OrderState::Working,
+                0.0,
+            ),
+            order(
+                1,
+                OrderChange::UpdateFailed { reason },
+                OrderState::Working,
+                0.0,
+            ),
+        ],
+    )
+    .unwrap();
+    let bets = Reader::open(ledger.path())
+        .unwrap()
+        .bets(&Filter::default())
+        .unwrap();
+    let terms = |at: usize| (bets[at].persistence.as_deref(), bets[at].book.as_deref());
+    assert_eq!(terms(0), (Some("PERSIST"), None));
+    assert_eq!(bets[0].venue_reason.as_deref(), Some("MARKET_NOT_OPEN"));
+    assert_eq!(terms(1), (Some("LAPSE"), Some("pinnacle")));
+    let asked: (String, String, String) = Connection::open(ledger.path())
+        .unwrap()
+        .query_row(
+            "SELECT action, target, persistence FROM intents WHERE action = 'UPDATE'",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )
+        .unwrap();
+    assert_eq!(
+        asked,
+        ("UPDATE".to_owned(), id(1).to_string(), "PERSIST".to_owned())
     );
 }
 

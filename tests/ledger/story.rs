@@ -85,6 +85,7 @@ pub(crate) fn place(side: Side, kind: OrderKind) -> Action {
             },
             side,
             kind,
+            book: None,
             reason: Some(Arc::from("edge 4.1 % over the fair price")),
             probability: Some(0.515),
             tag: Some(Arc::from("steam")),

@@ -16,8 +16,8 @@ use smallvec::SmallVec;
 
 use super::{Holding, Position};
 use crate::market::{
-    Market, MarketDefinition, MarketKind, Money, Order, OrderId, OrderKind, OrderState, Place,
-    Runner, RunnerId, Side, TimeMs,
+    Market, MarketDefinition, MarketKind, Money, Order, OrderId, OrderKind, OrderState,
+    Persistence, Place, Runner, RunnerId, Side, TimeMs,
 };
 
 /// An order that does not stand yet, to be counted at its worst.
@@ -138,7 +138,14 @@ fn gather(kind: MarketKind, holding: &Holding, proposed: Option<Proposed>) -> Al
         at(&mut all, *runner).matched = *position;
     }
     for order in holding.live() {
-        at(&mut all, order.runner).add_open(kind, order.side, order.kind, order.remaining());
+        // A change on its way counts where it hurts, like everything else on its way.
+        let terms = match order.update_pending {
+            Some(Persistence::MarketOnClose) => {
+                order.kind.with_persistence(Persistence::MarketOnClose)
+            }
+            _ => order.kind,
+        };
+        at(&mut all, order.runner).add_open(kind, order.side, terms, order.remaining());
     }
     if let Some(Proposed {
         runner,
@@ -179,6 +186,15 @@ impl Bets {
     fn add_open(&mut self, market: MarketKind, side: Side, terms: OrderKind, size: Money) {
         let (stake, odds) = match (terms, side) {
             (OrderKind::Limit { price, .. }, Side::Back) => (size, size.profit_at(price)),
+            // Carried to the starting price it keeps its risk, but may be matched for any size, down to next to nothing.
+            (
+                OrderKind::Limit {
+                    price,
+                    persistence: Persistence::MarketOnClose,
+                    ..
+                },
+                Side::Lay,
+            ) => (Money::ZERO, -size.liability_at(price)),
             (OrderKind::Limit { price, .. }, Side::Lay) => (size, -size.liability_at(price)),
             // The size is not known before the starting price: only what it can lose is.
             (on_close, Side::Back) => (on_close.at_risk(side), Money::ZERO),

@@ -534,3 +534,21 @@ mod every_kind {
         }
     }
 }
+
+#[test]
+fn a_lay_on_its_way_to_the_starting_price_counts_as_placed_with_next_to_no_stake() {
+    // Each-way, a fifth of the odds: 20.00 at 2.0 risks 20.00 to win and 4.00 to be placed. At 2.0 the win part would
+    // pay 20.00 for a placed runner; at a long starting price, pennies.
+    let kind = MarketKind::EachWay { divisor: 500 };
+    let open = |persistence| {
+        let lay = order(1, 1, Side::Lay, 200, 2_000);
+        let terms = lay.kind.with_persistence(persistence);
+        let mut all = AllBets::new();
+        at(&mut all, lay.runner).add_open(kind, Side::Lay, terms, Money::from_major(20));
+        all[0].open
+    };
+    assert_eq!(open(Persistence::Lapse).if_placed, Money::ZERO);
+    let carried = open(Persistence::MarketOnClose);
+    assert_eq!(carried.if_placed, Money::from_major(-4));
+    assert_eq!(carried.if_win, Money::from_major(-24));
+}

@@ -72,7 +72,7 @@ impl SimMarket {
             match request.task {
                 Task::Place(order) => report.reject(order.id, VenueReason::MarketClosed),
                 Task::Replace { with, .. } => report.reject(with.id, VenueReason::MarketClosed),
-                Task::Cancel { .. } => {}
+                Task::Cancel { .. } | Task::Update { .. } => {}
             }
         }
         for order in &mut self.orders {

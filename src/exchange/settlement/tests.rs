@@ -76,6 +76,16 @@ fn backed(market: &MarketDefinition, price: u64) -> Vec<f64> {
 }
 
 #[test]
+fn a_place_market_with_no_more_runners_than_places_is_settled_as_the_stream_calls_it() {
+    assert_eq!(backed(&market(3, &[Winner; 3]), 110), [1.0; 3]);
+    assert_eq!(
+        backed(&market(3, &[Winner, Winner, Removed]), 110),
+        [1.0, 1.0, 0.0]
+    );
+    assert_eq!(backed(&market(3, &[Removed; 3]), 110), [0.0; 3]);
+}
+
+#[test]
 fn win_pays_the_winner_the_price_less_one() {
     let race = market(1, &[Winner, Loser, Loser]);
     assert_eq!(backed(&race, 550), [45.0, -10.0, -10.0]);

@@ -1,6 +1,8 @@
 //! The reference model against what the field's open-source simulator did: six strategies on four real markets,
 //! joined order by order, through the real binary.
 
+mod strict_table;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
