@@ -84,6 +84,8 @@ pub(super) fn fail(message: impl Into<String>) -> Box<EvalAltResult> {
 /// The texts of a script and of what it imports, by the name used in messages. The first is the script.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sources {
+    /// The folder of the script as messages show it, with a slash at its end; empty where there is none.
+    pub(super) folder: String,
     /// The script's own file name.
     pub(super) main: String,
     /// Texts by file name.
@@ -91,9 +93,14 @@ pub(super) struct Sources {
 }
 
 impl Sources {
+    /// An error of a whole file.
+    pub(super) fn error_of(&self, file: &str, message: &str) -> ScriptError {
+        ScriptError::of_file(&format!("{}{file}", self.folder), message)
+    }
+
     /// An error at a place in a file.
     pub(super) fn error_at(&self, file: &str, position: Position, message: &str) -> ScriptError {
-        let mut error = ScriptError::of_file(file, message);
+        let mut error = self.error_of(file, message);
         if let Some(line) = position.line() {
             error.position = Some((line, position.position().unwrap_or(1)));
             error.source_line = self
@@ -135,6 +142,23 @@ impl Sources {
         let mut explained = self.error_at(&file, position, &message);
         explained.hint = hint.or(explained.hint);
         explained
+    }
+
+    /// The same of a call of one of the script's functions, which is the place if no nearer one is known.
+    pub(super) fn explain_call(
+        &self,
+        function: &str,
+        error: EvalAltResult,
+        names: &Vocabulary,
+    ) -> ScriptError {
+        let explained = self.explain(error, names);
+        let place = self.place_of_function(function);
+        if explained.position.is_some() || place.is_none() {
+            return explained;
+        }
+        let hint = explained.hint;
+        let placed = self.error_at(&self.main, place, &explained.message);
+        ScriptError { hint, ..placed }
     }
 
     /// The error at the end of the chain of calls, its file, and the nearest known place.
@@ -342,8 +366,14 @@ fn split_hint(message: &str) -> (String, Option<String>) {
     match message.split_once('\n') {
         Some((first, rest)) => (
             bounded(first, 500),
-            Some(rest.chars().take(500).collect()).filter(|hint: &String| !hint.is_empty()),
+            Some(hint(rest)).filter(|hint| !hint.is_empty()),
         ),
         None => (bounded(message, 500), None),
     }
+}
+
+/// Lines of a hint, bounded: scripts throw what they like.
+fn hint(text: &str) -> String {
+    let shown = |c: &char| *c == '\n' || !c.is_control();
+    text.chars().filter(shown).take(4000).collect()
 }

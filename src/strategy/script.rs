@@ -10,11 +10,13 @@ use rhai::{CallFnOptions, Dynamic, Scope};
 use super::context::Log;
 use super::error::{ScriptError, Sources};
 use super::host::{Program, RhaiStrategy};
+use super::lint::{self, Finding};
 use super::names::{Api, did_you_mean};
 use super::params::Overrides;
 use super::sandbox::{self, Purpose};
 use super::table::{self, Tables};
-use super::testing::{self, TestReport};
+use super::test_files::{self, TestFiles};
+use super::testing::{self, Snapshots, TestReport};
 
 /// The extension of a strategy's file.
 const EXTENSION: &str = "rhai";
@@ -28,6 +30,7 @@ pub struct Script {
     pub(super) sources: Sources,
     pub(super) overrides: Overrides,
     pub(super) tables: Tables,
+    pub(super) test_files: TestFiles,
 }
 
 impl Script {
@@ -40,7 +43,7 @@ impl Script {
         let name = path
             .file_stem()
             .map_or_else(|| file.clone(), |stem| stem.to_string_lossy().into_owned());
-        let text = read_source(path, &file)?;
+        let text = read_source(path)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let mut script = Self::gather(&name, &file, text, Some(folder), overrides)?;
         script.path = Some(path.to_owned());
@@ -65,6 +68,7 @@ impl Script {
         overrides: &Overrides,
     ) -> Result<Self, ScriptError> {
         let mut sources = Sources {
+            folder: folder.map(shown_folder).unwrap_or_default(),
             main: file.to_owned(),
             texts: [(file.to_owned(), text)].into(),
         };
@@ -72,6 +76,8 @@ impl Script {
         let library = folder.map(|folder| folder.join("lib"));
         gather_libraries(&api, &mut sources, file, library.as_deref())?;
         let tables = gather_tables(&api, &sources, folder)?;
+        let text = sources.texts.get(file).map_or("", String::as_str);
+        let test_files = folder.map(|folder| test_files::read(folder, name, text));
         Ok(Self {
             name: name.to_owned(),
             path: None,
@@ -79,6 +85,7 @@ impl Script {
             sources,
             overrides: overrides.clone(),
             tables,
+            test_files: test_files.unwrap_or_default(),
         })
     }
 
@@ -123,12 +130,33 @@ impl Script {
         Program::load(self, Purpose::Run).map(|program| RhaiStrategy::new(self, program))
     }
 
+    /// What would fail or cannot be meant, found without running it; in the order of its lines.
+    #[must_use]
+    pub fn check(&self) -> Vec<Finding> {
+        lint::check(self)
+    }
+
     /// Runs its own tests, `test_*(t)`, each with a state of its own.
     ///
     /// # Errors
     /// If it does not compile. A failed test is in the report.
     pub fn test(&self) -> Result<TestReport, ScriptError> {
-        testing::run(self)
+        testing::run(self, Snapshots::Compare)
+    }
+
+    /// Runs its own tests and says what to do with snapshots that are new or differ.
+    ///
+    /// # Errors
+    /// If it does not compile.
+    pub fn test_with(&self, snapshots: Snapshots) -> Result<TestReport, ScriptError> {
+        testing::run(self, snapshots)
+    }
+
+    /// Where a snapshot of this strategy lies; `None` if it was read from no file.
+    #[must_use]
+    pub fn snapshot_path(&self, name: &str) -> Option<PathBuf> {
+        let folder = self.path.as_ref()?.parent()?;
+        Some(test_files::snapshot_path(folder, &self.name, name))
     }
 }
 
@@ -157,7 +185,7 @@ fn gather_libraries(
                 "there is no {library} beside the strategy\n{hint}"
             )));
         }
-        let text = read_source(&path, &library)?;
+        let text = read_source(&path)?;
         sources.texts.insert(library.clone(), text);
         gather_libraries(api, sources, &library, Some(folder))?;
     }
@@ -176,7 +204,7 @@ fn gather_tables(
     }
     let Some(folder) = folder else {
         let message = "there is no folder to read tables from here";
-        return Err(ScriptError::of_file(&sources.main, message));
+        return Err(sources.error_of(&sources.main, message));
     };
     let options = CallFnOptions::new().eval_ast(false);
     let mut scope = Scope::new();
@@ -184,11 +212,12 @@ fn gather_tables(
         .engine
         .call_fn_with_options::<Dynamic>(options, &mut scope, &ast, "tables", ())
         .map_err(|error| sources.explain(*error, &api.names))?;
-    table::read(declared, folder)
+    table::read(declared, folder, sources)
 }
 
-fn read_source(path: &Path, file: &str) -> Result<String, ScriptError> {
-    let wrong = |what: &str| ScriptError::of_file(file, what);
+fn read_source(path: &Path) -> Result<String, ScriptError> {
+    let file = path.display().to_string();
+    let wrong = |what: &str| ScriptError::of_file(&file, what);
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|source| {
@@ -196,8 +225,8 @@ fn read_source(path: &Path, file: &str) -> Result<String, ScriptError> {
                 .take(sandbox::SOURCE_BYTES as u64 + 1)
                 .read_to_end(&mut bytes)
         })
-        .map_err(|error| wrong(&format!("cannot read {}: {error}", path.display())))?;
-    check_size(file, bytes.len() as u64)?;
+        .map_err(|error| wrong(&format!("cannot be read: {error}")))?;
+    check_size(&file, bytes.len() as u64)?;
     String::from_utf8(bytes).map_err(|error| {
         wrong(&format!(
             "byte {} is no UTF-8\nsave the file as UTF-8",
@@ -242,6 +271,14 @@ fn hash(sources: &Sources, overrides: &Overrides, tables: &Tables) -> String {
         part(&table.text);
     }
     hasher.finalize().to_hex().to_string()
+}
+
+/// A folder as it goes before a file's name in messages.
+fn shown_folder(folder: &Path) -> String {
+    match folder.display().to_string() {
+        folder if folder.is_empty() || folder.ends_with('/') => folder,
+        folder => format!("{folder}/"),
+    }
 }
 
 fn file_name(path: &Path) -> String {
@@ -373,7 +410,12 @@ mod tests {
         );
         std::fs::remove_file(&library).unwrap();
         std::fs::write(folder.path().join("lib/stat.rhai"), "").unwrap();
-        insta::assert_snapshot!(Script::read(&path, &Overrides::new()).unwrap_err(), @r#"
+        let error = Script::read(&path, &Overrides::new())
+            .unwrap_err()
+            .to_string();
+        let here = format!("{}/", folder.path().display());
+        assert!(error.starts_with(&here), "{error}");
+        insta::assert_snapshot!(error.replace(&here, ""), @r#"
         a.rhai:1:1: there is no lib/stats.rhai beside the strategy
           1 | import "stats" as stats;
             | ^
@@ -416,10 +458,16 @@ mod tests {
         let path = folder.path().join("big.rhai");
         std::fs::write(&path, " ".repeat(sandbox::SOURCE_BYTES + 1)).unwrap();
         let error = Script::read(&path, &Overrides::new()).unwrap_err();
-        assert_eq!(error.summary(), "big.rhai: the file is over 64 KiB");
+        assert_eq!(
+            error.summary(),
+            format!("{}: the file is over 64 KiB", path.display())
+        );
         std::fs::write(&path, [b'/', b'/', 0xff]).unwrap();
         let error = Script::read(&path, &Overrides::new()).unwrap_err();
-        assert_eq!(error.summary(), "big.rhai: byte 2 is no UTF-8");
+        assert_eq!(
+            error.summary(),
+            format!("{}: byte 2 is no UTF-8", path.display())
+        );
     }
 
     #[test]
