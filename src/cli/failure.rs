@@ -128,6 +128,14 @@ impl Failure {
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         let message = error.to_string();
+        let error = match error {
+            // The place is that of the first.
+            ConfigError::Several(mut problems) => {
+                let first = Self::from(problems.swap_remove(0));
+                return Self { message, ..first };
+            }
+            one => one,
+        };
         let number = |n: usize| u64::try_from(n).ok();
         let (code, origin) = match error {
             ConfigError::LiveNotAvailable { origin, .. } => (exit::SAFETY, origin),
@@ -135,6 +143,7 @@ impl From<ConfigError> for Failure {
                 (exit::CONFIG, origin)
             }
             ConfigError::Unreadable { path, .. } => (exit::CONFIG, Origin::File(path, None)),
+            ConfigError::Several(_) => return Self::new(exit::CONFIG, message),
             ConfigError::Syntax {
                 path, line, column, ..
             } => {

@@ -3,8 +3,10 @@
 mod backtest;
 mod bets;
 mod check;
+mod definitions;
 mod demo;
 mod failure;
+mod fixture;
 mod generate;
 mod new;
 mod output;
@@ -14,6 +16,7 @@ mod progress;
 mod run;
 mod settings;
 mod test;
+mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -69,6 +72,8 @@ enum Command {
     Check(check::Check),
     Test(test::Test),
     New(new::New),
+    Fixture(fixture::Fixture),
+    Definitions(definitions::Definitions),
     Generate(generate::Generate),
     Bets(bets::Bets),
     Pnl(pnl::Pnl),
@@ -88,6 +93,8 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Check(command) => command.run(&shared),
         Command::Test(command) => command.run(&shared),
         Command::New(command) => command.run(&shared),
+        Command::Fixture(command) => command.run(&shared),
+        Command::Definitions(command) => command.run(&shared),
         Command::Generate(command) => command.run(&shared),
         Command::Bets(command) => command.run(&shared),
         Command::Pnl(command) => command.run(&shared),

@@ -286,36 +286,36 @@ impl Config {
             .collect()
     }
 
-    /// What is wrong with the values taken together: the whole key, the value, and what is permitted.
-    pub(super) fn problem(&self) -> Option<(String, String, String)> {
-        if let Some((key, bound)) = self.bounds().into_iter().find(|(_, bound)| !bound.holds) {
+    /// What is wrong with the values, alone and taken together: the whole key, the value, and what is permitted.
+    pub(super) fn problems(&self) -> Vec<(String, String, String)> {
+        let outside = self.bounds().into_iter().filter(|(_, bound)| !bound.holds);
+        let outside = outside.map(|(key, bound)| {
             let problem = format!("it must lie between {} and {}", bound.lowest, bound.highest);
-            return Some((key, bound.value, problem));
-        }
+            (key, bound.value, problem)
+        });
+        let together = self.contradictions().into_iter();
+        let together =
+            together.map(|(key, value, problem)| (key.to_owned(), value, problem.to_owned()));
+        outside.chain(together).collect()
+    }
+
+    fn contradictions(&self) -> Vec<(&'static str, String, &'static str)> {
         let risk = &self.risk;
         let lowest_highest = risk.max_back_price.max(risk.max_lay_price);
-        let contradiction = if risk.min_stake > risk.max_stake {
-            Some((
-                "risk.min_stake",
-                risk.min_stake.to_string(),
-                "it is over risk.max_stake, so no bet could pass",
-            ))
-        } else if risk.min_price > lowest_highest {
-            Some((
-                "risk.min_price",
-                risk.min_price.to_string(),
-                "it is over both highest prices, so no bet could pass",
-            ))
-        } else if !self.http.bind.ip().is_loopback() {
-            Some((
-                "http.bind",
-                self.http.bind.to_string(),
-                "the server has no access tokens, so it may listen only on this machine: use 127.0.0.1 or [::1]",
-            ))
-        } else {
-            None
-        };
-        contradiction.map(|(key, value, problem)| (key.to_owned(), value, problem.to_owned()))
+        let mut found = Vec::new();
+        if risk.min_stake > risk.max_stake {
+            let problem = "it is over risk.max_stake, so no bet could pass";
+            found.push(("risk.min_stake", risk.min_stake.to_string(), problem));
+        }
+        if risk.min_price > lowest_highest {
+            let problem = "it is over both highest prices, so no bet could pass";
+            found.push(("risk.min_price", risk.min_price.to_string(), problem));
+        }
+        if !self.http.bind.ip().is_loopback() {
+            let problem = "the server has no access tokens, so it may listen only on this machine: use 127.0.0.1 or [::1]";
+            found.push(("http.bind", self.http.bind.to_string(), problem));
+        }
+        found
     }
 
     /// Every value by its whole key, as `bea config show` prints it. Lists are one value; parameters are one each.

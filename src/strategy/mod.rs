@@ -30,7 +30,7 @@ mod view;
 pub use cut::{Cut, fixture};
 pub use error::ScriptError;
 pub use host::RhaiStrategy;
-pub use library::reference;
+pub use library::{Definition, definitions, reference};
 pub use lint::{Code, Finding, Severity};
 pub use params::{Overrides, Param};
 pub use script::{Script, find, template};

@@ -42,6 +42,7 @@ impl Vocabulary {
     }
 
     /// Names of the types that have properties.
+    #[cfg(test)]
     pub(super) fn hosts(&self) -> impl Iterator<Item = &'static str> {
         self.properties.keys().copied()
     }

@@ -17,6 +17,7 @@ use rhai::{AST, ASTFlags, ASTNode, Expr, OptimizationLevel, Position, Stmt};
 
 use calls::Words;
 pub use finding::{Code, Finding, Severity};
+pub(super) use kinds::{Kind, of_function, of_property};
 use source::{Function, functions, place};
 use walk::{Facts, Walk};
 
