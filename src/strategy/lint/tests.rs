@@ -283,3 +283,15 @@ fn nothing_is_found_in_the_strategies_that_are_known_to_be_right() {
         assert_eq!(shown(text), "", "{text}");
     }
 }
+
+#[test]
+fn the_guide_explains_every_code() {
+    let guide = include_str!("../../../docs/strategies.md");
+    for code in Code::ALL {
+        assert!(
+            guide.contains(&format!("`{}`", code.as_str())),
+            "{}",
+            code.as_str()
+        );
+    }
+}
