@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Failure, Shared, exit, output, pair, prepare};
 use crate::engine::Strategy;
-use crate::strategy::{Finding, Script, ScriptError, Severity, find};
+use crate::strategy::{Code, Finding, Script, ScriptError, Severity, find};
 
 /// Look for mistakes in strategies and in the configuration, without running anything
 #[derive(Debug, Args)]
@@ -141,7 +141,13 @@ pub(super) fn named_or_all(named: &[String], config: &crate::config::Config) -> 
 }
 
 fn check(name: String, path: String, script: Result<Script, ScriptError>) -> Checked {
-    let findings = script.as_ref().map(Script::check).unwrap_or_default();
+    let findings = match &script {
+        Ok(script) => script.check(),
+        Err(error) => vec![Finding {
+            code: Code::Compile,
+            error: error.clone(),
+        }],
+    };
     let findings = findings.into_iter().map(Found::from).collect();
     match script.and_then(|script| script.compile()) {
         Ok(ready) => Checked {
@@ -175,13 +181,6 @@ fn text(document: &Document) -> String {
     for strategy in &document.strategies {
         lines.push(headline(strategy));
         lines.extend(strategy.findings.iter().map(|found| found.text.clone()));
-        // What cannot be read has no findings.
-        lines.extend(
-            strategy
-                .error
-                .clone()
-                .filter(|_| strategy.findings.is_empty()),
-        );
     }
     if document.errors + document.warnings > 0 {
         lines.push(format!(

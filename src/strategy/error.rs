@@ -151,8 +151,12 @@ impl Sources {
         error: EvalAltResult,
         names: &Vocabulary,
     ) -> ScriptError {
+        let innermost = innermost_function(&error).unwrap_or(function).to_owned();
         let explained = self.explain(error, names);
-        let place = self.place_of_function(function);
+        let place = match self.place_of_function(&innermost) {
+            place if place.is_none() => self.place_of_function(function),
+            place => place,
+        };
         if explained.position.is_some() || place.is_none() {
             return explained;
         }
@@ -206,6 +210,10 @@ impl Sources {
             ),
             E::ErrorDotExpr(text, _) => property_words(&text, names),
             E::ErrorFunctionNotFound(signature, _) => self.function_words(&signature, names),
+            E::ErrorParsing(kind @ ParseErrorType::MissingToken(..), _) => (
+                format!("syntax error: {kind}"),
+                Some("something opened above is not closed: count the brackets".to_owned()),
+            ),
             E::ErrorParsing(kind, _) => split_hint(&format!("syntax error: {kind}")),
             E::ErrorTooManyOperations(_) => (
                 format!(
@@ -216,7 +224,10 @@ impl Sources {
             ),
             E::ErrorStackOverflow(_) => (
                 format!("calls are nested more than {} deep", sandbox::CALL_LEVELS),
-                None,
+                Some(
+                    "a function that calls itself must come to an end; a loop often does"
+                        .to_owned(),
+                ),
             ),
             E::ErrorDataTooLarge(what, _) => (
                 format!("a value grew too large: {}", what.to_lowercase()),
@@ -241,7 +252,12 @@ impl Sources {
         if self.constants().any(|constant| constant == name) {
             return Some(format!("inside a function write global::{name}"));
         }
-        did_you_mean(name, self.identifiers(name))
+        let declare = || {
+            format!(
+                "declare it by let {name} = …, take it as a parameter, or keep it in this.{name}"
+            )
+        };
+        did_you_mean(name, self.identifiers(name)).or_else(|| Some(declare()))
     }
 
     fn function_words(&self, signature: &str, names: &Vocabulary) -> (String, Option<String>) {
@@ -250,9 +266,10 @@ impl Sources {
         if is_operator(name) {
             return (
                 format!("\"{name}\" cannot be applied to ({arguments})"),
-                arguments
-                    .contains("()")
-                    .then(|| "a value is missing: test it with `if x == () { … }`".to_owned()),
+                arguments.contains("()").then(|| {
+                    "a value is missing: test it with `if x == () { … }`, or give one: x ?? 0"
+                        .to_owned()
+                }),
             );
         }
         let usages = names.usages(name);
@@ -306,6 +323,17 @@ impl Sources {
                     .split(|c: char| !(c.is_alphanumeric() || c == '_'))
                     .next()
             })
+    }
+}
+
+/// The function at the end of the chain of calls.
+fn innermost_function(error: &EvalAltResult) -> Option<&str> {
+    match error {
+        EvalAltResult::ErrorInFunctionCall(name, _, inner, _) => {
+            innermost_function(inner).or(Some(name))
+        }
+        EvalAltResult::ErrorInModule(_, inner, _) => innermost_function(inner),
+        _ => None,
     }
 }
 

@@ -180,7 +180,8 @@ fn gather_libraries(
         let path = folder.join(format!("{name}.{EXTENSION}"));
         if !path.is_file() {
             let known = names_in(folder);
-            let hint = did_you_mean(&name, known.iter().map(String::as_str)).unwrap_or_default();
+            let hint = did_you_mean(&name, known.iter().map(String::as_str))
+                .unwrap_or_else(|| format!("write it, as {}", path.display()));
             return Err(missing(format!(
                 "there is no {library} beside the strategy\n{hint}"
             )));
@@ -296,6 +297,12 @@ pub fn find(arguments: &[String], folder: &Path) -> Result<Vec<PathBuf>, ScriptE
     let mut found = Vec::new();
     for argument in arguments {
         let path = Path::new(argument);
+        if path == folder && !path.exists() {
+            return Err(ScriptError::of_file(
+                argument,
+                "there is no such folder, so there are no strategies\nwrite the first one with: bea new my_first",
+            ));
+        }
         if path.is_dir() {
             let names = names_in(path);
             if names.is_empty() {
@@ -322,7 +329,12 @@ fn find_by_name(name: &str, folder: &Path) -> Result<PathBuf, ScriptError> {
         return Ok(path);
     }
     if !is_bare {
-        return Err(ScriptError::of_file(name, "there is no such file"));
+        let path = Path::new(name);
+        let stem = path.file_stem().map(|stem| stem.to_string_lossy());
+        let near = names_in(path.parent().unwrap_or(Path::new("")));
+        let hint = did_you_mean(&stem.unwrap_or_default(), near.iter().map(String::as_str));
+        let message = format!("there is no such file\n{}", hint.unwrap_or_default());
+        return Err(ScriptError::of_file(name, &message));
     }
     let known = names_in(folder);
     let mut message = format!(

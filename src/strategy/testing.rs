@@ -175,6 +175,11 @@ impl TestView {
                     "the fixture \"{name}\" is not named in the script\nname it by a plain text, as in t.fixture(\"{name}\")"
                 )));
             }
+            None if !test_files::is_name(name) => {
+                return Err(fail(format!(
+                    "\"{name}\" is no name for a fixture\nuse letters, digits, _ and -: it lies in fixtures/ beside the script"
+                )));
+            }
             None => {
                 let known: Vec<&str> = files.fixtures.keys().map(String::as_str).collect();
                 let hint = did_you_mean(name, known.iter().copied()).unwrap_or_else(|| {

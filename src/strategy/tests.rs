@@ -290,7 +290,7 @@ fn what_is_misspelt_is_answered_with_what_was_meant() {
     x.rhai:2:34: "+" cannot be applied to ((), float)
       2 |     market.runner(3).last_traded + 1.0
         |                                  ^
-    a value is missing: test it with `if x == () { … }`
+    a value is missing: test it with `if x == () { … }`, or give one: x ?? 0
     "#);
     insta::assert_snapshot!(fault("kelly(1.5, 2.0, 1.0)"), @r#"
     x.rhai:2:5: kelly: a probability is from 0 to 1: 1.5 is not
@@ -303,7 +303,9 @@ fn what_is_misspelt_is_answered_with_what_was_meant() {
         |     ^
     "#);
     insta::assert_snapshot!(fault("loop { }"), @r#"
-    x.rhai: the call took more than 200000 operations and was stopped
+    x.rhai:1:4: the call took more than 200000 operations and was stopped
+      1 | fn on_odds(market, ctx) {
+        |    ^
     loop less, or let a native method do the work
     "#);
     insta::assert_snapshot!(fault("market.id = 5;"), @r#"

@@ -86,7 +86,7 @@ pub(super) fn all() -> Vec<Case> {
 fn compiling() -> Vec<Case> {
     let odds = |name, body: &str| {
         let text = format!("fn on_odds(market, ctx) {{\n    {body}\n}}\n");
-        script(name, text, "check mine")
+        script(name, text, "check mine --strict")
     };
     vec![
         odds("an expression is missing", "let x = ;"),
@@ -213,7 +213,7 @@ fn running() -> Vec<Case> {
         ),
         run(
             "memory that grows",
-            "for n in 0..400 { this[`a rather long name for an entry of the memory, number ${n}`] = `with a rather long text, number ${n}, which goes on and on and on and on and on and on`; }",
+            "for n in 0..490 { this[`a rather long name for an entry of the memory, number ${n}`] = `with a rather long text, number ${n}, which goes on and on and on and on and on and on`; }",
         ),
         run("a number that is none, kept", "this.x = 0.0 / 0.0;"),
         run(

@@ -148,9 +148,10 @@ impl Walk<'_> {
     pub(super) fn method(&mut self, of: &Kind, call: &FnCallExpr, at: Position) -> Kind {
         let name = call.name.as_str();
         let sets_param = *of == Kind::Host("Test") && name == "param";
-        let read_before = self.learnt.read.clone();
+        // A test that sets a parameter does not read it.
+        let read_before = sets_param.then(|| self.learnt.read.clone());
         let kinds: Vec<Kind> = call.args.iter().map(|arg| self.expression(arg)).collect();
-        if sets_param {
+        if let Some(read_before) = read_before {
             self.learnt.read = read_before;
             self.check_param(&call.args);
         }
@@ -309,9 +310,12 @@ impl Walk<'_> {
         arguments: &[Expr],
         kinds: &[Kind],
     ) {
+        // Odds in another format may be anything.
+        let is_foreign = usage.params.contains(&"format");
         for ((param, argument), kind) in params.iter().zip(arguments).zip(kinds) {
             let at = source::start(argument);
             let wanted = match *param {
+                _ if is_foreign => Unit::Plain,
                 "p" => Unit::Probability,
                 "size" | "min_size" | "amount" | "bank" => Unit::Money,
                 name => Unit::by_name(name),
@@ -321,7 +325,7 @@ impl Walk<'_> {
                 .filter(|unit| wanted != Unit::Plain && *unit != wanted)
             {
                 let message = format!(
-                    "{param} is {}, and this is {}\nuse {}",
+                    "the argument {param} is {}, and this is {}\nuse {}",
                     wanted.called(),
                     unit.called(),
                     usage.text
@@ -577,4 +581,10 @@ const BUILT_IN: &[&str] = &[
     "type_of",
     "values",
     "zip",
+    "concat",
+    "merge",
+    "order_by",
+    "equals",
+    "split_at",
+    "curry",
 ];

@@ -146,6 +146,7 @@ fn what_is_right_is_left_alone() {
         "let lay = market.active[0].best_lay; lay(market.active[0], lay.price, 2.0)",
         "let text = \"a,b\"; for part in text.split(\",\") { ctx.log(part.to_upper()); }",
         "back(1, 2.0, 2.0).reason(`at ${market.runners[0].best_back.price}`)",
+        "to_decimal(\"probability\", implied(3.0)); ()",
         "let o = market.runners[0].best_back.price * 0.5 - 1.0; if o < ctx.bankroll { return; }",
     ] {
         assert_eq!(codes_of(body), [], "{body}");
