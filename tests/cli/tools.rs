@@ -87,14 +87,7 @@ fn a_snapshot_is_new_then_accepted_then_kept() {
 #[test]
 fn a_moment_of_a_recording_becomes_a_test() {
     let bench = Bench::new();
-    let folder = project("examples/recordings");
-    let recording = std::fs::read_dir(&folder)
-        .unwrap()
-        .next()
-        .unwrap()
-        .unwrap()
-        .path();
-    let recording = recording.display();
+    let recording = project("examples/recordings/1.900000010");
     let written = bench.json(&format!(
         "fixture {recording} --out strategies/fixtures/late.json --json"
     ));
@@ -125,14 +118,7 @@ fn a_moment_of_a_recording_becomes_a_test() {
 #[test]
 fn a_moment_that_is_not_there_is_told_with_what_is() {
     let bench = Bench::new();
-    let folder = project("examples/recordings");
-    let recording = std::fs::read_dir(&folder)
-        .unwrap()
-        .next()
-        .unwrap()
-        .unwrap()
-        .path();
-    let recording = recording.display();
+    let recording = project("examples/recordings/1.900000010");
     bench
         .run(&format!("fixture {recording} --market 1.1"))
         .ended_with(5)

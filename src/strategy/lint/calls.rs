@@ -361,18 +361,17 @@ impl Walk<'_> {
                 .unwrap_or(Kind::Bool);
         };
         let compares = ["==", "!=", "<", "<=", ">", ">="].contains(&name);
-        if compares || ["+", "-"].contains(&name) {
-            if let (Some(a), Some(b)) = (left.unit(), right.unit())
-                && a != b
-            {
-                let doing = if compares { "compared" } else { "added up" };
-                let message = format!(
-                    "{} and {} are {doing} here\ncheck which of the two is meant",
-                    a.called(),
-                    b.called()
-                );
-                self.find(Code::Units, at, &message);
-            }
+        let mixes = compares || ["+", "-"].contains(&name);
+        if let (true, Some(a), Some(b)) = (mixes, left.unit(), right.unit())
+            && a != b
+        {
+            let doing = if compares { "compared" } else { "added up" };
+            let message = format!(
+                "{} and {} are {doing} here\ncheck which of the two is meant",
+                a.called(),
+                b.called()
+            );
+            self.find(Code::Units, at, &message);
         }
         if ["==", "!="].contains(&name) {
             self.check_word(left, &arguments[1]);
