@@ -273,8 +273,13 @@ fn remove(table: &mut Dict, key: &str) {
     match key.split_once('.') {
         None => drop(table.remove(key)),
         Some((section, rest)) => {
-            if let Some(Value::Dict(_, inner)) = table.get_mut(section) {
-                remove(inner, rest);
+            let Some(Value::Dict(_, inner)) = table.get_mut(section) else {
+                return;
+            };
+            remove(inner, rest);
+            // Nothing is left of a section that may itself be none.
+            if inner.is_empty() {
+                table.remove(section);
             }
         }
     }

@@ -293,10 +293,15 @@ impl Config {
             let problem = format!("it must lie between {} and {}", bound.lowest, bound.highest);
             (key, bound.value, problem)
         });
+        let outside: Vec<_> = outside.collect();
+        // Values that are wrong by themselves contradict others easily, and that says nothing.
+        if !outside.is_empty() {
+            return outside;
+        }
         let together = self.contradictions().into_iter();
-        let together =
-            together.map(|(key, value, problem)| (key.to_owned(), value, problem.to_owned()));
-        outside.chain(together).collect()
+        together
+            .map(|(key, value, problem)| (key.to_owned(), value, problem.to_owned()))
+            .collect()
     }
 
     fn contradictions(&self) -> Vec<(&'static str, String, &'static str)> {
