@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rhai::{CallFnOptions, Dynamic, Scope};
 
@@ -30,7 +31,7 @@ pub struct Script {
     pub(super) sources: Sources,
     pub(super) overrides: Overrides,
     pub(super) tables: Tables,
-    pub(super) test_files: TestFiles,
+    pub(super) test_files: Arc<TestFiles>,
 }
 
 impl Script {
@@ -85,7 +86,7 @@ impl Script {
             sources,
             overrides: overrides.clone(),
             tables,
-            test_files: test_files.unwrap_or_default(),
+            test_files: Arc::new(test_files.unwrap_or_default()),
         })
     }
 

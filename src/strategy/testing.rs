@@ -101,7 +101,7 @@ pub(super) fn run(script: &Script, snapshots: Snapshots) -> Result<TestReport, S
     // What passes its tests must compile to run.
     drop(script.compile()?);
     let program = Program::load(script, Purpose::Test)?;
-    let files = Rc::new(script.test_files.clone());
+    let files = Arc::clone(&script.test_files);
     let mut taken: Vec<Snapshot> = Vec::new();
     let tests = program.tests().into_iter().map(|(name, line)| {
         let bench = TestView::new(&program, &files, snapshots);
@@ -132,13 +132,13 @@ struct Bench {
     filter: MarketFilter,
     has_on_order: bool,
     has_on_settled: bool,
-    files: Rc<TestFiles>,
+    files: Arc<TestFiles>,
     snapshots: Snapshots,
     taken: Vec<Snapshot>,
 }
 
 impl TestView {
-    fn new(program: &Program, files: &Rc<TestFiles>, snapshots: Snapshots) -> Self {
+    fn new(program: &Program, files: &Arc<TestFiles>, snapshots: Snapshots) -> Self {
         Self(Rc::new(RefCell::new(Bench {
             state: Dynamic::from(Map::new()),
             params: program.params.clone(),
@@ -151,7 +151,7 @@ impl TestView {
             filter: program.filter.clone(),
             has_on_order: program.defines("on_order", 2),
             has_on_settled: program.defines("on_settled", 2),
-            files: Rc::clone(files),
+            files: Arc::clone(files),
             snapshots,
             taken: Vec::new(),
         })))
@@ -166,7 +166,7 @@ impl TestView {
 
     /// A market out of `fixtures/`, with some of its entries changed.
     fn fixture(&self, name: &str, changes: &Map) -> Outcome<MarketView> {
-        let files = Rc::clone(&self.0.borrow().files);
+        let files = Arc::clone(&self.0.borrow().files);
         let text = match files.fixtures.get(name) {
             Some(Some(Ok(text))) => text,
             Some(Some(Err(why))) => return Err(fail(why.clone())),
