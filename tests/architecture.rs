@@ -71,8 +71,13 @@ const BANNED_WORDS: &[(&str, &str)] = &[
 /// Modules of `std` that have no place in them.
 const BANNED_STD: &[&str] = &["env", "fs", "net", "process", "thread"];
 
-/// The parts of the core that may open files: they read strategies, what they import and their tables, before a run.
-const MAY_READ_FILES: [&str; 2] = ["strategy/script.rs", "strategy/table.rs"];
+/// The parts of the core that may open files: they read strategies, what they import, their tables and what their tests
+/// use, before a run.
+const MAY_READ_FILES: [&str; 3] = [
+    "strategy/script.rs",
+    "strategy/table.rs",
+    "strategy/test_files.rs",
+];
 
 const MOST_LINES: usize = 700;
 

@@ -109,6 +109,27 @@ fn the_guide_tells_of_every_key_with_its_default_and_range() {
 }
 
 #[test]
+fn all_that_is_wrong_is_told_at_once() {
+    let case =
+        Case::new("mod = \"DRY_RUN\"\n[risk]\nmax_stake = \"lots\"\n[http]\nenabled = \"yes\"\n")
+            .env("BEA__RISK__MAX_STAK", "5");
+    let complaint = case.complaint();
+    for part in [
+        "4 settings are wrong:",
+        "bea.toml:1: there is no setting `mod`; did you mean `mode`?",
+        "BEA__RISK__MAX_STAK",
+        "bea.toml:3: `risk.max_stake` cannot be \"lots\"",
+        "bea.toml:5: `http.enabled` cannot be \"yes\"",
+    ] {
+        assert!(complaint.contains(part), "no {part:?} in {complaint}");
+    }
+    let ranges = Case::new("[account]\nbankroll = 0\n[ledger]\nretry_attempts = 99\n").complaint();
+    assert!(ranges.starts_with("2 settings are wrong:"), "{ranges}");
+    let one = Case::new("[run]\ndata = [\"a\", 5]\nspeed = \"60\"\n").complaint();
+    assert!(one.contains("run.data"), "{one}");
+}
+
+#[test]
 fn without_any_source_the_defaults_hold() {
     let empty = Case::new("");
     let Loaded { config, origins } = empty.load().unwrap();

@@ -159,6 +159,14 @@ fn is_surprise(kind: ErrorKind) -> bool {
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         let message = error.to_string();
+        let error = match error {
+            // The place is that of the first.
+            ConfigError::Several(mut problems) => {
+                let first = Self::from(problems.swap_remove(0));
+                return Self { message, ..first };
+            }
+            one => one,
+        };
         let number = |n: usize| u64::try_from(n).ok();
         let (code, origin) = match error {
             ConfigError::LiveNotAvailable { origin, .. } => (exit::SAFETY, origin),
@@ -166,6 +174,7 @@ impl From<ConfigError> for Failure {
             | ConfigError::UnknownStrategy { origin, .. }
             | ConfigError::Value { origin, .. } => (exit::CONFIG, origin),
             ConfigError::Unreadable { path, .. } => (exit::CONFIG, Origin::File(path, None)),
+            ConfigError::Several(_) => return Self::new(exit::CONFIG, message),
             ConfigError::Syntax {
                 path, line, column, ..
             } => {

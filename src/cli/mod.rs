@@ -3,8 +3,10 @@
 mod backtest;
 mod bets;
 mod check;
+mod definitions;
 mod demo;
 mod failure;
+mod fixture;
 mod generate;
 mod new;
 mod output;
@@ -16,6 +18,7 @@ mod settings;
 mod strategies;
 mod switch;
 mod test;
+mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -71,6 +74,8 @@ enum Command {
     Check(check::Check),
     Test(test::Test),
     New(new::New),
+    Fixture(fixture::Fixture),
+    Definitions(definitions::Definitions),
     Generate(generate::Generate),
     Bets(bets::Bets),
     Pnl(pnl::Pnl),
@@ -95,6 +100,8 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Check(command) => command.run(&shared),
         Command::Test(command) => command.run(&shared),
         Command::New(command) => command.run(&shared),
+        Command::Fixture(command) => command.run(&shared),
+        Command::Definitions(command) => command.run(&shared),
         Command::Generate(command) => command.run(&shared),
         Command::Bets(command) => command.run(&shared),
         Command::Pnl(command) => command.run(&shared),

@@ -72,6 +72,27 @@ pub enum ConfigError {
         /// What it would need.
         missing: Vec<String>,
     },
+    /// More than one of the above.
+    #[error("{} settings are wrong:\n{}", .0.len(), listed(.0))]
+    Several(Vec<ConfigError>),
+}
+
+impl ConfigError {
+    /// All that was found, as one error; `None` if nothing was.
+    pub(super) fn of(mut problems: Vec<Self>) -> Option<Self> {
+        match problems.len() {
+            0 | 1 => problems.pop(),
+            _ => Some(Self::Several(problems)),
+        }
+    }
+}
+
+fn listed(problems: &[ConfigError]) -> String {
+    let lines: Vec<String> = problems
+        .iter()
+        .map(|problem| format!("  {problem}"))
+        .collect();
+    lines.join("\n")
 }
 
 fn did_you_mean(nearest: Option<&str>) -> String {

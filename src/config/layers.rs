@@ -29,6 +29,7 @@ pub(super) struct Layers {
     figment: Figment,
     known: BTreeSet<String>,
     texts: BTreeMap<PathBuf, String>,
+    problems: Vec<ConfigError>,
 }
 
 impl Default for Layers {
@@ -40,6 +41,7 @@ impl Default for Layers {
             figment,
             known,
             texts: BTreeMap::new(),
+            problems: Vec::new(),
         }
     }
 }
@@ -89,14 +91,12 @@ impl Layers {
             }
         })?;
         self.texts.insert(path.to_owned(), text);
-        self.add(Metadata::from(FILE, Source::File(path.to_owned())), values)
+        self.add(Metadata::from(FILE, Source::File(path.to_owned())), values);
+        Ok(())
     }
 
     /// Takes the variables whose names begin with the prefix, in the order of their names.
-    pub(super) fn add_environment(
-        &mut self,
-        env: impl IntoIterator<Item = (String, String)>,
-    ) -> Result<(), ConfigError> {
+    pub(super) fn add_environment(&mut self, env: impl IntoIterator<Item = (String, String)>) {
         let variables: BTreeMap<String, String> = env
             .into_iter()
             .filter(|(name, _)| name.starts_with(ENV_PREFIX))
@@ -107,34 +107,38 @@ impl Layers {
                 Metadata::from(ENVIRONMENT, Source::Custom(name)),
                 &key,
                 &text,
-            )?;
+            );
         }
-        Ok(())
     }
 
     /// Takes (key, value) pairs in their order.
-    pub(super) fn add_overrides(&mut self, pairs: &[(String, String)]) -> Result<(), ConfigError> {
-        pairs
-            .iter()
-            .try_for_each(|(key, text)| self.add_text(Metadata::named(COMMAND_LINE), key, text))
+    pub(super) fn add_overrides(&mut self, pairs: &[(String, String)]) {
+        for (key, text) in pairs {
+            self.add_text(Metadata::named(COMMAND_LINE), key, text);
+        }
     }
 
     /// Takes one value written as text: a number, `true`, a `[list]`, or else a word.
-    fn add_text(&mut self, metadata: Metadata, key: &str, text: &str) -> Result<(), ConfigError> {
+    fn add_text(&mut self, metadata: Metadata, key: &str, text: &str) {
         let value = text.parse().unwrap_or_else(|never| match never {});
         let nested = figment::util::nest(key, value)
             .into_dict()
             .unwrap_or_default();
-        self.add(metadata, nested)
+        self.add(metadata, nested);
     }
 
-    fn add(&mut self, metadata: Metadata, values: Dict) -> Result<(), ConfigError> {
-        let values = written_out(values);
+    /// Takes a layer's values; what is no setting is noted and left out.
+    fn add(&mut self, metadata: Metadata, values: Dict) {
+        let mut values = written_out(values);
         for key in leaves(&values) {
-            let sections = || self.known.iter().filter_map(|known| known.split_once('.'));
-            let is_empty_section = sections().any(|(section, _)| section == key) || key == SECTION;
+            let is_section = || {
+                let inside = format!("{key}.");
+                self.known.iter().any(|known| known.starts_with(&inside))
+            };
+            let is_empty_section = key == SECTION || is_section();
             if !(self.known.contains(&key) || is_empty_section || self.is_of_strategy(&key)) {
-                return Err(ConfigError::UnknownKey {
+                remove(&mut values, &key);
+                self.problems.push(ConfigError::UnknownKey {
                     origin: self.origin(&metadata, &key),
                     nearest: self.meant_by(&key),
                     key,
@@ -143,7 +147,6 @@ impl Layers {
         }
         let figment = std::mem::take(&mut self.figment);
         self.figment = figment.merge(Layer { metadata, values });
-        Ok(())
     }
 
     /// Whether a key is one of those that every strategy may have.
@@ -161,7 +164,12 @@ impl Layers {
                 "" | "script" | "enabled" | "bankroll" | "params" | "risk"
             ),
             Some(("params", _)) => true,
-            Some(_) => key.starts_with("risk.") && self.known.contains(key),
+            // What holds for all strategies together is none of one strategy's business.
+            Some(_) => {
+                key.starts_with("risk.")
+                    && !key.starts_with("risk.together.")
+                    && self.known.contains(key)
+            }
         }
     }
 
@@ -194,31 +202,65 @@ impl Layers {
         Some(format!("{SECTION}.{name}.{meant}"))
     }
 
-    /// Settles what holds.
-    pub(super) fn finish(self) -> Result<Loaded, ConfigError> {
-        let config: Config = self
-            .figment
-            .extract()
-            .map_err(|error| self.explain(&error))?;
+    /// Settles what holds, or tells all that is wrong.
+    pub(super) fn finish(mut self) -> Result<Loaded, ConfigError> {
+        let mut problems = std::mem::take(&mut self.problems);
+        let config = self.extract(&mut problems);
+        if let Some(problem) = ConfigError::of(problems) {
+            return Err(problem);
+        }
         if config.mode == Mode::Live {
             return Err(ConfigError::LiveNotAvailable {
                 origin: self.origin_of("mode"),
                 missing: LIVE_NEEDS.map(str::to_owned).to_vec(),
             });
         }
-        if let Some((key, value, problem)) = config.problem() {
-            return Err(ConfigError::Value {
-                origin: self.origin_of(&key),
-                key,
-                value,
-                problem,
-            });
+        let wrong = |(key, value, problem): (String, String, String)| ConfigError::Value {
+            origin: self.origin_of(&key),
+            key,
+            value,
+            problem,
+        };
+        let problems = config.problems().into_iter().map(wrong).collect();
+        if let Some(problem) = ConfigError::of(problems) {
+            return Err(problem);
         }
         let keys = config.values().into_keys();
         let origins = keys
             .map(|key| (key.clone(), self.origin_of(&key)))
             .collect();
         Ok(Loaded { config, origins })
+    }
+
+    /// Reads the values. One of the wrong type is noted and put back to its default, to find the next.
+    fn extract(&self, problems: &mut Vec<ConfigError>) -> Config {
+        let defaults = Figment::from(Serialized::defaults(Config::default()));
+        let mut figment = self.figment.clone();
+        let mut mended = BTreeSet::new();
+        loop {
+            let error = match figment.extract() {
+                Ok(config) => return config,
+                Err(error) => error,
+            };
+            problems.push(self.explain(&error));
+            let key = self.setting_of(&error.path);
+            let default = defaults.find_value(&key).ok();
+            let (Some(default), true) = (default, mended.insert(key.clone())) else {
+                return Config::default();
+            };
+            let values = figment::util::nest(&key, default)
+                .into_dict()
+                .unwrap_or_default();
+            let metadata = Metadata::default();
+            figment = figment.merge(Layer { metadata, values });
+        }
+    }
+
+    /// The setting or section that a path lies in: an item of a list has no default of its own.
+    fn setting_of(&self, path: &[String]) -> String {
+        let whole = path.join(".");
+        let inside = |key: &&String| whole.starts_with(&format!("{key}."));
+        self.known.iter().find(inside).cloned().unwrap_or(whole)
     }
 
     fn explain(&self, error: &figment::Error) -> ConfigError {
@@ -322,6 +364,23 @@ fn written_out(mut values: Dict) -> Dict {
         }
     }
     values
+}
+
+/// Takes a value out of a table by its whole key.
+fn remove(table: &mut Dict, key: &str) {
+    match key.split_once('.') {
+        None => drop(table.remove(key)),
+        Some((section, rest)) => {
+            let Some(Value::Dict(_, inner)) = table.get_mut(section) else {
+                return;
+            };
+            remove(inner, rest);
+            // Nothing is left of a section that may itself be none.
+            if inner.is_empty() {
+                table.remove(section);
+            }
+        }
+    }
 }
 
 fn written(value: &Value) -> String {

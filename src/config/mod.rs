@@ -42,7 +42,7 @@ impl Config {
     /// process's environment, and `overrides` from the command line as (key, value).
     ///
     /// # Errors
-    /// The first thing wrong, with its origin.
+    /// All that is wrong, each with its origin.
     pub fn load(
         file: Option<&Path>,
         overrides: &[(String, String)],
@@ -56,7 +56,7 @@ impl Config {
     /// As [`Config::load`], with the environment given.
     ///
     /// # Errors
-    /// The first thing wrong, with its origin.
+    /// All that is wrong, each with its origin.
     pub fn load_with(
         file: Option<&Path>,
         env: impl IntoIterator<Item = (String, String)>,
@@ -69,8 +69,8 @@ impl Config {
         let mut layers = layers::Layers::default();
         layers.add_file(&first, required)?;
         layers.add_file(&first.with_file_name(LOCAL_FILE), false)?;
-        layers.add_environment(env)?;
-        layers.add_overrides(overrides)?;
+        layers.add_environment(env);
+        layers.add_overrides(overrides);
         layers.finish()
     }
 }

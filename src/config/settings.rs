@@ -304,21 +304,29 @@ impl Config {
         Bound::new("bankroll", &bankroll, &range)
     }
 
-    /// What is wrong with the values taken together: the whole key, the value, and what is permitted.
-    pub(super) fn problem(&self) -> Option<(String, String, String)> {
-        if let Some((key, bound)) = self.bounds().into_iter().find(|(_, bound)| !bound.holds) {
+    /// What is wrong with the values, alone and taken together: the whole key, the value, and what is permitted.
+    pub(super) fn problems(&self) -> Vec<(String, String, String)> {
+        let outside = self.bounds().into_iter().filter(|(_, bound)| !bound.holds);
+        let outside = outside.map(|(key, bound)| {
             let problem = format!("it must lie between {} and {}", bound.lowest, bound.highest);
-            return Some((key, bound.value, problem));
+            (key, bound.value, problem)
+        });
+        let outside: Vec<_> = outside.collect();
+        // Values that are wrong by themselves contradict others easily, and that says nothing.
+        if !outside.is_empty() {
+            return outside;
         }
+        let mut found = Vec::new();
         if let Some((limit, value, problem)) = self.risk.contradiction() {
-            return Some((format!("risk.{limit}"), value, problem.to_owned()));
+            found.push((format!("risk.{limit}"), value, problem.to_owned()));
         }
         if !self.http.bind.ip().is_loopback() {
             let problem = "the server has no access tokens, so it may listen only on this machine: use 127.0.0.1 or [::1]";
             let bind = self.http.bind.to_string();
-            return Some(("http.bind".to_owned(), bind, problem.to_owned()));
+            found.push(("http.bind".to_owned(), bind, problem.to_owned()));
         }
-        self.strategy_problem()
+        found.extend(self.strategy_problems());
+        found
     }
 
     /// Every value by its whole key, as `bea config show` prints it. Lists are one value; parameters are one each.

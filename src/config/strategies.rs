@@ -178,10 +178,10 @@ impl Config {
     }
 
     /// What is wrong with what is said of the strategies.
-    pub(super) fn strategy_problem(&self) -> Option<Problem> {
+    pub(super) fn strategy_problems(&self) -> impl Iterator<Item = Problem> + '_ {
         self.strategies
             .iter()
-            .find_map(|(name, settings)| self.problem_of(name, settings).err())
+            .filter_map(|(name, settings)| self.problem_of(name, settings).err())
     }
 
     fn problem_of(&self, name: &str, settings: &StrategySettings) -> Result<(), Problem> {

@@ -84,6 +84,8 @@ pub(super) fn fail(message: impl Into<String>) -> Box<EvalAltResult> {
 /// The texts of a script and of what it imports, by the name used in messages. The first is the script.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sources {
+    /// The folder of the script as messages show it, with a slash at its end; empty where there is none.
+    pub(super) folder: String,
     /// The script's own file name.
     pub(super) main: String,
     /// Texts by file name.
@@ -91,9 +93,14 @@ pub(super) struct Sources {
 }
 
 impl Sources {
+    /// An error of a whole file.
+    pub(super) fn error_of(&self, file: &str, message: &str) -> ScriptError {
+        ScriptError::of_file(&format!("{}{file}", self.folder), message)
+    }
+
     /// An error at a place in a file.
     pub(super) fn error_at(&self, file: &str, position: Position, message: &str) -> ScriptError {
-        let mut error = ScriptError::of_file(file, message);
+        let mut error = self.error_of(file, message);
         if let Some(line) = position.line() {
             error.position = Some((line, position.position().unwrap_or(1)));
             error.source_line = self
@@ -135,6 +142,27 @@ impl Sources {
         let mut explained = self.error_at(&file, position, &message);
         explained.hint = hint.or(explained.hint);
         explained
+    }
+
+    /// The same of a call of one of the script's functions, which is the place if no nearer one is known.
+    pub(super) fn explain_call(
+        &self,
+        function: &str,
+        error: EvalAltResult,
+        names: &Vocabulary,
+    ) -> ScriptError {
+        let innermost = innermost_function(&error).unwrap_or(function).to_owned();
+        let explained = self.explain(error, names);
+        let place = match self.place_of_function(&innermost) {
+            place if place.is_none() => self.place_of_function(function),
+            place => place,
+        };
+        if explained.position.is_some() || place.is_none() {
+            return explained;
+        }
+        let hint = explained.hint;
+        let placed = self.error_at(&self.main, place, &explained.message);
+        ScriptError { hint, ..placed }
     }
 
     /// The error at the end of the chain of calls, its file, and the nearest known place.
@@ -182,6 +210,10 @@ impl Sources {
             ),
             E::ErrorDotExpr(text, _) => property_words(&text, names),
             E::ErrorFunctionNotFound(signature, _) => self.function_words(&signature, names),
+            E::ErrorParsing(kind @ ParseErrorType::MissingToken(..), _) => (
+                format!("syntax error: {kind}"),
+                Some("something opened above is not closed: count the brackets".to_owned()),
+            ),
             E::ErrorParsing(kind, _) => split_hint(&format!("syntax error: {kind}")),
             E::ErrorTooManyOperations(_) => (
                 format!(
@@ -192,7 +224,10 @@ impl Sources {
             ),
             E::ErrorStackOverflow(_) => (
                 format!("calls are nested more than {} deep", sandbox::CALL_LEVELS),
-                None,
+                Some(
+                    "a function that calls itself must come to an end; a loop often does"
+                        .to_owned(),
+                ),
             ),
             E::ErrorDataTooLarge(what, _) => (
                 format!("a value grew too large: {}", what.to_lowercase()),
@@ -217,7 +252,12 @@ impl Sources {
         if self.constants().any(|constant| constant == name) {
             return Some(format!("inside a function write global::{name}"));
         }
-        did_you_mean(name, self.identifiers(name))
+        let declare = || {
+            format!(
+                "declare it by let {name} = …, take it as a parameter, or keep it in this.{name}"
+            )
+        };
+        did_you_mean(name, self.identifiers(name)).or_else(|| Some(declare()))
     }
 
     fn function_words(&self, signature: &str, names: &Vocabulary) -> (String, Option<String>) {
@@ -226,9 +266,10 @@ impl Sources {
         if is_operator(name) {
             return (
                 format!("\"{name}\" cannot be applied to ({arguments})"),
-                arguments
-                    .contains("()")
-                    .then(|| "a value is missing: test it with `if x == () { … }`".to_owned()),
+                arguments.contains("()").then(|| {
+                    "a value is missing: test it with `if x == () { … }`, or give one: x ?? 0"
+                        .to_owned()
+                }),
             );
         }
         let usages = names.usages(name);
@@ -282,6 +323,17 @@ impl Sources {
                     .split(|c: char| !(c.is_alphanumeric() || c == '_'))
                     .next()
             })
+    }
+}
+
+/// The function at the end of the chain of calls.
+fn innermost_function(error: &EvalAltResult) -> Option<&str> {
+    match error {
+        EvalAltResult::ErrorInFunctionCall(name, _, inner, _) => {
+            innermost_function(inner).or(Some(name))
+        }
+        EvalAltResult::ErrorInModule(_, inner, _) => innermost_function(inner),
+        _ => None,
     }
 }
 
@@ -342,8 +394,14 @@ fn split_hint(message: &str) -> (String, Option<String>) {
     match message.split_once('\n') {
         Some((first, rest)) => (
             bounded(first, 500),
-            Some(rest.chars().take(500).collect()).filter(|hint: &String| !hint.is_empty()),
+            Some(hint(rest)).filter(|hint| !hint.is_empty()),
         ),
         None => (bounded(message, 500), None),
     }
+}
+
+/// Lines of a hint, bounded: scripts throw what they like.
+fn hint(text: &str) -> String {
+    let shown = |c: &char| *c == '\n' || !c.is_control();
+    text.chars().filter(shown).take(4000).collect()
 }

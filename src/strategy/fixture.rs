@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use rhai::{Dynamic, Map};
+use serde_json::Value;
 
 use super::filter;
 use super::names::known_key;
 use super::propose::number;
+use super::state::from_json;
 use super::view::runner_id;
 use crate::market::{
     BettingType, BookName, Books, LadderKind, LevelChange, Market, MarketDefinition, MarketDelta,
@@ -19,7 +21,7 @@ const START: TimeMs = TimeMs(1_700_000_000_000);
 /// Size of a level given by its price alone.
 const USUAL_SIZE: f64 = 1000.0;
 
-const MARKET_KEYS: [&str; 16] = [
+const MARKET_KEYS: [&str; 19] = [
     "id",
     "sport",
     "type",
@@ -35,6 +37,9 @@ const MARKET_KEYS: [&str; 16] = [
     "number_of_winners",
     "bet_delay",
     "total_matched",
+    "commission",
+    "start_ms",
+    "ladder",
     "runners",
 ];
 const RUNNER_KEYS: [&str; 13] = [
@@ -52,13 +57,14 @@ const RUNNER_KEYS: [&str; 13] = [
     "sp_far",
     "adjustment_factor",
 ];
-const ORDER_KEYS: [&str; 13] = [
+const ORDER_KEYS: [&str; 14] = [
     "runner",
     "side",
     "type",
     "price",
     "size",
     "matched",
+    "average_price",
     "state",
     "age_ms",
     "tag",
@@ -207,6 +213,20 @@ impl<'m> Reader<'m> {
     }
 }
 
+/// The map of a fixture's text, for [`market`].
+pub(super) fn read(text: &str) -> Result<Map, String> {
+    let value: Value = serde_json::from_str(text).map_err(|error| format!("no JSON: {error}"))?;
+    let schema = value.get("schema").and_then(Value::as_str);
+    if schema != Some("bea.fixture/1") {
+        return Err(
+            "it has no \"schema\": \"bea.fixture/1\"\ncut it anew with bea fixture".to_owned(),
+        );
+    }
+    let market = value.get("market").map(from_json);
+    let map = market.and_then(Dynamic::try_cast::<Map>);
+    map.ok_or_else(|| "it has no \"market\" with the entries of t.market".to_owned())
+}
+
 /// A market from the map of `t.market(#{ … })`.
 pub(super) fn market(map: &Map) -> Result<Arc<Market>, String> {
     let read = Reader::new("t.market", map, &MARKET_KEYS)?;
@@ -234,7 +254,35 @@ pub(super) fn market(map: &Map) -> Result<Arc<Market>, String> {
 fn published_at(read: &Reader<'_>) -> Result<TimeMs, String> {
     let seconds = read.number("seconds_to_start")?.unwrap_or(60.0);
     let ms = (seconds.clamp(-1e9, 1e9) * 1000.0).round() as i64;
-    Ok(START + -ms)
+    Ok(start(read)? + -ms)
+}
+
+/// When the market starts.
+#[allow(clippy::cast_possible_truncation)]
+fn start(read: &Reader<'_>) -> Result<TimeMs, String> {
+    match read.number("start_ms")? {
+        None => Ok(START),
+        Some(ms) if (0.0..=1e14).contains(&ms) => Ok(TimeMs(ms as i64)),
+        Some(_) => Err(read.wrong("start_ms", "milliseconds since 1970 UTC")),
+    }
+}
+
+/// Commission in hundredths of a percent.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn base_rate(read: &Reader<'_>) -> Result<u32, String> {
+    match read.number("commission")? {
+        None => Ok(500),
+        Some(ratio) if (0.0..=1.0).contains(&ratio) => Ok((ratio * 10_000.0).round() as u32),
+        Some(_) => Err(read.wrong("commission", "a ratio from 0 to 1")),
+    }
+}
+
+fn ladder(read: &Reader<'_>) -> Result<PriceLadder, String> {
+    match read.text("ladder")?.as_deref() {
+        None | Some("CLASSIC") => Ok(PriceLadder::Classic),
+        Some("FINEST") => Ok(PriceLadder::Finest),
+        Some(_) => Err(read.wrong("ladder", "\"CLASSIC\" or \"FINEST\"")),
+    }
 }
 
 fn definition(
@@ -257,9 +305,9 @@ fn definition(
         complete: true,
         cross_matching: true,
         number_of_winners: read.count("number_of_winners", 1)?,
-        base_rate: 500,
+        base_rate: base_rate(read)?,
         version: 1,
-        market_time: START,
+        market_time: start(read)?,
         event_id: "1".to_owned(),
         event_name: read.text("event")?,
         name: read.text("name")?,
@@ -270,7 +318,7 @@ fn definition(
         course: read.text("course")?,
         each_way_divisor: None,
         line_result: None,
-        ladder: PriceLadder::Classic,
+        ladder: ladder(read)?,
         runners,
     })
 }
@@ -308,11 +356,21 @@ fn add_runner(delta: &mut MarketDelta, at: usize, map: &Map) -> Result<RunnerDef
         status: runner_status(&read)?,
         sort_priority: u32::try_from(at + 1).unwrap_or(u32::MAX),
         name: read.text("name")?,
-        adjustment_factor: read.entry("adjustment_factor").map_or(Ok(None), |_| {
-            read.count("adjustment_factor", 0).map(|f| Some(f * 100))
-        })?,
+        adjustment_factor: adjustment_factor(&read)?,
         bsp: read.price("bsp")?,
     })
+}
+
+/// A reduction factor in percent, as hundredths.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn adjustment_factor(read: &Reader<'_>) -> Result<Option<u32>, String> {
+    match read.number("adjustment_factor")? {
+        None => Ok(None),
+        Some(percent) if (0.0..=100.0).contains(&percent) => {
+            Ok(Some((percent * 100.0).round() as u32))
+        }
+        Some(_) => Err(read.wrong("adjustment_factor", "a percentage from 0 to 100")),
+    }
 }
 
 fn runner_status(read: &Reader<'_>) -> Result<RunnerStatus, String> {
@@ -384,7 +442,8 @@ pub(super) fn order(map: &Map, number: u128, now: TimeMs) -> Result<Order, Strin
         .truth("update_pending")?
         .then_some(Persistence::Persist);
     order.matched = read.money("matched")?.unwrap_or_default();
-    let nanos = kind.price().unwrap_or(Price::LOWEST).nanos();
+    let average = read.price("average_price")?.or(kind.price());
+    let nanos = average.unwrap_or(Price::LOWEST).nanos();
     order.matched_value = i128::from(nanos) * i128::from(order.matched.minor());
     Ok(order)
 }
@@ -403,4 +462,45 @@ fn order_state(read: &Reader<'_>) -> Result<OrderState, String> {
                 "SENDING, EXECUTABLE, EXECUTION_COMPLETE, REJECTED or NOT_SENT",
             )
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::strategy::cut::{Cut, fixture};
+
+    #[test]
+    fn what_is_cut_is_read_back_as_it_was() {
+        let map: Map = rhai::Engine::new_raw()
+            .eval(
+                r#"#{ id: "1.23", type: "PLACE", sport: "7", country: "GB", course: "Warwick", name: "3 places", event: "Race",
+                      status: "SUSPENDED", in_play: true, bsp: true, bsp_reconciled: true, start_ms: 1600000000000,
+                      seconds_to_start: -1.25, number_of_winners: 3, bet_delay: 1, commission: 0.02, ladder: "FINEST",
+                      total_matched: 123.45, runners: [
+                        #{ id: 7, name: "Red", back: [[3.0, 10.0], [2.9, 20.5]], lay: [[3.1, 5.0]], traded: [[3.0, 7.0]],
+                           last_traded: 3.05, total_matched: 14.0, sp_near: 3.2, sp_far: 3.3, bsp: 3.17, adjustment_factor: 26.83 },
+                        #{ id: "8@-0.5", status: "REMOVED" } ] }"#,
+            )
+            .unwrap();
+        let first = market(&map).unwrap();
+        let cut = Cut {
+            recording: "r.bz2",
+            line: 3,
+        };
+        let text = fixture(&first, &cut);
+        let second = market(&read(&text).unwrap()).unwrap();
+        assert_eq!(fixture(&second, &cut), text);
+        assert_eq!(format!("{first:?}"), format!("{second:?}"));
+    }
+
+    #[test]
+    fn what_is_no_fixture_is_told() {
+        assert!(read("x").unwrap_err().starts_with("no JSON"));
+        assert!(read("{}").unwrap_err().contains("bea.fixture/1"));
+        assert!(
+            read(r#"{"schema": "bea.fixture/1"}"#)
+                .unwrap_err()
+                .contains("\"market\"")
+        );
+    }
 }

@@ -22,7 +22,7 @@ use crate::engine::{Answer, Fault, Moment, Strategy};
 use crate::market::{MarketFilter, Order, Settlement};
 
 /// What a script may define, with how many parameters.
-const CALLBACKS: [(&str, &[usize], &str); 6] = [
+pub(super) const CALLBACKS: [(&str, &[usize], &str); 6] = [
     ("params", &[0], "params()"),
     ("markets", &[0, 1], "markets() or markets(params)"),
     ("tables", &[0], "tables()"),
@@ -120,14 +120,14 @@ impl Program {
         }));
         match outcome {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => Err(self.sources.explain(*error, &self.api.names)),
+            Ok(Err(error)) => Err(self.sources.explain_call(name, *error, &self.api.names)),
             Err(_panic) => Err(self.wrong("the script engine failed inside this call")),
         }
     }
 
     /// An error of the script without a place.
     pub(super) fn wrong(&self, message: &str) -> ScriptError {
-        ScriptError::of_file(&self.sources.main, message)
+        self.sources.error_of(&self.sources.main, message)
     }
 
     /// An error of one of the script's functions, where there is such.

@@ -4,28 +4,34 @@
 //! that runs it. Nothing here reads a clock; files are read only by [`Script::read`] and [`find`].
 
 mod context;
+mod cut;
 mod depth;
 mod error;
 mod filter;
 mod fixture;
 mod host;
 mod library;
+mod lint;
 pub mod maths;
 mod names;
 mod params;
 mod propose;
 mod sandbox;
 mod script;
+mod snapshot;
 mod state;
 mod table;
+mod test_files;
 mod testing;
 #[cfg(test)]
 mod tests;
 mod view;
 
+pub use cut::{Cut, fixture};
 pub use error::ScriptError;
 pub use host::RhaiStrategy;
-pub use library::reference;
+pub use library::{Definition, definitions, reference};
+pub use lint::{Code, Finding, Severity};
 pub use params::{Overrides, Param};
 pub use script::{Script, find, template};
-pub use testing::{TestReport, TestResult};
+pub use testing::{Snapshot, Snapshots, TestReport, TestResult};

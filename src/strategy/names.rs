@@ -41,6 +41,20 @@ impl Vocabulary {
         self.properties.get(kind).into_iter().flatten().copied()
     }
 
+    /// Names of the types that have properties.
+    #[cfg(test)]
+    pub(super) fn hosts(&self) -> impl Iterator<Item = &'static str> {
+        self.properties.keys().copied()
+    }
+
+    /// The type whose values scripts call so, as `market.runners`.
+    pub(super) fn host_called(&self, called: &str) -> Option<&'static str> {
+        let mut kinds = self.kinds.values();
+        kinds
+            .find(|(_, known)| *known == called)
+            .map(|(name, _)| *name)
+    }
+
     /// How a function is called; empty if there is none of that name.
     pub(super) fn usages(&self, function: &str) -> &[&'static str] {
         self.usages.get(function).map_or(&[], Vec::as_slice)

@@ -144,7 +144,7 @@ pub(super) fn parse(
         let rhai::ParseError(kind, position) = error;
         let in_file = Sources {
             main: file.to_owned(),
-            texts: sources.texts.clone(),
+            ..sources.clone()
         };
         in_file.explain(rhai::EvalAltResult::ErrorParsing(*kind, position), names)
     })?;

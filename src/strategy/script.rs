@@ -4,17 +4,20 @@ use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rhai::{CallFnOptions, Dynamic, Scope};
 
 use super::context::Log;
 use super::error::{ScriptError, Sources};
 use super::host::{Program, RhaiStrategy};
+use super::lint::{self, Finding};
 use super::names::{Api, did_you_mean};
 use super::params::{self, Overrides};
 use super::sandbox::{self, Purpose};
 use super::table::{self, Tables};
-use super::testing::{self, TestReport};
+use super::test_files::{self, TestFiles};
+use super::testing::{self, Snapshots, TestReport};
 
 /// The extension of a strategy's file.
 const EXTENSION: &str = "rhai";
@@ -28,6 +31,7 @@ pub struct Script {
     pub(super) sources: Sources,
     pub(super) overrides: Overrides,
     pub(super) tables: Tables,
+    pub(super) test_files: Arc<TestFiles>,
 }
 
 impl Script {
@@ -48,8 +52,7 @@ impl Script {
     /// # Errors
     /// As those of [`Script::read`].
     pub fn read_as(name: &str, path: &Path, overrides: &Overrides) -> Result<Self, ScriptError> {
-        let text = read_source(path, &file_name(path))?;
-        Self::with_text(name, path, text, overrides)
+        Self::with_text(name, path, read_source(path)?, overrides)
     }
 
     /// As [`Script::read_as`], with this text in place of what the file holds.
@@ -72,8 +75,9 @@ impl Script {
     #[must_use]
     pub fn draft(name: &str, path: &Path, overrides: &Overrides) -> Option<Self> {
         let file = file_name(path);
-        let text = read_source(path, &file).ok()?;
+        let text = read_source(path).ok()?;
         let sources = Sources {
+            folder: path.parent().map(shown_folder).unwrap_or_default(),
             main: file.clone(),
             texts: [(file, text)].into(),
         };
@@ -85,6 +89,7 @@ impl Script {
             sources,
             overrides: overrides.clone(),
             tables,
+            test_files: Arc::default(),
         })
     }
 
@@ -106,6 +111,7 @@ impl Script {
         overrides: &Overrides,
     ) -> Result<Self, ScriptError> {
         let mut sources = Sources {
+            folder: folder.map(shown_folder).unwrap_or_default(),
             main: file.to_owned(),
             texts: [(file.to_owned(), text)].into(),
         };
@@ -113,6 +119,8 @@ impl Script {
         let library = folder.map(|folder| folder.join("lib"));
         gather_libraries(&api, &mut sources, file, library.as_deref())?;
         let tables = gather_tables(&api, &sources, folder)?;
+        let text = sources.texts.get(file).map_or("", String::as_str);
+        let test_files = folder.map(|folder| test_files::read(folder, name, text));
         Ok(Self {
             name: name.to_owned(),
             path: None,
@@ -120,6 +128,7 @@ impl Script {
             sources,
             overrides: overrides.clone(),
             tables,
+            test_files: Arc::new(test_files.unwrap_or_default()),
         })
     }
 
@@ -200,12 +209,33 @@ impl Script {
         Program::load(self, Purpose::Run).map(|program| RhaiStrategy::new(self, program))
     }
 
+    /// What would fail or cannot be meant, found without running it; in the order of its lines.
+    #[must_use]
+    pub fn check(&self) -> Vec<Finding> {
+        lint::check(self)
+    }
+
     /// Runs its own tests, `test_*(t)`, each with a state of its own.
     ///
     /// # Errors
     /// If it does not compile. A failed test is in the report.
     pub fn test(&self) -> Result<TestReport, ScriptError> {
-        testing::run(self)
+        testing::run(self, Snapshots::Compare)
+    }
+
+    /// Runs its own tests and says what to do with snapshots that are new or differ.
+    ///
+    /// # Errors
+    /// If it does not compile.
+    pub fn test_with(&self, snapshots: Snapshots) -> Result<TestReport, ScriptError> {
+        testing::run(self, snapshots)
+    }
+
+    /// Where a snapshot of this strategy lies; `None` if it was read from no file.
+    #[must_use]
+    pub fn snapshot_path(&self, name: &str) -> Option<PathBuf> {
+        let folder = self.path.as_ref()?.parent()?;
+        Some(test_files::snapshot_path(folder, &self.name, name))
     }
 }
 
@@ -229,12 +259,13 @@ fn gather_libraries(
         let path = folder.join(format!("{name}.{EXTENSION}"));
         if !path.is_file() {
             let known = names_in(folder);
-            let hint = did_you_mean(&name, known.iter().map(String::as_str)).unwrap_or_default();
+            let hint = did_you_mean(&name, known.iter().map(String::as_str))
+                .unwrap_or_else(|| format!("write it, as {}", path.display()));
             return Err(missing(format!(
                 "there is no {library} beside the strategy\n{hint}"
             )));
         }
-        let text = read_source(&path, &library)?;
+        let text = read_source(&path)?;
         sources.texts.insert(library.clone(), text);
         gather_libraries(api, sources, &library, Some(folder))?;
     }
@@ -253,7 +284,7 @@ fn gather_tables(
     }
     let Some(folder) = folder else {
         let message = "there is no folder to read tables from here";
-        return Err(ScriptError::of_file(&sources.main, message));
+        return Err(sources.error_of(&sources.main, message));
     };
     let options = CallFnOptions::new().eval_ast(false);
     let mut scope = Scope::new();
@@ -261,11 +292,12 @@ fn gather_tables(
         .engine
         .call_fn_with_options::<Dynamic>(options, &mut scope, &ast, "tables", ())
         .map_err(|error| sources.explain(*error, &api.names))?;
-    table::read(declared, folder)
+    table::read(declared, folder, sources)
 }
 
-fn read_source(path: &Path, file: &str) -> Result<String, ScriptError> {
-    let wrong = |what: &str| ScriptError::of_file(file, what);
+fn read_source(path: &Path) -> Result<String, ScriptError> {
+    let file = path.display().to_string();
+    let wrong = |what: &str| ScriptError::of_file(&file, what);
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|source| {
@@ -273,8 +305,8 @@ fn read_source(path: &Path, file: &str) -> Result<String, ScriptError> {
                 .take(sandbox::SOURCE_BYTES as u64 + 1)
                 .read_to_end(&mut bytes)
         })
-        .map_err(|error| wrong(&format!("cannot read {}: {error}", path.display())))?;
-    check_size(file, bytes.len() as u64)?;
+        .map_err(|error| wrong(&format!("cannot be read: {error}")))?;
+    check_size(&file, bytes.len() as u64)?;
     String::from_utf8(bytes).map_err(|error| {
         wrong(&format!(
             "byte {} is no UTF-8\nsave the file as UTF-8",
@@ -321,6 +353,14 @@ fn hash(sources: &Sources, overrides: &Overrides, tables: &Tables) -> String {
     hasher.finalize().to_hex().to_string()
 }
 
+/// A folder as it goes before a file's name in messages.
+fn shown_folder(folder: &Path) -> String {
+    match folder.display().to_string() {
+        folder if folder.is_empty() || folder.ends_with('/') => folder,
+        folder => format!("{folder}/"),
+    }
+}
+
 fn file_name(path: &Path) -> String {
     path.file_name().map_or_else(
         || path.display().to_string(),
@@ -336,6 +376,12 @@ pub fn find(arguments: &[String], folder: &Path) -> Result<Vec<PathBuf>, ScriptE
     let mut found = Vec::new();
     for argument in arguments {
         let path = Path::new(argument);
+        if path == folder && !path.exists() {
+            return Err(ScriptError::of_file(
+                argument,
+                "there is no such folder, so there are no strategies\nwrite the first one with: bea new my_first",
+            ));
+        }
         if path.is_dir() {
             let names = names_in(path);
             if names.is_empty() {
@@ -362,7 +408,12 @@ fn find_by_name(name: &str, folder: &Path) -> Result<PathBuf, ScriptError> {
         return Ok(path);
     }
     if !is_bare {
-        return Err(ScriptError::of_file(name, "there is no such file"));
+        let path = Path::new(name);
+        let stem = path.file_stem().map(|stem| stem.to_string_lossy());
+        let near = names_in(path.parent().unwrap_or(Path::new("")));
+        let hint = did_you_mean(&stem.unwrap_or_default(), near.iter().map(String::as_str));
+        let message = format!("there is no such file\n{}", hint.unwrap_or_default());
+        return Err(ScriptError::of_file(name, &message));
     }
     let known = names_in(folder);
     let mut message = format!(
@@ -450,7 +501,12 @@ mod tests {
         );
         std::fs::remove_file(&library).unwrap();
         std::fs::write(folder.path().join("lib/stat.rhai"), "").unwrap();
-        insta::assert_snapshot!(Script::read(&path, &Overrides::new()).unwrap_err(), @r#"
+        let error = Script::read(&path, &Overrides::new())
+            .unwrap_err()
+            .to_string();
+        let here = format!("{}/", folder.path().display());
+        assert!(error.starts_with(&here), "{error}");
+        insta::assert_snapshot!(error.replace(&here, ""), @r#"
         a.rhai:1:1: there is no lib/stats.rhai beside the strategy
           1 | import "stats" as stats;
             | ^
@@ -493,10 +549,16 @@ mod tests {
         let path = folder.path().join("big.rhai");
         std::fs::write(&path, " ".repeat(sandbox::SOURCE_BYTES + 1)).unwrap();
         let error = Script::read(&path, &Overrides::new()).unwrap_err();
-        assert_eq!(error.summary(), "big.rhai: the file is over 64 KiB");
+        assert_eq!(
+            error.summary(),
+            format!("{}: the file is over 64 KiB", path.display())
+        );
         std::fs::write(&path, [b'/', b'/', 0xff]).unwrap();
         let error = Script::read(&path, &Overrides::new()).unwrap_err();
-        assert_eq!(error.summary(), "big.rhai: byte 2 is no UTF-8");
+        assert_eq!(
+            error.summary(),
+            format!("{}: byte 2 is no UTF-8", path.display())
+        );
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use rhai::{Dynamic, EvalAltResult, ImmutableString, Map};
 
-use super::error::{ScriptError, fail};
+use super::error::{ScriptError, Sources, fail};
 use super::names::{Api, bounded, did_you_mean};
 
 /// Bytes of a table's file.
@@ -60,8 +60,13 @@ impl Cell {
 }
 
 /// Reads what `tables()` returned, as `#{ ratings: "ratings.csv" }`, from files in or below a folder.
-pub(super) fn read(declared: Dynamic, folder: &Path) -> Result<Tables, ScriptError> {
-    let wrong = |message: &str| ScriptError::of_file("tables()", message);
+pub(super) fn read(
+    declared: Dynamic,
+    folder: &Path,
+    sources: &Sources,
+) -> Result<Tables, ScriptError> {
+    let place = sources.place_of_function("tables");
+    let wrong = |message: &str| sources.error_at(&sources.main, place, message);
     let kind = declared.type_name();
     let declared = declared.try_cast::<Map>().ok_or_else(|| {
         wrong(&format!(
@@ -80,16 +85,18 @@ pub(super) fn read(declared: Dynamic, folder: &Path) -> Result<Tables, ScriptErr
                 "table \"{name}\" is the name of a file, as \"ratings.csv\""
             ))
         })?;
-        let text = read_text(&file, folder)?;
-        let table = parse(&file, text)?;
+        let shown = format!("{}{file}", sources.folder);
+        let text =
+            read_text(&file, folder).map_err(|message| ScriptError::of_file(&shown, &message))?;
+        let table = parse(&shown, text)?;
         tables.insert(name.to_string(), Arc::new(table));
     }
     Ok(tables)
 }
 
 /// A file of the strategy's own folder: no link or name leads out of it.
-fn read_text(file: &str, folder: &Path) -> Result<String, ScriptError> {
-    let wrong = |message: &str| ScriptError::of_file(file, message);
+fn read_text(file: &str, folder: &Path) -> Result<String, String> {
+    let wrong = |message: &str| message.to_owned();
     let inside = |part: Component<'_>| matches!(part, Component::Normal(_));
     if file.is_empty() || !Path::new(file).components().all(inside) {
         return Err(wrong(
@@ -353,10 +360,11 @@ mod tests {
     }
 
     fn refused(ratings: &str, strategy: &str) -> String {
-        let (_folder, path) = folder(ratings, strategy);
-        Script::read(&path, &Overrides::new())
-            .unwrap_err()
+        let (home, path) = folder(ratings, strategy);
+        let error = Script::read(&path, &Overrides::new()).unwrap_err();
+        error
             .to_string()
+            .replace(&format!("{}/", home.path().display()), "")
     }
 
     #[test]

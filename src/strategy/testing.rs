@@ -11,13 +11,15 @@ use super::context::{ContextView, Log, OrderView, ParamsView};
 use super::error::{ScriptError, fail};
 use super::fixture;
 use super::host::Program;
-use super::names::Api;
+use super::names::{Api, bounded, did_you_mean};
 use super::params::{self, Param};
 use super::propose::{Draft, number, read_intents};
 use super::sandbox::Purpose;
 use super::script::Script;
+use super::snapshot;
 use super::state;
 use super::table::TablesView;
+use super::test_files::{self, TestFiles};
 use super::view::MarketView;
 use crate::engine::{Account, Holding, Moment};
 use crate::market::{Market, MarketFilter, Money, Order, TimeMs};
@@ -31,6 +33,28 @@ pub struct TestReport {
     pub script: String,
     /// Its tests in the order they stand.
     pub tests: Vec<TestResult>,
+    /// The snapshots that the tests took, each once.
+    pub snapshots: Vec<Snapshot>,
+}
+
+/// A result that a test compared with what was accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Its name.
+    pub name: String,
+    /// What came out.
+    pub found: String,
+    /// What was accepted, if anything was.
+    pub accepted: Option<String>,
+}
+
+/// What to do with snapshots that differ from what was accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Snapshots {
+    /// The test fails.
+    Compare,
+    /// They are right: the caller writes them down.
+    Accept,
 }
 
 /// One test.
@@ -73,18 +97,22 @@ impl fmt::Display for TestReport {
 }
 
 /// Runs a script's tests, each with a state of its own.
-pub(super) fn run(script: &Script) -> Result<TestReport, ScriptError> {
+pub(super) fn run(script: &Script, snapshots: Snapshots) -> Result<TestReport, ScriptError> {
     // What passes its tests must compile to run.
     drop(script.compile()?);
     let program = Program::load(script, Purpose::Test)?;
+    let files = Arc::clone(&script.test_files);
+    let mut taken: Vec<Snapshot> = Vec::new();
     let tests = program.tests().into_iter().map(|(name, line)| {
-        let bench = TestView::new(&program);
-        let error = program.call(&name, None, (bench,)).err();
+        let bench = TestView::new(&program, &files, snapshots);
+        let error = program.call(&name, None, (bench.clone(),)).err();
+        taken.append(&mut bench.0.borrow_mut().taken);
         TestResult { name, line, error }
     });
     Ok(TestReport {
         script: script.name().to_owned(),
         tests: tests.collect(),
+        snapshots: taken,
     })
 }
 
@@ -104,10 +132,13 @@ struct Bench {
     filter: MarketFilter,
     has_on_order: bool,
     has_on_settled: bool,
+    files: Arc<TestFiles>,
+    snapshots: Snapshots,
+    taken: Vec<Snapshot>,
 }
 
 impl TestView {
-    fn new(program: &Program) -> Self {
+    fn new(program: &Program, files: &Arc<TestFiles>, snapshots: Snapshots) -> Self {
         Self(Rc::new(RefCell::new(Bench {
             state: Dynamic::from(Map::new()),
             params: program.params.clone(),
@@ -120,6 +151,9 @@ impl TestView {
             filter: program.filter.clone(),
             has_on_order: program.defines("on_order", 2),
             has_on_settled: program.defines("on_settled", 2),
+            files: Arc::clone(files),
+            snapshots,
+            taken: Vec::new(),
         })))
     }
 
@@ -128,6 +162,82 @@ impl TestView {
         let market = fixture::market(map).map_err(fail)?;
         self.0.borrow_mut().market = Some(Arc::clone(&market));
         Ok(MarketView(market))
+    }
+
+    /// A market out of `fixtures/`, with some of its entries changed.
+    fn fixture(&self, name: &str, changes: &Map) -> Outcome<MarketView> {
+        let files = Arc::clone(&self.0.borrow().files);
+        let text = match files.fixtures.get(name) {
+            Some(Some(Ok(text))) => text,
+            Some(Some(Err(why))) => return Err(fail(why.clone())),
+            Some(None) => {
+                return Err(fail(format!(
+                    "the fixture \"{name}\" is not named in the script\nname it by a plain text, as in t.fixture(\"{name}\")"
+                )));
+            }
+            None if !test_files::is_name(name) => {
+                return Err(fail(format!(
+                    "\"{name}\" is no name for a fixture\nuse letters, digits, _ and -: it lies in fixtures/ beside the script"
+                )));
+            }
+            None => {
+                let known: Vec<&str> = files.fixtures.keys().map(String::as_str).collect();
+                let hint = did_you_mean(name, known.iter().copied()).unwrap_or_else(|| {
+                    format!("cut one from a recording: bea fixture RECORDING --market ID --at \"10s before off\" --out strategies/fixtures/{}.json", bounded(name, 40))
+                });
+                return Err(fail(format!(
+                    "there is no fixture \"{name}\" in fixtures/ beside the script\n{hint}"
+                )));
+            }
+        };
+        let mut map =
+            fixture::read(text).map_err(|wrong| fail(format!("fixtures/{name}.json: {wrong}")))?;
+        map.extend(changes.clone());
+        self.market(&map)
+    }
+
+    /// Compares a value with what was accepted under this name.
+    fn snapshot(&self, name: &str, value: &Dynamic) -> Outcome<()> {
+        if !test_files::is_name(name) {
+            return Err(fail(format!(
+                "\"{name}\" is no name for a snapshot\nuse letters, digits, _ and -"
+            )));
+        }
+        let found = snapshot::pretty(&snapshot::plain(value).map_err(fail)?);
+        let mut bench = self.0.borrow_mut();
+        if bench
+            .taken
+            .iter()
+            .any(|taken| taken.name == name && taken.found != found)
+        {
+            return Err(fail(format!(
+                "the snapshot \"{name}\" is taken twice, of different values\ngive each its own name"
+            )));
+        }
+        let accepted = match bench.files.snapshots.get(name) {
+            Some(Err(why)) => return Err(fail(why.clone())),
+            Some(Ok(text)) => Some(text.replace("\r\n", "\n")),
+            None => None,
+        };
+        let verdict = match &accepted {
+            _ if bench.snapshots == Snapshots::Accept => Ok(()),
+            Some(text) if *text == found => Ok(()),
+            Some(text) => Err(format!(
+                "the snapshot \"{name}\" differs\n{}\nif + is right: bea test --bless",
+                snapshot::difference(text, &found)
+            )),
+            None => Err(format!(
+                "the snapshot \"{name}\" is new\n{}\nif it is right: bea test --bless",
+                snapshot::difference("", &found)
+            )),
+        };
+        let name = name.to_owned();
+        bench.taken.push(Snapshot {
+            name,
+            found,
+            accepted,
+        });
+        verdict.map_err(fail)
     }
 
     fn order(&self, map: &Map) -> Outcome<OrderView> {
@@ -198,6 +308,21 @@ pub(super) fn register(api: &mut Api) {
         |t: &mut TestView, map: Map| t.market(&map),
     );
     api.function(
+        "t.fixture(name)",
+        "a market cut from a recording by `bea fixture`, from `fixtures/` beside the script",
+        |t: &mut TestView, name: &str| t.fixture(name, &Map::new()),
+    );
+    api.function(
+        "t.fixture(name, changes)",
+        "the same with entries of t.market changed, as #{ in_play: true }",
+        |t: &mut TestView, name: &str, changes: Map| t.fixture(name, &changes),
+    );
+    api.function(
+        "t.later(market, seconds)",
+        "the same market some seconds later; orders grow older with it",
+        later,
+    );
+    api.function(
         "t.order(map)",
         "makes an order in ctx.orders",
         |t: &mut TestView, map: Map| t.order(&map),
@@ -239,6 +364,24 @@ pub(super) fn register(api: &mut Api) {
         let lines = t.0.borrow().lines.clone();
         lines.into_iter().map(Dynamic::from).collect::<Array>()
     });
+}
+
+fn later(t: &mut TestView, market: MarketView, seconds: Dynamic) -> Outcome<MarketView> {
+    let ms = number(&seconds)
+        .filter(|s| (0.0..=1e9).contains(s))
+        .ok_or_else(|| {
+            fail(format!(
+                "later: seconds are a number from 0: {seconds} is not"
+            ))
+        })?
+        * 1000.0;
+    let mut later = Market::clone(&market.0);
+    #[allow(clippy::cast_possible_truncation)]
+    let ms = ms.round() as i64;
+    later.published_at = later.published_at + ms;
+    let later = Arc::new(later);
+    t.0.borrow_mut().market = Some(Arc::clone(&later));
+    Ok(MarketView(later))
 }
 
 fn set_param(t: &mut TestView, name: &str, value: Dynamic) -> Outcome<()> {
@@ -312,6 +455,11 @@ fn register_assertions(api: &mut Api) {
                 ))),
             }
         },
+    );
+    api.function(
+        "t.snapshot(name, value)",
+        "fails unless the value is as accepted by `bea test --bless`, in `snapshots/STRATEGY/` beside the script",
+        |t: &mut TestView, name: &str, value: Dynamic| t.snapshot(name, &value),
     );
     api.function(
         "t.ok(condition)",

@@ -137,7 +137,7 @@ impl RunnersView {
             })
             .ok_or_else(|| {
                 fail(format!(
-                    "there are {} runners, counted from 0: there is no {index}",
+                    "there is no runner {index}: there are {}, counted from 0",
                     self.len()
                 ))
             })

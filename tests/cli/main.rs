@@ -8,3 +8,4 @@ mod generate;
 mod help;
 mod ledger;
 mod strategies;
+mod tools;

@@ -150,6 +150,18 @@ fn a_strategy_that_is_not_there_is_told_with_the_nearest() {
 }
 
 #[test]
+fn the_examples_of_the_project_have_nothing_to_find() {
+    let bench = Bench::new();
+    for folder in ["strategies", "tests/reference"] {
+        bench
+            .run(&format!("check --strict {}", project(folder)))
+            .succeeded();
+    }
+    bench.run("new mine").succeeded();
+    bench.run("check --strict mine").succeeded();
+}
+
+#[test]
 fn the_examples_of_the_project_pass() {
     let bench = Bench::new();
     let folder = project("strategies");

@@ -2,9 +2,11 @@
 
 mod args;
 mod betting;
+mod definitions;
 mod reference;
 mod statistics;
 
+pub use definitions::{Definition, definitions};
 pub use reference::reference;
 
 use super::names::Api;

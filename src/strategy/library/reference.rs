@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::super::context::Log;
-use super::super::names::Entry;
+use super::super::names::{Entry, Vocabulary};
 use super::super::sandbox::{self, Purpose};
 use super::super::testing;
 
@@ -40,11 +40,16 @@ pub fn reference() -> String {
     page
 }
 
-/// All that is registered, for tests of scripts too.
-pub(super) fn entries() -> Vec<Entry> {
+/// All words of the script API, those for tests of scripts too.
+pub(super) fn vocabulary() -> Vocabulary {
     let mut api = sandbox::engine(Purpose::Test, &Log::default());
     testing::register(&mut api);
-    api.names.entries
+    api.names
+}
+
+/// All that is registered.
+pub(super) fn entries() -> Vec<Entry> {
+    vocabulary().entries
 }
 
 fn shown(entry: &Entry) -> String {
