@@ -205,6 +205,8 @@ impl Sources {
                         .to_owned(),
                 ),
             ),
+            // What ends a call says why; a script cannot catch it.
+            E::ErrorTerminated(value, _) => split_hint(&value.to_string()),
             E::ErrorRuntime(value, _) => match value.into_string() {
                 Ok(text) => split_hint(&text),
                 Err(kind) => (format!("the script threw a value ({kind})"), None),

@@ -158,6 +158,12 @@ fn gather_libraries(
             )));
         }
         let text = read_source(&path, &library)?;
+        if sources.texts.len() > sandbox::MODULES {
+            return Err(missing(format!(
+                "a strategy imports at most {} libraries, those of its libraries included",
+                sandbox::MODULES
+            )));
+        }
         sources.texts.insert(library.clone(), text);
         gather_libraries(api, sources, &library, Some(folder))?;
     }
@@ -180,10 +186,9 @@ fn gather_tables(
     };
     let options = CallFnOptions::new().eval_ast(false);
     let mut scope = Scope::new();
-    let declared = api
-        .engine
-        .call_fn_with_options::<Dynamic>(options, &mut scope, &ast, "tables", ())
-        .map_err(|error| sources.explain(*error, &api.names))?;
+    let declared = sandbox::guard(api, sources, |engine| {
+        engine.call_fn_with_options::<Dynamic>(options, &mut scope, &ast, "tables", ())
+    })?;
     table::read(declared, folder)
 }
 

@@ -1,0 +1,1 @@
+//! The real program with a hostile strategy beside a good one.
