@@ -23,7 +23,7 @@ const MOST_REASON: usize = 200;
 const MOST_TAG: usize = 64;
 
 /// Bytes of a value that is shown because it is wrong.
-const MOST_SHOWN: usize = 100;
+pub(super) const MOST_SHOWN: usize = 100;
 
 /// An intent in the making.
 #[derive(Clone, Debug, PartialEq)]

@@ -114,7 +114,7 @@ fn large() -> Vec<(&'static str, String)> {
             odds(
                 "Nearly all of a source is comment.",
                 "harmless",
-                &format!("/*{}*/", "/".repeat(60_000)),
+                &format!("/*{}*/", "-".repeat(60_000)),
             ),
         ),
         (
