@@ -237,7 +237,8 @@ pub(super) fn shown(value: &impl fmt::Debug, most: usize) -> String {
         fn write_str(&mut self, part: &str) -> fmt::Result {
             // One more than fits, so that `bounded` marks the cut.
             let room = (self.most + 1).saturating_sub(self.text.len());
-            let fits = part.floor_char_boundary(room.min(part.len()));
+            let ends = part.char_indices().map(|(at, c)| at + c.len_utf8());
+            let fits = ends.take_while(|end| *end <= room).last().unwrap_or(0);
             self.text.push_str(&part[..fits]);
             if fits < part.len() {
                 Err(fmt::Error)
