@@ -22,6 +22,7 @@
 //! | [`live`] | the host: paces a feed, reloads scripts, obeys the operator |
 //! | [`http`] | health |
 //! | [`config`] | layered settings with their origin |
+//! | [`memory`] | the allocator, and what a thread holds of it |
 //! | [`cli`] | one file a command |
 //!
 //! `market` knows nobody; `engine`, `risk`, `strategy` and `exchange` know `market` and the traits of `engine`;
@@ -36,6 +37,7 @@ pub mod http;
 pub mod ledger;
 pub mod live;
 pub mod market;
+pub mod memory;
 pub mod risk;
 pub mod source;
 pub mod strategy;

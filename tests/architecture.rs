@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 /// Each module of `src/` and the others it may use. `live`, `backtest` and `cli` put parts together.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("market", &[]),
+    ("memory", &[]),
     ("engine", &["market"]),
     ("risk", &["market", "engine"]),
-    ("strategy", &["market", "engine"]),
+    ("strategy", &["market", "engine", "memory"]),
     ("exchange", &["market", "engine"]),
     ("venue", &["market"]),
     ("source", &["market", "venue"]),

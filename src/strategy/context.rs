@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -31,10 +32,10 @@ struct Lines {
 
 impl Log {
     /// Adds a line, bounded and without control characters.
-    pub(super) fn add(&self, text: &str) {
+    pub(super) fn add(&self, line: &impl fmt::Display) {
         let mut log = self.0.borrow_mut();
         if log.lines.len() < MOST_LINES {
-            log.lines.push(bounded(text, MOST_LINE_BYTES));
+            log.lines.push(bounded(&line.to_string(), MOST_LINE_BYTES));
         } else {
             log.dropped += 1;
         }
@@ -238,7 +239,7 @@ fn register_context(api: &mut Api) {
         "ctx.log(text)",
         "writes to the strategy's log",
         |c: &mut ContextView, text: Dynamic| {
-            c.0.log.add(&text.to_string());
+            c.0.log.add(&text);
         },
     );
 }

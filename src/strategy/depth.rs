@@ -2,9 +2,10 @@
 
 use rhai::{Array, Dynamic, EvalAltResult};
 
+use super::budget::Work;
 use super::error::fail;
 use super::maths::{Checked, Wrong};
-use super::names::{Api, Work, optional};
+use super::names::{Api, optional};
 use super::propose::number;
 use super::view::{MarketView, RunnerView, best_price_to_back, side_of};
 use crate::market::{Level, Price, Runner};

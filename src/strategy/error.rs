@@ -81,6 +81,15 @@ pub(super) fn fail(message: impl Into<String>) -> Box<EvalAltResult> {
     EvalAltResult::ErrorRuntime(message.into().into(), Position::NONE).into()
 }
 
+/// One character for one, so that the caret stays where it belongs.
+fn printable(character: char) -> char {
+    if character.is_control() && character != '\t' {
+        char::REPLACEMENT_CHARACTER
+    } else {
+        character
+    }
+}
+
 /// The texts of a script and of what it imports, by the name used in messages. The first is the script.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sources {
@@ -107,7 +116,7 @@ impl Sources {
                 .texts
                 .get(file)
                 .and_then(|text| text.lines().nth(line - 1))
-                .map(|text| text.chars().take(200).collect());
+                .map(|text| text.chars().take(200).map(printable).collect());
         }
         error
     }
@@ -240,6 +249,8 @@ impl Sources {
                         .to_owned(),
                 ),
             ),
+            // What ends a call says why; a script cannot catch it.
+            E::ErrorTerminated(value, _) => split_hint(&value.to_string()),
             E::ErrorRuntime(value, _) => match value.into_string() {
                 Ok(text) => split_hint(&text),
                 Err(kind) => (format!("the script threw a value ({kind})"), None),

@@ -1,6 +1,5 @@
 //! A compiled script as a strategy of the engine: calls on a copy of the state, commits on success.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use rhai::{AST, CallFnOptions, Dynamic, FuncArgs, Map, Scope};
@@ -99,7 +98,7 @@ impl Program {
         tests.into_iter().map(|(line, name)| (name, line)).collect()
     }
 
-    /// Calls a function of the script. A panic of the script engine is an error of the call.
+    /// Calls a function of the script.
     pub(super) fn call(
         &self,
         name: &str,
@@ -108,21 +107,15 @@ impl Program {
     ) -> Result<Dynamic, ScriptError> {
         let mut options = CallFnOptions::new().eval_ast(self.has_body);
         options.this_ptr = this;
-        self.api.work.renew();
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
-            self.api.engine.call_fn_with_options::<Dynamic>(
+        sandbox::guard(&self.api, &self.sources, Some(name), |engine| {
+            engine.call_fn_with_options::<Dynamic>(
                 options,
                 &mut Scope::new(),
                 &self.ast,
                 name,
                 arguments,
             )
-        }));
-        match outcome {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => Err(self.sources.explain_call(name, *error, &self.api.names)),
-            Err(_panic) => Err(self.wrong("the script engine failed inside this call")),
-        }
+        })
     }
 
     /// An error of the script without a place.
@@ -218,6 +211,12 @@ impl RhaiStrategy {
     #[must_use]
     pub fn params(&self) -> &[Param] {
         &self.program.params
+    }
+
+    /// The most memory that was held after any operation of a call so far, in bytes, beyond what was held before it.
+    #[must_use]
+    pub fn peak_memory(&self) -> u64 {
+        self.program.api.memory.peak()
     }
 
     fn call(

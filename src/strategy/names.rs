@@ -3,11 +3,12 @@
 use std::any::type_name;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{self, Write as _};
 use std::rc::Rc;
 
 use rhai::{Dynamic, Engine, EvalAltResult, RhaiNativeFunc, Variant};
 
-use super::maths::{Checked, Wrong};
+use super::budget::{Memory, Work};
 
 /// A function or property as the reference shows it.
 #[derive(Clone, Copy, Debug)]
@@ -98,39 +99,6 @@ impl Vocabulary {
     }
 }
 
-/// What native functions may still do in the present call. Counted in steps of about 5 ns, so that a call that is too
-/// long is too long on every machine.
-#[derive(Clone, Debug)]
-pub(super) struct Work {
-    left: Rc<Cell<u64>>,
-    most: u64,
-}
-
-impl Work {
-    /// So many steps for each call.
-    pub(super) fn new(most: u64) -> Self {
-        let left = Rc::new(Cell::new(most));
-        Self { left, most }
-    }
-
-    /// A new call begins.
-    pub(super) fn renew(&self) {
-        self.left.set(self.most);
-    }
-
-    /// Takes steps from what is left.
-    pub(super) fn spend(&self, steps: usize) -> Checked<()> {
-        let left = self.left.get().checked_sub(steps as u64);
-        self.left.set(left.unwrap_or(0));
-        left.map(drop).ok_or_else(|| {
-            Wrong::new(format!(
-                "the maths of the call took more than {} steps and was stopped\ncalculate less often, or keep results in `this`",
-                self.most
-            ))
-        })
-    }
-}
-
 /// An engine being taught: what is registered is also recorded.
 pub(super) struct Api {
     /// The engine.
@@ -141,6 +109,8 @@ pub(super) struct Api {
     pub(super) made: Rc<Cell<u64>>,
     /// What native functions may still do in the present call.
     pub(super) work: Work,
+    /// What the present call holds of memory.
+    pub(super) memory: Memory,
 }
 
 impl Api {
@@ -225,15 +195,24 @@ pub(super) fn optional<R: Into<Dynamic>>(value: Option<R>) -> Dynamic {
     value.map_or(Dynamic::UNIT, Into::into)
 }
 
+/// Characters of a word that may be misspelt.
+const LONGEST_WORD: usize = 64;
+
 /// The candidate nearest to a misspelt name, if any is near enough to be meant.
 pub(super) fn closest<'a>(
     name: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
-    let most = ((name.chars().count() + 1) / 3).clamp(1, 3);
+    let length = name.chars().count();
+    // Nobody misspells a word of such length, and comparing takes time and room by the product of lengths.
+    if length > LONGEST_WORD {
+        return None;
+    }
+    let most = ((length + 1) / 3).clamp(1, 3);
     candidates
         .into_iter()
         .filter(|candidate| *candidate != name)
+        .filter(|candidate| candidate.chars().count().abs_diff(length) <= most)
         .map(|candidate| {
             let distance =
                 strsim::damerau_levenshtein(&name.to_lowercase(), &candidate.to_lowercase());
@@ -260,6 +239,38 @@ pub(super) fn known_key(what: &str, key: &str, known: &[&str]) -> Result<(), Str
     let hint = did_you_mean(key, known.iter().copied())
         .unwrap_or_else(|| format!("known: {}", known.join(", ")));
     Err(format!("{what} has no key \"{key}\"\n{hint}"))
+}
+
+/// At most `most` bytes of a value as `Debug` shows it. What is past them is not even written.
+pub(super) fn shown(value: &impl fmt::Debug, most: usize) -> String {
+    struct Short {
+        text: String,
+        most: usize,
+    }
+    impl fmt::Write for Short {
+        fn write_str(&mut self, part: &str) -> fmt::Result {
+            // One more than fits, so that `bounded` marks the cut.
+            let room = (self.most + 1).saturating_sub(self.text.len());
+            let ends = part.char_indices().map(|(at, c)| at + c.len_utf8());
+            let fits = ends.take_while(|end| *end <= room).last().unwrap_or(0);
+            self.text.push_str(&part[..fits]);
+            if fits < part.len() {
+                Err(fmt::Error)
+            } else {
+                Ok(())
+            }
+        }
+    }
+    let mut short = Short {
+        text: String::new(),
+        most,
+    };
+    let is_cut = write!(short, "{value:?}").is_err();
+    let text = bounded(&short.text, most);
+    if is_cut && !text.ends_with('…') {
+        return text + "…";
+    }
+    text
 }
 
 /// At most `most` bytes of a text, cut at a character, with control characters made visible.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rhai::{Array, Dynamic};
 
 use super::context::OrderView;
-use super::names::{Api, bounded, did_you_mean};
+use super::names::{Api, bounded, did_you_mean, shown};
 use super::view::runner_id;
 use crate::market::{
     BookName, FillOrKill, Intent, Malformed, Money, OrderId, OrderKind, Persistence, Place, Price,
@@ -21,6 +21,9 @@ pub(super) const MOST_INTENTS: usize = 200;
 const MOST_REASON: usize = 200;
 /// Bytes of a tag.
 const MOST_TAG: usize = 64;
+
+/// Bytes of a value that is shown because it is wrong.
+pub(super) const MOST_SHOWN: usize = 100;
 
 /// An intent in the making.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,17 +38,12 @@ pub(super) fn number(value: &Dynamic) -> Option<f64> {
         .or_else(|| value.as_int().ok().map(|whole| whole as f64))
 }
 
-/// What a script returned, shown in a record.
-fn shown(value: &Dynamic) -> String {
-    bounded(&format!("{value:?}"), 100)
-}
-
 impl Draft {
     fn malformed(runner: Option<RunnerId>, what: impl fmt::Display, value: &Dynamic) -> Self {
         Self(Intent::Malformed(Malformed {
             runner,
             what: bounded(&what.to_string(), 300),
-            value: shown(value),
+            value: shown(value, MOST_SHOWN),
         }))
     }
 
@@ -506,21 +504,27 @@ fn register_getters(api: &mut Api) {
     );
 }
 
-/// Reads what a callback returned: nothing, one intent, or an array of them.
+/// Reads what a callback returned: nothing, one intent, or an array of them. If one of them is malformed the script
+/// did not mean what it said, so none of that call counts; each is recorded with the reason.
 pub(super) fn read_intents(value: Dynamic, intents: &mut Vec<Intent>) {
-    if value.is_array() {
-        let array: Array = value.cast();
-        if array.len() > MOST_INTENTS {
+    let before = intents.len();
+    match value.flatten().try_cast_result::<Array>() {
+        Ok(array) if array.len() > MOST_INTENTS => {
             let count = array.len();
             let what = format!("{count} intents in one call: at most {MOST_INTENTS} are read");
             intents.push(Draft::malformed(None, what, &(count as i64).into()).0);
-            return;
         }
-        array
+        Ok(array) => array
             .into_iter()
-            .for_each(|item| read_intent(item, intents));
-    } else {
-        read_intent(value, intents);
+            .for_each(|item| read_intent(item, intents)),
+        Err(single) => read_intent(single, intents),
+    }
+    let batch = &mut intents[before..];
+    if batch
+        .iter()
+        .any(|intent| matches!(intent, Intent::Malformed(_)))
+    {
+        batch.iter_mut().for_each(refuse_beside_malformed);
     }
 }
 
@@ -530,14 +534,38 @@ fn read_intent(value: Dynamic, intents: &mut Vec<Intent>) {
     }
     match value.flatten().try_cast_result::<Draft>() {
         Ok(draft) => intents.push(draft.0),
-        Err(other) => {
-            let kind = other.type_name().rsplit("::").next().unwrap_or("?");
-            let what = format!(
-                "a callback returns (), an intent or an array of intents, not a value of type {kind}"
-            );
-            intents.push(Draft::malformed(None, what, &other).0);
-        }
+        Err(other) => intents.push(Draft::malformed(None, no_intent(&other), &other).0),
     }
+}
+
+/// Why a value is no intent.
+fn no_intent(value: &Dynamic) -> String {
+    let instead = if value.is_map() {
+        "a map is no intent: make one with back(runner, price, stake) or lay(…)".to_owned()
+    } else if value.is_array() {
+        "an array within the array: return one flat array of intents".to_owned()
+    } else if value.is_fnptr() {
+        "a function is no intent: call it".to_owned()
+    } else {
+        let kind = value.type_name().rsplit("::").next().unwrap_or("?");
+        format!("not a value of type {kind}")
+    };
+    format!("a callback returns (), an intent or an array of intents; {instead}")
+}
+
+/// A sound intent of a call that also returned a malformed one.
+fn refuse_beside_malformed(intent: &mut Intent) {
+    let runner = match intent {
+        Intent::Malformed(_) => return,
+        Intent::Place(place) => Some(place.runner),
+        Intent::Cancel { .. } | Intent::Update { .. } | Intent::Replace { .. } => None,
+    };
+    *intent = Intent::Malformed(Malformed {
+        runner,
+        what: "another intent of the same call is malformed, so none of that call counts"
+            .to_owned(),
+        value: shown(intent, MOST_SHOWN),
+    });
 }
 
 #[cfg(test)]
@@ -617,7 +645,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_intent_is_recorded_beside_those_that_are() {
+    fn one_malformed_intent_refuses_all_of_its_call() {
         let mut intents = Vec::new();
         let mixed: Array = vec![
             Dynamic::from(back(3.0.into(), 2.0.into())),
@@ -625,10 +653,52 @@ mod tests {
             Dynamic::UNIT,
         ];
         read_intents(mixed.into(), &mut intents);
+        let [Intent::Malformed(sound), Intent::Malformed(text)] = &intents[..] else {
+            panic!("{intents:?}");
+        };
+        assert_eq!(sound.runner, Some(RunnerId::new(7)));
+        assert!(sound.what.starts_with("another intent of the same call"));
+        assert!(
+            text.what.ends_with("not a value of type string"),
+            "{text:?}"
+        );
+    }
+
+    #[test]
+    fn what_earlier_calls_returned_stays_as_it_was() {
+        let mut intents = vec![back(3.0.into(), 2.0.into()).0];
+        read_intents(42_i64.into(), &mut intents);
         assert!(matches!(
             &intents[..],
             [Intent::Place(_), Intent::Malformed(_)]
         ));
+    }
+
+    #[test]
+    fn each_kind_of_nonsense_has_its_own_reason() {
+        let nonsense: [Dynamic; 5] = [
+            rhai::Map::new().into(),
+            vec![Dynamic::from(Array::new())].into(),
+            rhai::FnPtr::new("f").unwrap().into(),
+            1.5.into(),
+            "lay".into(),
+        ];
+        let whats: std::collections::BTreeSet<String> = nonsense
+            .into_iter()
+            .map(|value| {
+                let mut intents = Vec::new();
+                read_intents(value, &mut intents);
+                malformed(&Draft(intents.remove(0))).what.clone()
+            })
+            .collect();
+        assert_eq!(whats.len(), 5, "{whats:?}");
+    }
+
+    #[test]
+    fn a_huge_wrong_value_is_shown_in_part() {
+        let huge: Dynamic = vec![Dynamic::from("x".repeat(1000)); 1000].into();
+        let draft = back(huge, 2.0.into());
+        assert!(malformed(&draft).value.len() <= MOST_SHOWN + '…'.len_utf8());
     }
 
     proptest! {

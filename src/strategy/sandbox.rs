@@ -3,6 +3,7 @@
 //! No clock, files, network, randomness, `sleep`, `eval` or `exit`; imports come from memory. Time is limited by the
 //! number of operations, so that a call that is too long is too long on every machine.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Once;
 
@@ -11,32 +12,46 @@ use rhai::packages::{
     ArithmeticPackage, BasicArrayPackage, BasicFnPackage, BasicIteratorPackage, BasicMapPackage,
     BasicMathPackage, BasicStringPackage, LogicPackage, MoreStringPackage, Package,
 };
-use rhai::{AST, ASTFlags, ASTNode, Engine, Expr, Module, Position, Scope, Stmt, Token};
+use rhai::{
+    AST, ASTFlags, ASTNode, Engine, EvalAltResult, Expr, Module, Position, Scope, Stmt, Token,
+};
 
+use super::budget::{Memory, MemoryLimits, Work};
 use super::context::{self, Log};
 use super::error::{ScriptError, Sources};
-use super::names::{Api, Vocabulary, Work};
+use super::names::{Api, Vocabulary};
 use super::{depth, library, propose, table, view};
 
+// Together these limits keep the worst call under 50 ms: an operation costs up to 1 µs where it walks the largest
+// array or text, and what copies them runs into the limit of memory first. tests/hostile measures it.
+
 /// Operations of one call.
-pub(super) const OPERATIONS: u64 = 200_000;
+pub(super) const OPERATIONS: u64 = 100_000;
 /// Steps of native maths in one call.
 const WORK: u64 = 2_000_000;
+/// Memory of one call.
+const MEMORY: MemoryLimits = MemoryLimits {
+    held: 4 << 20,
+    allocated: 16 << 20,
+};
 /// Calls that one test may be worth.
 const TESTS: u64 = 50;
+/// What a test may hold, as it makes the markets it looks at.
+const TEST_MEMORY: u64 = 32 << 20;
 /// Script functions that may be active at once.
 pub(super) const CALL_LEVELS: usize = 16;
 /// Nesting of expressions.
 const EXPRESSION_DEPTH: usize = 32;
 /// Bytes of a string, or of all strings in a value.
-const STRING_BYTES: usize = 4096;
+const STRING_BYTES: usize = 2048;
 /// Elements of an array, nested ones included.
 const ARRAY_ITEMS: usize = 1000;
 /// Entries of a map, nested ones included.
 const MAP_ENTRIES: usize = 500;
 const VARIABLES: usize = 128;
 const FUNCTIONS: usize = 128;
-const MODULES: usize = 16;
+/// Libraries of a script, those its libraries import included.
+pub(super) const MODULES: usize = 16;
 /// Bytes of a script, and of each library file.
 pub(super) const SOURCE_BYTES: usize = 64 * 1024;
 
@@ -77,12 +92,22 @@ pub(super) fn engine(purpose: Purpose, log: &Log) -> Api {
             Purpose::Run => WORK,
             Purpose::Test => TESTS * WORK,
         }),
+        memory: Memory::new(match purpose {
+            Purpose::Run => MEMORY,
+            Purpose::Test => MemoryLimits {
+                held: TEST_MEMORY,
+                allocated: TESTS * MEMORY.allocated,
+            },
+        }),
     };
     load_packages(&mut api.engine);
     set_limits(&mut api.engine, purpose);
+    let memory = api.memory.clone();
+    api.engine
+        .on_progress(move |_| memory.exceeded().map(|limit| limit.message().into()));
     let (print, debug) = (log.clone(), log.clone());
-    api.engine.on_print(move |text| print.add(text));
-    api.engine.on_debug(move |text, _, _| debug.add(text));
+    api.engine.on_print(move |text| print.add(&text));
+    api.engine.on_debug(move |text, _, _| debug.add(&text));
     // Rhai reserves this word and gives it no meaning; params() wants it as a key.
     #[allow(deprecated)]
     api.engine.on_parse_token(|token, _, _| match token {
@@ -140,7 +165,9 @@ pub(super) fn parse(
     file: &str,
 ) -> Result<AST, ScriptError> {
     let text = sources.texts.get(file).map_or("", String::as_str);
-    let mut ast = engine.compile(text).map_err(|error| {
+    let parsed = catch_unwind(AssertUnwindSafe(|| engine.compile(text)))
+        .map_err(|_panic| ScriptError::of_file(file, "the parser failed on this source"))?;
+    let mut ast = parsed.map_err(|error| {
         let rhai::ParseError(kind, position) = error;
         let in_file = Sources {
             main: file.to_owned(),
@@ -164,6 +191,38 @@ pub(super) fn parse(
         }
     }
     Ok(ast)
+}
+
+/// Runs script code as one call, of a function if it is one: within a budget of its own, and a panic of the script
+/// engine is an error of it.
+pub(super) fn guard<T>(
+    api: &Api,
+    sources: &Sources,
+    function: Option<&str>,
+    run: impl FnOnce(&Engine) -> Result<T, Box<EvalAltResult>>,
+) -> Result<T, ScriptError> {
+    let place = || function.map_or(Position::NONE, |name| sources.place_of_function(name));
+    let of_call = |message: &str| sources.error_at(&sources.main, place(), message);
+    if !api.memory.is_counted() {
+        return Err(of_call(
+            "the allocator of this build counts nothing, so the memory of scripts would have no limit",
+        ));
+    }
+    api.work.renew();
+    api.memory.renew();
+    let outcome = catch_unwind(AssertUnwindSafe(|| run(&api.engine)));
+    match outcome {
+        // The last operation may have been the one too many.
+        Ok(Ok(value)) => match api.memory.exceeded() {
+            Some(limit) => Err(of_call(&limit.message())),
+            None => Ok(value),
+        },
+        Ok(Err(error)) => Err(match function {
+            Some(name) => sources.explain_call(name, *error, &api.names),
+            None => sources.explain(*error, &api.names),
+        }),
+        Err(_panic) => Err(of_call("the script engine failed inside this call")),
+    }
 }
 
 /// Names of the libraries that a parsed source imports, with the place of each import.
@@ -236,8 +295,9 @@ fn load_library(
     }
     open.pop();
     api.engine.set_module_resolver(loaded.clone());
-    let module = Module::eval_ast_as_new(Scope::new(), &ast, &api.engine)
-        .map_err(|error| sources.explain(*error, &api.names))?;
+    let module = guard(api, sources, None, |engine| {
+        Module::eval_ast_as_new(Scope::new(), &ast, engine)
+    })?;
     loaded.insert(name, module);
     Ok(())
 }

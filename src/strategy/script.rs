@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rhai::{CallFnOptions, Dynamic, Scope};
+use rhai::{CallFnOptions, Dynamic, OptimizationLevel, Scope};
 
 use super::context::Log;
 use super::error::{ScriptError, Sources};
@@ -115,7 +115,9 @@ impl Script {
             main: file.to_owned(),
             texts: [(file.to_owned(), text)].into(),
         };
-        let api = sandbox::engine(Purpose::Run, &Log::default());
+        let mut api = sandbox::engine(Purpose::Run, &Log::default());
+        // Here it is only looked at; `compile` makes what runs.
+        api.engine.set_optimization_level(OptimizationLevel::None);
         let library = folder.map(|folder| folder.join("lib"));
         gather_libraries(&api, &mut sources, file, library.as_deref())?;
         let tables = gather_tables(&api, &sources, folder)?;
@@ -265,11 +267,32 @@ fn gather_libraries(
                 "there is no {library} beside the strategy\n{hint}"
             )));
         }
+        if leads_out(&path, folder) {
+            let message = format!("{library} is a link out of the strategy's folder");
+            return Err(missing(message));
+        }
         let text = read_source(&path)?;
+        if sources.texts.len() > sandbox::MODULES {
+            return Err(missing(format!(
+                "a strategy imports at most {} libraries, those of its libraries included",
+                sandbox::MODULES
+            )));
+        }
         sources.texts.insert(library.clone(), text);
         gather_libraries(api, sources, &library, Some(folder))?;
     }
     Ok(())
+}
+
+/// Whether a library's file is not in the strategy's folder after all: a library shows its lines in messages.
+fn leads_out(library: &Path, folder: &Path) -> bool {
+    let home = folder
+        .canonicalize()
+        .map(|folder| folder.parent().map(Path::to_owned));
+    match (library.canonicalize(), home) {
+        (Ok(library), Ok(Some(home))) => !library.starts_with(home),
+        _ => true,
+    }
 }
 
 /// Reads the tables that `tables()` declares. It stands alone: it sees no constants and no imports.
@@ -288,10 +311,9 @@ fn gather_tables(
     };
     let options = CallFnOptions::new().eval_ast(false);
     let mut scope = Scope::new();
-    let declared = api
-        .engine
-        .call_fn_with_options::<Dynamic>(options, &mut scope, &ast, "tables", ())
-        .map_err(|error| sources.explain(*error, &api.names))?;
+    let declared = sandbox::guard(api, sources, Some("tables"), |engine| {
+        engine.call_fn_with_options::<Dynamic>(options, &mut scope, &ast, "tables", ())
+    })?;
     table::read(declared, folder, sources)
 }
 
@@ -524,6 +546,37 @@ mod tests {
             let error = Script::from_text("x", wrong, &Overrides::new()).unwrap_err();
             assert!(error.message.contains("plain name"), "{wrong}: {error}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_library_is_no_link_to_elsewhere() {
+        let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let library = folder.path().join("lib");
+        std::fs::create_dir(&library).unwrap();
+        std::fs::write(elsewhere.path().join("secret"), "the secret").unwrap();
+        let path = folder.path().join("a.rhai");
+        std::fs::write(&path, "import \"x\" as x;\nfn on_odds(market, ctx) { }").unwrap();
+        std::os::unix::fs::symlink(elsewhere.path().join("secret"), library.join("x.rhai"))
+            .unwrap();
+        let error = Script::read(&path, &Overrides::new()).unwrap_err();
+        assert!(error.message.contains("a link out"), "{error}");
+        assert!(!error.to_string().contains("the secret"), "{error}");
+    }
+
+    #[test]
+    fn a_chain_of_libraries_has_an_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let library = folder.path().join("lib");
+        std::fs::create_dir(&library).unwrap();
+        for at in 0..2000 {
+            let text = format!("import \"l{}\" as l;", at + 1);
+            std::fs::write(library.join(format!("l{at}.rhai")), text).unwrap();
+        }
+        let path = folder.path().join("a.rhai");
+        std::fs::write(&path, "import \"l0\" as l;\nfn on_odds(market, ctx) { }").unwrap();
+        let error = Script::read(&path, &Overrides::new()).unwrap_err();
+        assert!(error.message.contains("at most 16 libraries"), "{error}");
     }
 
     #[test]

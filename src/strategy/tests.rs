@@ -82,6 +82,7 @@ fn a_snapshot_is_read_through_getters() {
         ctx.log(market.runner(99) == ());
         ctx.log([market.ticks(3, 1), market.ticks_between(2.0, 3.0), market.nearest_price(3.01)]);
         ctx.log(round(market.overround, 4));
+        ctx.log([market.best_backs(), market.best_lays()]);
         ",
     );
     insta::assert_debug_snapshot!(lines, @r#"
@@ -97,6 +98,7 @@ fn a_snapshot_is_read_through_getters() {
         "true",
         "[3.05, 50, 3.0]",
         "1.0",
+        "[[3.0, 1.5], [3.1, 1.52]]",
     ]
     "#);
 }
@@ -327,7 +329,7 @@ fn what_is_misspelt_is_answered_with_what_was_meant() {
         |     ^
     "#);
     insta::assert_snapshot!(fault("loop { }"), @r#"
-    x.rhai:1:4: the call took more than 200000 operations and was stopped
+    x.rhai:1:4: the call took more than 100000 operations and was stopped
       1 | fn on_odds(market, ctx) {
         |    ^
     loop less, or let a native method do the work

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use rhai::{Array, Dynamic, EvalAltResult};
+use rhai::{Array, Dynamic, EvalAltResult, ImmutableString};
 
 use super::error::fail;
-use super::names::{Api, optional};
-use super::propose::number;
+use super::names::{Api, optional, shown};
+use super::propose::{MOST_SHOWN, number};
 use crate::market::{Depth, Level, Market, Money, Price, Quote, Runner, RunnerId, TimeMs};
 
 /// Most levels a script may ask of a ladder at once.
@@ -193,7 +193,8 @@ pub(super) fn register(api: &mut Api) {
 
 fn register_market(api: &mut Api) {
     api.group("The market");
-    let text = |value: &str| Dynamic::from(value.to_owned());
+    // Made straight from the text: a `String` between would be one more allocation.
+    let text = |value: &str| ImmutableString::from(value);
     api.get("id", "the venue's name for it", move |m: &MarketView| {
         text(m.0.id.as_str())
     });
@@ -286,6 +287,16 @@ fn register_market(api: &mut Api) {
         }
     });
     api.function(
+        "market.best_backs()",
+        "best price to back of each active runner, in the order of market.active; `()` where there is none",
+        |m: &mut MarketView| best_prices(&m.0, best_price_to_back),
+    );
+    api.function(
+        "market.best_lays()",
+        "the same to lay",
+        |m: &mut MarketView| best_prices(&m.0, |runner| runner.best_lay().map(|level| level.price)),
+    );
+    api.function(
         "market.runner(id)",
         "one runner by id or key, or `()`",
         |m: &mut MarketView, id: Dynamic| -> Outcome<Dynamic> {
@@ -299,6 +310,12 @@ fn register_market(api: &mut Api) {
             })))
         },
     );
+}
+
+fn best_prices(market: &Market, best: impl Fn(&Runner) -> Option<Price>) -> Array {
+    let runners = market.active_runners();
+    let prices = runners.map(|runner| best(runner).map(Price::to_f64));
+    prices.map(optional).collect()
 }
 
 /// Σ 1/price over active runners; `None` where a runner has no price, as the sum would mislead.
@@ -345,7 +362,10 @@ fn register_ladder(api: &mut Api) {
 
 fn ladder_price(value: &Dynamic) -> Outcome<Price> {
     let price = number(value).and_then(Price::nearest);
-    price.ok_or_else(|| fail(format!("a price is decimal odds: {value} is not")))
+    price.ok_or_else(|| {
+        let value = shown(value, MOST_SHOWN);
+        fail(format!("a price is decimal odds: {value} is not"))
+    })
 }
 
 fn register_runners(api: &mut Api) {
@@ -381,12 +401,12 @@ fn register_runner(api: &mut Api) {
         |r: &RunnerView| f64::from(r.id().handicap) / 100.0,
     );
     api.get_option("name", "name, or `()`", |r: &RunnerView| {
-        r.get().name.as_deref().map(str::to_owned)
+        r.get().name.as_deref().map(ImmutableString::from)
     });
     api.get(
         "status",
         "ACTIVE, WINNER, LOSER, PLACED or REMOVED",
-        |r: &RunnerView| r.get().status.as_str().to_owned(),
+        |r: &RunnerView| ImmutableString::from(r.get().status.as_str()),
     );
     api.get(
         "is_active",
@@ -485,7 +505,9 @@ fn register_quote(api: &mut Api) {
         "money there; `()` where a bookmaker does not say",
         |q: &QuoteView| q.size().map(Money::to_f64),
     );
-    api.get("book", "who offers it", |q: &QuoteView| q.book().to_owned());
+    api.get("book", "who offers it", |q: &QuoteView| {
+        ImmutableString::from(q.book())
+    });
     api.get_option(
         "updated_at_ms",
         "when a bookmaker last changed or confirmed it; `()` on an exchange",
@@ -507,8 +529,9 @@ pub(super) fn runner_id(value: &Dynamic) -> Result<RunnerId, String> {
     };
     named.ok_or_else(|| {
         format!(
-            "a runner is a runner of the market, its id or its key: a {} ({value}) is not",
-            value.type_name()
+            "a runner is a runner of the market, its id or its key: a {} ({}) is not",
+            value.type_name(),
+            shown(value, MOST_SHOWN)
         )
     })
 }

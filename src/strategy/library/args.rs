@@ -4,9 +4,10 @@ use std::any::TypeId;
 
 use rhai::{Array, Dynamic};
 
+use super::super::budget::Work;
 use super::super::error::fail;
 use super::super::maths::{Checked, Wrong};
-use super::super::names::{Api, Work};
+use super::super::names::Api;
 use super::super::propose::number;
 
 /// Numbers in an array.

@@ -87,6 +87,7 @@ mod tests {
                 let arguments: Vec<_> = (0..count).map(|_| VALUES[roll(VALUES.len())]).collect();
                 let call = format!("{name}({})", arguments.join(", "));
                 api.work.renew();
+                api.memory.renew();
                 match api.engine.eval::<Dynamic>(&call) {
                     Ok(value) => {
                         assert!(holds_only_numbers(&value), "{call} gave {value:?}");

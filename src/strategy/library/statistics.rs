@@ -2,12 +2,13 @@
 
 use rhai::{Array, Dynamic, EvalAltResult};
 
+use super::super::budget::Work;
 use super::super::error::fail;
 use super::super::maths::devig::Method;
 use super::super::maths::scores::{self, Grid};
 use super::super::maths::scoring::Rule;
 use super::super::maths::{Checked, Wrong, evaluation, ratings, rolling};
-use super::super::names::{Api, Work};
+use super::super::names::Api;
 use super::super::propose::number;
 use super::args::{Args, read_numbers};
 use super::betting::{numbers, shares_map};
