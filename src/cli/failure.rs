@@ -179,8 +179,11 @@ impl From<LedgerError> for Failure {
             | LedgerError::Newer { .. }
             | LedgerError::Older { .. }
             | LedgerError::Changed { .. }
+            | LedgerError::Damaged { .. }
+            | LedgerError::Broken { .. }
             | LedgerError::NoRun { .. } => exit::DATA,
             LedgerError::Setting { .. } => exit::CONFIG,
+            LedgerError::Exists(_) => exit::USAGE,
             LedgerError::Pragma { .. }
             | LedgerError::File { .. }
             | LedgerError::Database { .. }

@@ -78,7 +78,12 @@ pub struct RunWriter {
 }
 
 impl RunWriter {
-    pub(super) fn begin(run: i64, info: RunInfo, pen: Pen) -> Result<Self, LedgerError> {
+    pub(super) fn begin(
+        run: i64,
+        info: RunInfo,
+        epoch: u32,
+        pen: Pen,
+    ) -> Result<Self, LedgerError> {
         let writer = Self {
             run,
             pen,
@@ -86,7 +91,7 @@ impl RunWriter {
             next_record: 1,
         };
         let info = Box::new(info);
-        writer.pen.write_and_wait(Entry::BeginRun { run, info })?;
+        writer.pen.write_and_wait(Entry::BeginRun { run, epoch, info })?;
         Ok(writer)
     }
 

@@ -3,6 +3,7 @@
 mod balance;
 mod crash;
 mod opening;
+mod rate;
 mod reading;
 mod story;
 mod writing;
