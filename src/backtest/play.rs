@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::{Report, RunError, Session, Setup};
 use crate::engine::{Journal, NoJournal, Notice, Strategy, Trace};
-use crate::ledger::RunWriter;
+use crate::ledger::{RunWriter, VisitRow};
 use crate::market::Instruction;
 use crate::source::{self, Recording, SourceError, Update};
 use crate::strategy::ScriptError;
@@ -146,6 +146,7 @@ impl<D: Driver> Run<'_, D> {
         tell(&mut session, self.driver, &mut self.report);
         self.driver.end(&session, &name)?;
         let (updates, hash) = (session.updates(), session.trace_hash());
+        let problems = recording.problems().len() + usize::from(trouble.is_some());
         for problem in recording.problems() {
             self.report.problem(problem);
         }
@@ -153,13 +154,32 @@ impl<D: Driver> Run<'_, D> {
             self.report.trouble(&error);
         }
         self.report.add_session(&session);
+        let visits = visits(&session);
         drop(session);
         self.trace.add_part(&name, &hash);
         if let Some(ledger) = &mut self.ledger {
-            ledger.end_recording(updates, recording.problems().len() as u64, &hash)?;
+            ledger.visits(visits)?;
+            ledger.end_recording(updates, problems as u64, &hash)?;
         }
         Ok(flow)
     }
+}
+
+/// What each strategy was shown of each market.
+fn visits(session: &Playing<'_>) -> Vec<VisitRow> {
+    let mut rows = Vec::new();
+    for slot in session.slots() {
+        for visit in slot.visits() {
+            rows.push(VisitRow {
+                strategy: slot.name.to_string(),
+                market: session.books().get(visit.market).id.to_string(),
+                calls: visit.calls,
+                not_now: visit.not_now,
+                unwanted: visit.unwanted,
+            });
+        }
+    }
+    rows
 }
 
 /// Plays a recording to its end, to its damage, or until told to stop.

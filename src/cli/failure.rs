@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::output;
+use super::{output, prepare};
 use crate::backtest::RunError;
 use crate::config::{ConfigError, Origin};
 use crate::ledger::LedgerError;
@@ -181,6 +181,7 @@ impl From<LedgerError> for Failure {
             | LedgerError::Changed { .. }
             | LedgerError::Damaged { .. }
             | LedgerError::Broken { .. }
+            | LedgerError::NoStrategy { .. }
             | LedgerError::NoRun { .. } => exit::DATA,
             LedgerError::Setting { .. } => exit::CONFIG,
             LedgerError::Exists(_) => exit::USAGE,
@@ -189,7 +190,13 @@ impl From<LedgerError> for Failure {
             | LedgerError::Database { .. }
             | LedgerError::Write { .. } => exit::INTERNAL,
         };
-        Self::new(code, error.to_string())
+        let failure = Self::new(code, error.to_string());
+        match &error {
+            LedgerError::NoStrategy {
+                strategy, known, ..
+            } => failure.hint(prepare::meant(strategy, known.iter().map(String::as_str))),
+            _ => failure,
+        }
     }
 }
 

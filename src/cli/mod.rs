@@ -6,6 +6,7 @@ mod check;
 mod demo;
 mod failure;
 mod generate;
+mod ledger;
 mod new;
 mod output;
 mod pnl;
@@ -14,6 +15,7 @@ mod progress;
 mod run;
 mod settings;
 mod test;
+mod why;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -72,6 +74,8 @@ enum Command {
     Generate(generate::Generate),
     Bets(bets::Bets),
     Pnl(pnl::Pnl),
+    Why(why::Why),
+    Ledger(ledger::Ledger),
     Config(settings::Settings),
 }
 
@@ -91,6 +95,8 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Generate(command) => command.run(&shared),
         Command::Bets(command) => command.run(&shared),
         Command::Pnl(command) => command.run(&shared),
+        Command::Why(command) => command.run(&shared),
+        Command::Ledger(command) => command.run(&shared),
         Command::Config(command) => command.run(&shared),
     }
 }

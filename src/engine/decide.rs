@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::record::Action;
+use super::record::{Action, Because};
 use super::{
     Ask, Effects, Engine, Figure, Gate, IntentRecord, ReasonCode, Record, Refusal, Request, Verdict,
 };
@@ -18,7 +18,7 @@ impl<G: Gate> Engine<G> {
         now: TimeMs,
         at: MarketIndex,
         market: &Arc<Market>,
-        intents: &[Intent],
+        (intents, lines): (&[Intent], &[Option<u32>]),
         effects: &mut Effects<G::Pass>,
     ) {
         self.slots[slot].account.roll_day(now);
@@ -26,10 +26,11 @@ impl<G: Gate> Engine<G> {
             self.refuse_all(slot, now, market, intents.len(), effects);
             return;
         }
-        for intent in intents {
+        for (at_intent, intent) in intents.iter().enumerate() {
+            let line = lines.get(at_intent).copied().flatten();
             let id = self.next_id(slot, &market.id);
             let (action, verdict) = self.decide(slot, now, at, market, id, intent, effects);
-            self.record(slot, now, market, id, action, verdict, effects);
+            self.record(slot, now, market, (id, line), action, verdict, effects);
         }
     }
 
@@ -54,7 +55,7 @@ impl<G: Gate> Engine<G> {
             Figure::Count(limit as u64),
         );
         let verdict = Verdict::Refused(refusal);
-        self.record(slot, now, market, id, action, verdict, effects);
+        self.record(slot, now, market, (id, None), action, verdict, effects);
     }
 
     /// Records a decision, and counts it if it was a refusal.
@@ -64,7 +65,7 @@ impl<G: Gate> Engine<G> {
         slot: usize,
         now: TimeMs,
         market: &Market,
-        id: OrderId,
+        (id, line): (OrderId, Option<u32>),
         action: Action,
         verdict: Verdict,
         effects: &mut Effects<G::Pass>,
@@ -74,6 +75,18 @@ impl<G: Gate> Engine<G> {
             *this.totals.rejections.entry(refusal.code).or_default() += 1;
         }
         let seen = action_runner(&action).map_or_else(Seen::default, |runner| market.seen(runner));
+        let mut because = Because {
+            line,
+            status: market.status(),
+            in_play: market.definition.in_play,
+            starts_at: market.definition.market_time,
+            remedy: self.remedy.take(),
+            ..Because::default()
+        };
+        // Only a placing is asked of the gate.
+        if let Action::Place { .. } = action {
+            because.controls = self.gate.weighed().into();
+        }
         effects.records.push(Record::Intent(Box::new(IntentRecord {
             id,
             at: now,
@@ -84,6 +97,7 @@ impl<G: Gate> Engine<G> {
             action,
             seen,
             verdict,
+            because,
         })));
     }
 
@@ -155,8 +169,8 @@ impl<G: Gate> Engine<G> {
                 },
                 Verdict::Refused(Refusal::of(
                     ReasonCode::IntentMalformed,
-                    Figure::Text(value.clone()),
-                    Figure::Text(what.clone()),
+                    Figure::Text(value.clone().into()),
+                    Figure::Text(what.clone().into()),
                 )),
             ),
         }
@@ -256,7 +270,13 @@ impl<G: Gate> Engine<G> {
             replaces,
             halted,
         };
-        let pass = self.gate.check(&ask)?;
+        let pass = match self.gate.check(&ask) {
+            Ok(pass) => pass,
+            Err(refusal) => {
+                self.remedy = self.gate.remedy(&ask, &refusal);
+                return Err(refusal);
+            }
+        };
         Arc::make_mut(&mut desk.holding).add(Order::new(id, place, now));
         self.owners.insert(id, (slot, at));
         this.totals.bets += 1;
@@ -268,7 +288,7 @@ impl<G: Gate> Engine<G> {
         let unknown = || {
             Refusal::of(
                 ReasonCode::OrderUnknown,
-                Figure::Text(order.to_string()),
+                Figure::Text(order.to_string().into()),
                 Figure::None,
             )
         };
@@ -283,7 +303,7 @@ impl<G: Gate> Engine<G> {
             .find(|live| live.id == order)
             .ok_or_else(unknown)?;
         if order.cancel_pending {
-            let id = Figure::Text(order.id.to_string());
+            let id = Figure::Text(order.id.to_string().into());
             return Err(Refusal::of(ReasonCode::OrderBusy, id, Figure::None));
         }
         Ok(order)

@@ -96,7 +96,8 @@ pub fn restore(backup: &Path, ledger: &Path) -> Result<Restored, LedgerError> {
     let part = beside(&ledger, "restoring");
     remove(&part);
     remove_beside(&part);
-    all(&source.connection, &part).map_err(LedgerError::database(&part, "copy the backup to it"))?;
+    all(&source.connection, &part)
+        .map_err(LedgerError::database(&part, "copy the backup to it"))?;
     let instance = begin_life(&part)?;
     let kept = ledger
         .exists()

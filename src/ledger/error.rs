@@ -156,6 +156,18 @@ pub enum LedgerError {
         /// What happened.
         cause: String,
     },
+    /// A run had no such strategy.
+    #[error("{}: run {run} has no strategy \"{strategy}\"", path.display())]
+    NoStrategy {
+        /// Which ledger.
+        path: PathBuf,
+        /// Which run.
+        run: i64,
+        /// The strategy asked for.
+        strategy: String,
+        /// Those that it has.
+        known: Vec<String>,
+    },
     /// No such run.
     #[error("{}: there is no run {run}; {latest}", path.display())]
     NoRun {

@@ -97,7 +97,11 @@ enum Kind {
 impl Column {
     /// `_minor` becomes a decimal and `_ms` a time, and both lose that ending.
     fn new(name: &str, declared: &str) -> Self {
-        let (name, kind) = match (name.strip_suffix("_minor"), name.strip_suffix("_ms"), declared) {
+        let (name, kind) = match (
+            name.strip_suffix("_minor"),
+            name.strip_suffix("_ms"),
+            declared,
+        ) {
             (Some(name), _, _) => (name, Kind::Money),
             (_, Some(name), _) => (name, Kind::Time),
             (_, _, "INTEGER") => (name, Kind::Whole),

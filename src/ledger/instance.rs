@@ -61,7 +61,8 @@ pub(super) fn begin(connection: &Connection, cause: &str) -> rusqlite::Result<()
 
 /// Begins the first life, unless there is one.
 pub(super) fn begin_first(connection: &Connection, cause: &str) -> rusqlite::Result<()> {
-    let lives: i64 = connection.query_row("SELECT count(*) FROM instances", [], |row| row.get(0))?;
+    let lives: i64 =
+        connection.query_row("SELECT count(*) FROM instances", [], |row| row.get(0))?;
     match lives {
         0 => begin(connection, cause),
         _ => Ok(()),

@@ -25,6 +25,7 @@ mod rows;
 mod run;
 mod schema;
 mod settlement_rows;
+mod why;
 mod writer;
 
 pub use audit::{Audit, Finding};
@@ -36,4 +37,8 @@ pub use health::{Health, HealthReport};
 pub use instance::Instance;
 pub use open::{Durability, Ledger, LedgerSettings};
 pub use reader::{BetRow, Filter, PnlRow, Reader, RejectionRow, RunRow};
-pub use run::{Outcome, RunInfo, RunKind, RunWriter};
+pub use run::{Outcome, RunInfo, RunKind, RunWriter, VisitRow};
+pub use why::{
+    About, ControlRow, EventRow, IntentStory, MarketStory, SeenThen, SettlementRow,
+    StrategyInMarket, Why,
+};

@@ -7,7 +7,7 @@ use rusqlite::{Connection, named_params, params};
 use super::columns::{persistence_name, whole};
 use super::order_rows::{Whose, write_order_change};
 use super::settlement_rows::write_settlement;
-use crate::engine::{Action, IntentRecord, Record, StrategyChange, Verdict};
+use crate::engine::{Action, IntentRecord, Record, StrategyChange, Verdict, Weighed};
 use crate::market::{
     FillOrKill, Level, Money, OrderId, OrderKind, OrderState, Persistence, Place, Price, RunnerId,
     Side, TimeMs,
@@ -214,6 +214,7 @@ fn write_intent(
 ) -> Result<(), RowError> {
     note_version(connection, spot, &intent.strategy, &intent.hash)?;
     let asked = Asked::new(&intent.action);
+    let because = &intent.because;
     let (persistence, fill_or_kill) = asked.limit_terms();
     let refusal = match &intent.verdict {
         Verdict::Approved => None,
@@ -228,7 +229,8 @@ fn write_intent(
                  :action, :target, :selection, :handicap, :side, :type, :price, :size, :liability,
                  :persistence, :fill_or_kill, :min_fill, :reason, :probability, :tag,
                  :problem, :problem_value, :back_price, :back_size, :lay_price, :lay_size, :last,
-                 :verdict, :code, :value, :limit)",
+                 :verdict, :code, :value, :limit,
+                 :line, :status, :in_play, :starts_at, :controls, :remedy)",
         )?
         .execute(named_params! {
             ":run": spot.run,
@@ -266,10 +268,28 @@ fn write_intent(
             ":code": refusal.map(|refusal| refusal.code.as_str()),
             ":value": refusal.map(|refusal| refusal.value.to_string()),
             ":limit": refusal.map(|refusal| refusal.limit.to_string()),
+            ":line": because.line,
+            ":status": because.status.as_str(),
+            ":in_play": because.in_play,
+            ":starts_at": because.starts_at.0,
+            ":controls": controls_text(&because.controls),
+            ":remedy": because.remedy.map(|remedy| remedy.to_string()),
         })?;
     match (&intent.action, refusal) {
         (Action::Place { place, .. }, None) => Ok(write_order(connection, spot, intent, place)?),
         _ => Ok(()),
+    }
+}
+
+/// What each control weighed, as a JSON array of `[code, value, limit, passed]`.
+fn controls_text(controls: &[Weighed]) -> Option<String> {
+    let rows: Vec<_> = controls
+        .iter()
+        .map(|weighed| (weighed.code, &weighed.value, &weighed.limit, weighed.passed))
+        .collect();
+    match rows.is_empty() {
+        true => None,
+        false => serde_json::to_string(&rows).ok(),
     }
 }
 

@@ -47,6 +47,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "chain",
         sql: include_str!("../../migrations/0007_chain.sql"),
     },
+    Migration {
+        name: "because",
+        sql: include_str!("../../migrations/0008_because.sql"),
+    },
 ];
 
 /// The number of the last step of a list.

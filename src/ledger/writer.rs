@@ -18,7 +18,7 @@ use super::columns::whole;
 use super::health::Health;
 use super::identity::Identity;
 use super::rows::{self, RowError, Spot};
-use super::run::{Outcome, RunInfo};
+use super::run::{Outcome, RunInfo, VisitRow};
 use crate::engine::Record;
 use crate::market::TimeMs;
 
@@ -50,16 +50,18 @@ pub(super) enum Entry {
         problems: u64,
         trace_hash: String,
     },
+    Visits {
+        run: i64,
+        recording: u32,
+        visits: Vec<VisitRow>,
+    },
     Script {
         hash: String,
         name: String,
         source: String,
     },
     /// Records in order; the spot is that of the first.
-    Records {
-        first: Spot,
-        records: Vec<Record>,
-    },
+    Records { first: Spot, records: Vec<Record> },
     EndRun {
         run: i64,
         at: TimeMs,
@@ -159,7 +161,8 @@ impl Writer {
                 Ok(Job::Write { entry, ack }) => return Some((entry, ack)),
                 Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return None,
                 Err(RecvTimeoutError::Timeout) => {
-                    if let (Some(_), Err(cause)) = (&self.connection, self.file.still_at(&self.path))
+                    if let (Some(_), Err(cause)) =
+                        (&self.connection, self.file.still_at(&self.path))
                     {
                         tracing::error!(ledger = %self.path.display(), "{cause}");
                         self.health.failed(&cause);
@@ -199,9 +202,9 @@ impl Writer {
                 Err(_) => break,
             }
         }
-        self.scribe.seal(connection).map_err(|error| {
-            format!("cannot add to the hash chain, rolled back: {error}")
-        })?;
+        self.scribe
+            .seal(connection)
+            .map_err(|error| format!("cannot add to the hash chain, rolled back: {error}"))?;
         let started = Instant::now();
         connection.execute_batch("COMMIT").map_err(|error| {
             format!(
@@ -331,6 +334,26 @@ fn write_frame(connection: &Connection, entry: &Entry) -> Result<(), RowError> {
                 whole("problems", *problems)?,
                 trace_hash
             ])?,
+        Entry::Visits {
+            run,
+            recording,
+            visits,
+        } => {
+            let mut insert = connection
+                .prepare_cached("INSERT INTO visits VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
+            for visit in visits {
+                insert.execute(params![
+                    run,
+                    recording,
+                    visit.strategy,
+                    visit.market,
+                    whole("calls", visit.calls)?,
+                    whole("moments", visit.not_now)?,
+                    visit.unwanted,
+                ])?;
+            }
+            1
+        }
         Entry::Script { hash, name, source } => {
             connection
                 .prepare_cached(
@@ -366,6 +389,9 @@ impl fmt::Display for Entry {
             }
             Self::EndRecording { run, ordinal, .. } => {
                 write!(f, "the end of recording {ordinal} of run {run}")
+            }
+            Self::Visits { run, recording, .. } => {
+                write!(f, "the visits of recording {recording} of run {run}")
             }
             Self::Script { name, hash, .. } => write!(f, "script {name} ({hash})"),
             Self::Records { first, records } => {

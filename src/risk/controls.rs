@@ -3,10 +3,24 @@
 use std::collections::VecDeque;
 
 use super::RiskLimits;
-use crate::engine::{Ask, Exposure, Figure, ReasonCode, Refusal, worst_case};
-use crate::market::{MarketStatus, Money, OrderKind, Persistence, Price, Side, TimeMs};
+use crate::engine::{Ask, Exposure, Figure, ReasonCode, Refusal, Weighed, worst_case};
+use crate::market::{MarketStatus, Money, OrderKind, Persistence, Side, TimeMs};
 
-type Verdict = Result<(), Refusal>;
+/// What a control weighed, or the refusal; nothing if there was nothing to weigh.
+type Verdict = Result<Option<Weighed>, Refusal>;
+
+/// A control's word on a value and the limit it is held to.
+fn judge(code: ReasonCode, value: Figure, limit: Figure, passed: bool) -> Verdict {
+    match passed {
+        true => Ok(Some(Weighed {
+            code,
+            value,
+            limit,
+            passed,
+        })),
+        false => Err(Refusal::of(code, value, limit)),
+    }
+}
 
 /// Controls that need only the order and its market, in the order they are asked.
 pub(super) const SIMPLE: [fn(&Ask<'_>, &RiskLimits) -> Verdict; 12] = [
@@ -35,41 +49,42 @@ pub(super) const EXPOSURE: [fn(&Ask<'_>, &RiskLimits, Exposure) -> Verdict; 5] =
 
 /// Refuses a value over its limit.
 fn at_most(code: ReasonCode, value: Money, limit: Money) -> Verdict {
-    if value > limit {
-        return Err(Refusal::of(
-            code,
-            Figure::Money(value),
-            Figure::Money(limit),
-        ));
-    }
-    Ok(())
+    judge(
+        code,
+        Figure::Money(value),
+        Figure::Money(limit),
+        value <= limit,
+    )
 }
 
 fn kill_switch(ask: &Ask<'_>, _: &RiskLimits) -> Verdict {
-    if ask.halted {
-        Err(Refusal::plain(ReasonCode::KillSwitchOn))
-    } else {
-        Ok(())
+    match ask.halted {
+        true => Err(Refusal::plain(ReasonCode::KillSwitchOn)),
+        false => judge(
+            ReasonCode::KillSwitchOn,
+            Figure::Text("off".into()),
+            Figure::Text("off".into()),
+            true,
+        ),
     }
 }
 
 fn market_open(ask: &Ask<'_>, _: &RiskLimits) -> Verdict {
     let status = ask.market.status();
-    if status == MarketStatus::Open {
-        return Ok(());
-    }
     let (value, limit) = (
         Figure::Text(status.as_str().into()),
         Figure::Text("OPEN".into()),
     );
-    Err(Refusal::of(ReasonCode::MarketNotOpen, value, limit))
+    judge(
+        ReasonCode::MarketNotOpen,
+        value,
+        limit,
+        status == MarketStatus::Open,
+    )
 }
 
 /// Off unless the operator asks for it. An order that would live on into play counts as one.
 fn in_play(ask: &Ask<'_>, limits: &RiskLimits) -> Verdict {
-    if limits.allow_in_play {
-        return Ok(());
-    }
     let persists = matches!(
         ask.place.kind,
         OrderKind::Limit {
@@ -77,83 +92,82 @@ fn in_play(ask: &Ask<'_>, limits: &RiskLimits) -> Verdict {
             ..
         }
     );
-    if ask.market.definition.in_play || persists {
-        let value = if persists { "PERSIST" } else { "in play" };
-        let limit = Figure::Text("allow_in_play = false".into());
-        return Err(Refusal::of(
-            ReasonCode::MarketInPlay,
-            Figure::Text(value.into()),
-            limit,
-        ));
-    }
-    Ok(())
+    let value = match (persists, ask.market.definition.in_play) {
+        (true, _) => "PERSIST",
+        (false, true) => "in play",
+        (false, false) => "before the off",
+    };
+    let (limit, passed) = match limits.allow_in_play {
+        true => ("allow_in_play = true", true),
+        false => ("allow_in_play = false", value == "before the off"),
+    };
+    judge(
+        ReasonCode::MarketInPlay,
+        Figure::Text(value.into()),
+        Figure::Text(limit.into()),
+        passed,
+    )
 }
 
 fn snapshot_age(ask: &Ask<'_>, limits: &RiskLimits) -> Verdict {
     let age = ask.now - ask.market.published_at;
     let limit = i64::from(limits.max_snapshot_age_ms);
-    if age > limit {
-        return Err(Refusal::of(
-            ReasonCode::SnapshotStale,
-            Figure::Millis(age),
-            Figure::Millis(limit),
-        ));
-    }
-    Ok(())
+    judge(
+        ReasonCode::SnapshotStale,
+        Figure::Millis(age),
+        Figure::Millis(limit),
+        age <= limit,
+    )
 }
 
 fn runner_active(ask: &Ask<'_>, _: &RiskLimits) -> Verdict {
-    let name = Figure::Text(ask.place.runner.to_string());
-    match ask.market.runner(ask.place.runner) {
-        None => Err(Refusal::of(
+    let Some(runner) = ask.market.runner(ask.place.runner) else {
+        return Err(Refusal::of(
             ReasonCode::RunnerUnknown,
-            name,
-            Figure::Text(ask.market.id.to_string()),
-        )),
-        Some(runner) if !runner.is_active() => Err(Refusal::of(
-            ReasonCode::RunnerNotActive,
-            Figure::Text(runner.status.as_str().into()),
-            Figure::Text("ACTIVE".into()),
-        )),
-        Some(_) => Ok(()),
-    }
+            Figure::Text(ask.place.runner.to_string().into()),
+            Figure::Text(ask.market.id.to_string().into()),
+        ));
+    };
+    judge(
+        ReasonCode::RunnerNotActive,
+        Figure::Text(runner.status.as_str().into()),
+        Figure::Text("ACTIVE".into()),
+        runner.is_active(),
+    )
 }
 
 /// A price off the ladder is refused, never moved; the limit names the nearest that would do.
 fn ladder(ask: &Ask<'_>, _: &RiskLimits) -> Verdict {
     let ladder = &ask.market.definition.ladder;
-    match ask.place.kind.price() {
-        Some(price) if !ladder.contains(price) => Err(Refusal::of(
-            ReasonCode::PriceOffLadder,
-            Figure::Price(price),
-            Figure::Price(ladder.nearest(price)),
-        )),
-        _ => Ok(()),
-    }
+    let Some(price) = ask.place.kind.price() else {
+        return Ok(None);
+    };
+    judge(
+        ReasonCode::PriceOffLadder,
+        Figure::Price(price),
+        Figure::Price(ladder.nearest(price)),
+        ladder.contains(price),
+    )
 }
 
 fn price_bounds(ask: &Ask<'_>, limits: &RiskLimits) -> Verdict {
     let Some(price) = ask.place.kind.price() else {
-        return Ok(());
+        return Ok(None);
     };
     let highest = match ask.place.side {
         Side::Back => limits.max_back_price,
         Side::Lay => limits.max_lay_price,
     };
-    let refuse = |code, limit: Price| {
-        Err(Refusal::of(
-            code,
-            Figure::Price(price),
-            Figure::Price(limit),
-        ))
+    let (code, limit) = match price < limits.min_price {
+        true => (ReasonCode::PriceTooLow, limits.min_price),
+        false => (ReasonCode::PriceTooHigh, highest),
     };
-    if price < limits.min_price {
-        return refuse(ReasonCode::PriceTooLow, limits.min_price);
-    }
-    if price > highest {
-        return refuse(ReasonCode::PriceTooHigh, highest);
-    }
-    Ok(())
+    judge(
+        code,
+        Figure::Price(price),
+        Figure::Price(limit),
+        (limits.min_price..=highest).contains(&price),
+    )
 }
 
 /// The amount a person would call the stake: the backer's stake, or what an on-close order names.
@@ -183,7 +197,7 @@ fn stake_bounds(ask: &Ask<'_>, limits: &RiskLimits) -> Verdict {
         );
         return Err(Refusal::of(ReasonCode::StakeTooSmall, value, limit));
     }
-    bounded_stake(ask).map_or(Ok(()), |stake| {
+    bounded_stake(ask).map_or(Ok(None), |stake| {
         at_most(ReasonCode::StakeTooLarge, stake, limits.max_stake)
     })
 }
@@ -192,7 +206,7 @@ fn bankroll_share(ask: &Ask<'_>, limits: &RiskLimits) -> Verdict {
     let limit = limits
         .max_stake_bankroll_ratio
         .of(ask.account.bankroll().max(Money::ZERO));
-    bounded_stake(ask).map_or(Ok(()), |stake| {
+    bounded_stake(ask).map_or(Ok(None), |stake| {
         at_most(ReasonCode::StakeOverBankrollShare, stake, limit)
     })
 }
@@ -208,14 +222,12 @@ fn liability(ask: &Ask<'_>, limits: &RiskLimits) -> Verdict {
 }
 
 fn at_most_orders(code: ReasonCode, open: usize, limit: u32) -> Verdict {
-    if open >= limit as usize {
-        let (value, limit) = (
-            Figure::Count(open as u64 + 1),
-            Figure::Count(u64::from(limit)),
-        );
-        return Err(Refusal::of(code, value, limit));
-    }
-    Ok(())
+    judge(
+        code,
+        Figure::Count(open as u64 + 1),
+        Figure::Count(u64::from(limit)),
+        open < limit as usize,
+    )
 }
 
 /// Open orders in the market, those on their way included; one that is being replaced makes room for the next.

@@ -5,11 +5,12 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use rhai::{Array, Dynamic};
+use rhai::{Array, Dynamic, NativeCallContext};
 
 use super::context::OrderView;
 use super::names::{Api, bounded};
 use super::view::runner_id;
+use crate::engine::Answer;
 use crate::market::{
     FillOrKill, Intent, Malformed, Money, OrderId, OrderKind, Persistence, Place, Price, RunnerId,
     Side,
@@ -24,7 +25,17 @@ const MOST_TAG: usize = 64;
 
 /// An intent in the making.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Draft(pub(super) Intent);
+pub(super) struct Draft {
+    pub(super) intent: Intent,
+    /// Line of the script that made it.
+    pub(super) line: Option<u32>,
+}
+
+impl From<Intent> for Draft {
+    fn from(intent: Intent) -> Self {
+        Self { intent, line: None }
+    }
+}
 
 /// A whole or decimal number of a script.
 #[allow(clippy::cast_precision_loss)]
@@ -42,7 +53,7 @@ fn shown(value: &Dynamic) -> String {
 
 impl Draft {
     fn malformed(runner: Option<RunnerId>, what: impl fmt::Display, value: &Dynamic) -> Self {
-        Self(Intent::Malformed(Malformed {
+        Self::from(Intent::Malformed(Malformed {
             runner,
             what: bounded(&what.to_string(), 300),
             value: shown(value),
@@ -55,7 +66,7 @@ impl Draft {
             Err(what) => return Self::malformed(None, what, runner),
         };
         match kind {
-            Ok(kind) => Self(Intent::Place(Place {
+            Ok(kind) => Self::from(Intent::Place(Place {
                 runner: id,
                 side,
                 kind,
@@ -74,12 +85,13 @@ impl Draft {
         value: &Dynamic,
         change: impl FnOnce(&mut Place) -> Result<(), String>,
     ) -> Self {
-        match &mut self.0 {
+        let line = self.line;
+        let refined = match &mut self.intent {
             Intent::Place(place) => {
                 let runner = place.runner;
                 let mut place = place.clone();
                 match change(&mut place) {
-                    Ok(()) => Self(Intent::Place(place)),
+                    Ok(()) => Self::from(Intent::Place(place)),
                     Err(what) => Self::malformed(Some(runner), format!("{method}: {what}"), value),
                 }
             }
@@ -89,7 +101,8 @@ impl Draft {
                 format!("{method}: only what places an order can be refined so"),
                 value,
             ),
-        }
+        };
+        Self { line, ..refined }
     }
 
     fn refine_limit(
@@ -112,14 +125,18 @@ impl Draft {
 
     fn with_reason(&mut self, text: &str) -> Self {
         let reason: Arc<str> = bounded(text, MOST_REASON).into();
-        if let Intent::Replace { order, price, .. } = self.0 {
-            return Self(Intent::Replace {
+        if let Intent::Replace { order, price, .. } = self.intent {
+            let intent = Intent::Replace {
                 order,
                 price,
                 reason: Some(reason),
-            });
+            };
+            return Self {
+                intent,
+                line: self.line,
+            };
         }
-        if let Intent::Cancel { .. } = self.0 {
+        if let Intent::Cancel { .. } = self.intent {
             return self.clone();
         }
         self.refine(".reason", &Dynamic::UNIT, |place| {
@@ -229,14 +246,14 @@ fn cancel(order: &Dynamic, size: Option<&Dynamic>) -> Draft {
         Err(malformed) => return malformed,
     };
     match size.map(|size| read_money("a size", size)).transpose() {
-        Ok(size) => Draft(Intent::Cancel { order, size }),
+        Ok(size) => Draft::from(Intent::Cancel { order, size }),
         Err(wrong) => Draft::malformed(None, wrong.what, &wrong.value),
     }
 }
 
 fn replace(order: &Dynamic, price: &Dynamic) -> Draft {
     match (order_id(order), read_price(price)) {
-        (Ok(order), Ok(price)) => Draft(Intent::Replace {
+        (Ok(order), Ok(price)) => Draft::from(Intent::Replace {
             order,
             price,
             reason: None,
@@ -251,58 +268,78 @@ pub(super) fn register(api: &mut Api) {
     api.group("Bets");
     api.kind::<Draft>("Intent", "intent");
     let made = Rc::clone(&api.made);
-    let counted = move |draft: Draft| {
+    let counted = move |call: &NativeCallContext<'_>, draft: Draft| {
         made.set(made.get() + 1);
-        draft
+        let line = call.call_position().line();
+        Draft {
+            line: line.and_then(|line| u32::try_from(line).ok()),
+            ..draft
+        }
     };
     let make = counted.clone();
     api.function(
         "back(runner, price, stake)",
         "at this price or better",
-        move |runner: Dynamic, price: Dynamic, stake: Dynamic| {
-            make(Draft::place(&runner, Side::Back, limit(&price, &stake)))
+        move |call: NativeCallContext<'_>, runner: Dynamic, price: Dynamic, stake: Dynamic| {
+            make(
+                &call,
+                Draft::place(&runner, Side::Back, limit(&price, &stake)),
+            )
         },
     );
     let make = counted.clone();
     api.function(
         "lay(runner, price, stake)",
         "the same; the stake is the backer's",
-        move |runner: Dynamic, price: Dynamic, stake: Dynamic| {
-            make(Draft::place(&runner, Side::Lay, limit(&price, &stake)))
+        move |call: NativeCallContext<'_>, runner: Dynamic, price: Dynamic, stake: Dynamic| {
+            make(
+                &call,
+                Draft::place(&runner, Side::Lay, limit(&price, &stake)),
+            )
         },
     );
     let make = counted.clone();
     api.function(
         "back_on_close(runner, liability)",
         "at the starting price",
-        move |runner: Dynamic, liability: Dynamic| {
-            make(Draft::place(&runner, Side::Back, on_close(&liability)))
+        move |call: NativeCallContext<'_>, runner: Dynamic, liability: Dynamic| {
+            make(
+                &call,
+                Draft::place(&runner, Side::Back, on_close(&liability)),
+            )
         },
     );
     let make = counted.clone();
     api.function(
         "lay_on_close(runner, liability)",
         "at the starting price",
-        move |runner: Dynamic, liability: Dynamic| {
-            make(Draft::place(&runner, Side::Lay, on_close(&liability)))
+        move |call: NativeCallContext<'_>, runner: Dynamic, liability: Dynamic| {
+            make(
+                &call,
+                Draft::place(&runner, Side::Lay, on_close(&liability)),
+            )
         },
     );
     let make = counted.clone();
     api.function(
         "cancel(order)",
         "what remains of an order",
-        move |order: Dynamic| make(cancel(&order, None)),
+        move |call: NativeCallContext<'_>, order: Dynamic| make(&call, cancel(&order, None)),
     );
     let make = counted.clone();
     api.function(
         "cancel(order, size)",
         "part of what remains",
-        move |order: Dynamic, size: Dynamic| make(cancel(&order, Some(&size))),
+        move |call: NativeCallContext<'_>, order: Dynamic, size: Dynamic| {
+            make(&call, cancel(&order, Some(&size)))
+        },
     );
     api.function(
         "replace(order, price)",
         "cancels what remains and places it at another price",
-        move |order: Dynamic, price: Dynamic| counted(replace(&order, &price)),
+        move |call: NativeCallContext<'_>, order: Dynamic, price: Dynamic| {
+            counted(&call, replace(&order, &price))
+        },
     );
     register_refinements(api);
     register_getters(api);
@@ -372,7 +409,7 @@ fn register_refinements(api: &mut Api) {
 fn register_getters(api: &mut Api) {
     api.group("An intent, in tests");
     fn placed<R>(draft: &Draft, read: impl Fn(&Place) -> R) -> Option<R> {
-        match &draft.0 {
+        match &draft.intent {
             Intent::Place(place) => Some(read(place)),
             _ => None,
         }
@@ -381,7 +418,7 @@ fn register_getters(api: &mut Api) {
         "action",
         "PLACE, CANCEL, REPLACE or MALFORMED",
         |d: &Draft| {
-            let action = match &d.0 {
+            let action = match &d.intent {
                 Intent::Place(_) => "PLACE",
                 Intent::Cancel { .. } => "CANCEL",
                 Intent::Replace { .. } => "REPLACE",
@@ -404,13 +441,13 @@ fn register_getters(api: &mut Api) {
         "LIMIT, LIMIT_ON_CLOSE or MARKET_ON_CLOSE",
         |d: &Draft| placed(d, |p| p.kind.as_str().to_owned()),
     );
-    api.get_option("price", "decimal odds", |d: &Draft| match &d.0 {
+    api.get_option("price", "decimal odds", |d: &Draft| match &d.intent {
         Intent::Place(place) => place.kind.price().map(Price::to_f64),
         Intent::Replace { price, .. } => Some(price.to_f64()),
         _ => None,
     });
     for name in ["stake", "size"] {
-        api.get_option(name, "the backer's stake", |d: &Draft| match &d.0 {
+        api.get_option(name, "the backer's stake", |d: &Draft| match &d.intent {
             Intent::Place(place) => place.kind.size().map(Money::to_f64),
             Intent::Cancel { size, .. } => size.map(Money::to_f64),
             _ => None,
@@ -434,7 +471,7 @@ fn register_getters(api: &mut Api) {
             .flatten()
         },
     );
-    api.get_option("reason", "its reason", |d: &Draft| match &d.0 {
+    api.get_option("reason", "its reason", |d: &Draft| match &d.intent {
         Intent::Place(place) => place.reason.as_deref().map(str::to_owned),
         Intent::Replace { reason, .. } => reason.as_deref().map(str::to_owned),
         _ => None,
@@ -448,7 +485,7 @@ fn register_getters(api: &mut Api) {
     api.get_option(
         "order_id",
         "the order it cancels or replaces",
-        |d: &Draft| match &d.0 {
+        |d: &Draft| match &d.intent {
             Intent::Cancel { order, .. } | Intent::Replace { order, .. } => Some(order.to_string()),
             _ => None,
         },
@@ -456,7 +493,7 @@ fn register_getters(api: &mut Api) {
     api.get_option(
         "wrong",
         "what is wrong with a malformed one",
-        |d: &Draft| match &d.0 {
+        |d: &Draft| match &d.intent {
             Intent::Malformed(malformed) => Some(malformed.what.clone()),
             _ => None,
         },
@@ -464,36 +501,41 @@ fn register_getters(api: &mut Api) {
 }
 
 /// Reads what a callback returned: nothing, one intent, or an array of them.
-pub(super) fn read_intents(value: Dynamic, intents: &mut Vec<Intent>) {
+pub(super) fn read_intents(value: Dynamic, answer: &mut Answer) {
     if value.is_array() {
         let array: Array = value.cast();
         if array.len() > MOST_INTENTS {
             let count = array.len();
             let what = format!("{count} intents in one call: at most {MOST_INTENTS} are read");
-            intents.push(Draft::malformed(None, what, &(count as i64).into()).0);
+            Draft::malformed(None, what, &(count as i64).into()).put_in(answer);
             return;
         }
-        array
-            .into_iter()
-            .for_each(|item| read_intent(item, intents));
+        array.into_iter().for_each(|item| read_intent(item, answer));
     } else {
-        read_intent(value, intents);
+        read_intent(value, answer);
     }
 }
 
-fn read_intent(value: Dynamic, intents: &mut Vec<Intent>) {
+fn read_intent(value: Dynamic, answer: &mut Answer) {
     if value.is_unit() {
         return;
     }
-    match value.flatten().try_cast_result::<Draft>() {
-        Ok(draft) => intents.push(draft.0),
-        Err(other) => {
+    let draft = value
+        .flatten()
+        .try_cast_result::<Draft>()
+        .unwrap_or_else(|other| {
             let kind = other.type_name().rsplit("::").next().unwrap_or("?");
             let what = format!(
                 "a callback returns (), an intent or an array of intents, not a value of type {kind}"
             );
-            intents.push(Draft::malformed(None, what, &other).0);
-        }
+            Draft::malformed(None, what, &other)
+        });
+    draft.put_in(answer);
+}
+
+impl Draft {
+    fn put_in(self, answer: &mut Answer) {
+        answer.propose(self.intent, self.line);
     }
 }
 
@@ -503,7 +545,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn malformed(draft: &Draft) -> &Malformed {
-        match &draft.0 {
+        match &draft.intent {
             Intent::Malformed(malformed) => malformed,
             other => panic!("{other:?} is well formed"),
         }
@@ -523,7 +565,7 @@ mod tests {
 
     #[test]
     fn a_stake_is_never_rounded_up() {
-        let Draft(Intent::Place(place)) = back(3.0.into(), 1.999.into()) else {
+        let Intent::Place(place) = back(3.0.into(), 1.999.into()).intent else {
             panic!("it is well formed");
         };
         assert_eq!(place.kind.size(), Some(Money::from_minor(199)));
@@ -552,7 +594,7 @@ mod tests {
         malformed(&on_close.refine_limit(".persist", |_, _| {}));
         malformed(&back(3.0.into(), 2.0.into()).with_limit(&2.0.into()));
         malformed(&back(3.0.into(), 2.0.into()).with_probability(&1.01.into()));
-        let Draft(Intent::Place(place)) = on_close.with_limit(&4_i64.into()) else {
+        let Intent::Place(place) = on_close.with_limit(&4_i64.into()).intent else {
             panic!("it is well formed");
         };
         assert_eq!(place.kind.as_str(), "LIMIT_ON_CLOSE");
@@ -563,11 +605,11 @@ mod tests {
         let many: Array = (0..=MOST_INTENTS)
             .map(|_| Dynamic::from(back(3.0.into(), 2.0.into())))
             .collect();
-        let mut intents = Vec::new();
-        read_intents(many.into(), &mut intents);
-        assert_eq!(intents.len(), 1);
+        let mut answer = Answer::default();
+        read_intents(many.into(), &mut answer);
+        assert_eq!(answer.intents.len(), 1);
         assert!(
-            malformed(&Draft(intents.remove(0)))
+            malformed(&Draft::from(answer.intents.remove(0)))
                 .what
                 .starts_with("201 intents")
         );
@@ -575,15 +617,15 @@ mod tests {
 
     #[test]
     fn what_is_no_intent_is_recorded_beside_those_that_are() {
-        let mut intents = Vec::new();
+        let mut answer = Answer::default();
         let mixed: Array = vec![
             Dynamic::from(back(3.0.into(), 2.0.into())),
             "buy".into(),
             Dynamic::UNIT,
         ];
-        read_intents(mixed.into(), &mut intents);
+        read_intents(mixed.into(), &mut answer);
         assert!(matches!(
-            &intents[..],
+            &answer.intents[..],
             [Intent::Place(_), Intent::Malformed(_)]
         ));
     }
@@ -591,7 +633,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_number_gives_a_sound_place_or_a_malformed_intent(price: f64, stake: f64) {
-            match back(price.into(), stake.into()).0 {
+            match back(price.into(), stake.into()).intent {
                 Intent::Place(place) => {
                     let size = place.kind.size().unwrap();
                     prop_assert!(size >= Money::ZERO && size <= Money::LARGEST);

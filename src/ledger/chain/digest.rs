@@ -44,8 +44,8 @@ impl Shape {
     }
 
     fn of(connection: &Connection, table: String) -> rusqlite::Result<Self> {
-        let mut statement =
-            connection.prepare("SELECT name, pk FROM pragma_table_info(?1, 'main') ORDER BY cid")?;
+        let mut statement = connection
+            .prepare("SELECT name, pk FROM pragma_table_info(?1, 'main') ORDER BY cid")?;
         let columns: Vec<(String, u32)> = statement
             .query_map([&table], |row| Ok((row.get(0)?, row.get(1)?)))?
             .collect::<rusqlite::Result<_>>()?;

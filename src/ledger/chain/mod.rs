@@ -13,8 +13,8 @@ mod scribe;
 mod verify;
 
 pub(super) use scribe::{Scribe, adopt};
-pub(super) use verify::{check_tail, verify};
 pub use verify::{Break, Head, Verified};
+pub(super) use verify::{check_tail, verify};
 
 /// The hash before the first link.
 const BEFORE: [u8; 32] = [0; 32];

@@ -130,7 +130,9 @@ pub(in crate::ledger) fn adopt(connection: &Connection) -> rusqlite::Result<()> 
             connection.prepare(&format!("SELECT * FROM main.{}", quoted(&shape.table)))?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            note(&mut notes, Change::Found, &shape, |at| row.get_ref_unwrap(at));
+            note(&mut notes, Change::Found, &shape, |at| {
+                row.get_ref_unwrap(at)
+            });
             count += 1;
             if count % FOUND_AT_ONCE == 0 {
                 end = end.add(connection, Kind::Found, &notes)?;

@@ -129,7 +129,9 @@ pub(in crate::ledger) fn verify(
             verified.breaks.extend(wrong);
         }
         if known.is_some_and(|known| known.link == link.number && known.hash != hex(&link.hash)) {
-            verified.breaks.push(of_chain(link.number, "it is not the link that was known"));
+            verified
+                .breaks
+                .push(of_chain(link.number, "it is not the link that was known"));
         }
         if link.number >= since {
             verified.found += rows.hold(&link)?;
@@ -148,10 +150,14 @@ pub(in crate::ledger) fn verify(
     if let Some(known) = known
         && known.link > last
     {
-        verified.breaks.push(of_chain(known.link, "the chain was cut off before it"));
+        verified
+            .breaks
+            .push(of_chain(known.link, "the chain was cut off before it"));
     }
     rows.conclude(&mut verified)?;
-    verified.breaks.sort_by_key(|found| found.link.unwrap_or(i64::MAX));
+    verified
+        .breaks
+        .sort_by_key(|found| found.link.unwrap_or(i64::MAX));
     verified.breaks.truncate(MOST);
     Ok(verified)
 }
@@ -162,8 +168,8 @@ pub(in crate::ledger) fn check_tail(connection: &Connection) -> rusqlite::Result
     let mut rows = Rows::new(connection, &shapes)?;
     let mut statement =
         connection.prepare("SELECT link, kind, hash, rows FROM chain ORDER BY link DESC")?;
-    let mut before = connection
-        .prepare("SELECT hash FROM chain WHERE link < ?1 ORDER BY link DESC LIMIT 1")?;
+    let mut before =
+        connection.prepare("SELECT hash FROM chain WHERE link < ?1 ORDER BY link DESC LIMIT 1")?;
     let mut links = statement.query([])?;
     let (mut seen, mut count) = (BTreeSet::new(), 0);
     let mut last = None;
@@ -196,7 +202,9 @@ pub(in crate::ledger) fn check_tail(connection: &Connection) -> rusqlite::Result
             break;
         }
     }
-    Ok(last.is_none().then(|| of_chain(0, "there is no link at all")))
+    Ok(last
+        .is_none()
+        .then(|| of_chain(0, "there is no link at all")))
 }
 
 const BROKEN: &str = "the link does not follow from the one before it";
@@ -305,9 +313,11 @@ impl<'a> Rows<'a> {
             return Ok(Some("the note cannot be read"));
         };
         let mut rows = table.find.query(params_from_iter(key))?;
-        let digest = rows
-            .next()?
-            .map(|row| table.shape.digest(|at| row.get_ref(at).unwrap_or(ValueRef::Null)));
+        let digest = rows.next()?.map(|row| {
+            table
+                .shape
+                .digest(|at| row.get_ref(at).unwrap_or(ValueRef::Null))
+        });
         Ok(match (digest, note.change) {
             (None, Change::Deleted) => None,
             (None, _) => Some("the row is gone"),

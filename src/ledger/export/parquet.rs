@@ -50,7 +50,10 @@ impl Sheet {
         let writer = SerializedFileWriter::new(file, Arc::new(schema), Arc::new(properties));
         Ok(Self {
             writer: writer.map_err(Error::other)?,
-            columns: columns.iter().map(|column| Values::new(column.kind)).collect(),
+            columns: columns
+                .iter()
+                .map(|column| Values::new(column.kind))
+                .collect(),
             rows: 0,
         })
     }
@@ -79,9 +82,9 @@ impl Sheet {
             match &column.stored {
                 Stored::Whole(values) => out.typed::<Int64Type>().write_batch(values, levels, None),
                 Stored::Real(values) => out.typed::<DoubleType>().write_batch(values, levels, None),
-                Stored::Text(values) => {
-                    out.typed::<ByteArrayType>().write_batch(values, levels, None)
-                }
+                Stored::Text(values) => out
+                    .typed::<ByteArrayType>()
+                    .write_batch(values, levels, None),
             }
             .map_err(Error::other)?;
             out.close().map_err(Error::other)?;
@@ -104,10 +107,7 @@ fn field(column: &Column) -> Result<Type> {
         Kind::Whole => (Physical::INT64, None),
         Kind::Real => (Physical::DOUBLE, None),
         Kind::Text => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
-        Kind::Money => (
-            Physical::INT64,
-            Some(LogicalType::decimal(2, 18)),
-        ),
+        Kind::Money => (Physical::INT64, Some(LogicalType::decimal(2, 18))),
         Kind::Time => (
             Physical::INT64,
             Some(LogicalType::timestamp(true, TimeUnit::MILLIS)),
