@@ -1,6 +1,8 @@
 //! The ledger from outside: what is written is read back, kept, and balanced, also after a kill.
 
 mod balance;
+mod chain;
+mod copies;
 mod crash;
 mod opening;
 mod rate;

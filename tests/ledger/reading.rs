@@ -239,3 +239,31 @@ fn the_views_show_decimals_and_leave_unknown_amounts_empty() {
         expected
     );
 }
+
+#[test]
+fn the_notebook_in_the_manual_runs() {
+    let manual = include_str!("../../docs/ledger.md");
+    let code = manual.split("```python\n").nth(1).unwrap();
+    let code = code.split("```").next().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("data")).unwrap();
+    ledger_with_story(&folder.path().join("data/ledger.sqlite"));
+    let run = std::process::Command::new("python3")
+        .args(["-c", code])
+        .current_dir(folder.path())
+        .output();
+    let Ok(output) = run else {
+        eprintln!("SKIPPED: there is no python3");
+        return;
+    };
+    let (out, err) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    if err.contains("No module named") {
+        eprintln!("SKIPPED: this python3 has no sqlite3");
+        return;
+    }
+    assert!(output.status.success(), "{err}");
+    assert_eq!(out.trim(), "value_back 3 5.83");
+}

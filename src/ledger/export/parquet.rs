@@ -97,7 +97,6 @@ impl Sheet {
 
     pub(super) fn finish(mut self) -> Result<File> {
         self.write_group()?;
-        self.writer.finish().map_err(Error::other)?;
         self.writer.into_inner().map_err(Error::other)
     }
 }
