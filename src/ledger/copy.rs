@@ -26,21 +26,15 @@ pub struct Restored {
 pub(super) fn all(from: &Connection, to: &Path) -> rusqlite::Result<()> {
     let mut copy = Connection::open(to)?;
     let backup = Backup::new(from, &mut copy)?;
-    for _ in 0..PATIENCE {
-        // All pages in one step: between steps a busy writer would make it begin again and again.
-        match backup.step(-1)? {
-            StepResult::Done => return Ok(()),
-            _ => std::thread::sleep(Duration::from_millis(100)),
-        }
+    // All pages in one step: between steps a busy writer would make it begin again and again.
+    match backup.step(-1)? {
+        StepResult::Done => Ok(()),
+        _ => Err(rusqlite::Error::SqliteFailure(
+            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY),
+            Some("another program keeps it locked".to_owned()),
+        )),
     }
-    Err(rusqlite::Error::SqliteFailure(
-        rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY),
-        Some("another program kept it locked for 30 s".to_owned()),
-    ))
 }
-
-/// Attempts at a copy of a database that another program has locked, a tenth of a second apart.
-const PATIENCE: u32 = 300;
 
 impl Reader {
     /// Makes a verified copy, also while a run writes.

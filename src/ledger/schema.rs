@@ -354,6 +354,7 @@ fn register_reason_codes(connection: &mut Connection) -> rusqlite::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::lock::beside;
 
     const NOTE: Migration = Migration {
         name: "note",

@@ -166,7 +166,9 @@ impl Writer {
                     {
                         tracing::error!(ledger = %self.path.display(), "{cause}");
                         self.health.failed(&cause);
-                        self.connection.take().map(abandon);
+                        if let Some(connection) = self.connection.take() {
+                            abandon(connection);
+                        }
                     }
                 }
             }

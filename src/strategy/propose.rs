@@ -231,19 +231,21 @@ fn on_close(liability: &Dynamic) -> Result<OrderKind, Wrong> {
     })
 }
 
-fn order_id(value: &Dynamic) -> Result<OrderId, Draft> {
+fn order_id(value: &Dynamic) -> Option<OrderId> {
     if let Some(view) = value.read_lock::<OrderView>() {
-        return Ok(view.order.id);
+        return Some(view.order.id);
     }
-    let text = value.as_immutable_string_ref().ok();
-    text.and_then(|id| OrderId::parse(&id))
-        .ok_or_else(|| Draft::malformed(None, "an order is an order of ctx or its id", value))
+    let text = value.as_immutable_string_ref().ok()?;
+    OrderId::parse(&text)
+}
+
+fn no_order(value: &Dynamic) -> Draft {
+    Draft::malformed(None, "an order is an order of ctx or its id", value)
 }
 
 fn cancel(order: &Dynamic, size: Option<&Dynamic>) -> Draft {
-    let order = match order_id(order) {
-        Ok(order) => order,
-        Err(malformed) => return malformed,
+    let Some(order) = order_id(order) else {
+        return no_order(order);
     };
     match size.map(|size| read_money("a size", size)).transpose() {
         Ok(size) => Draft::from(Intent::Cancel { order, size }),
@@ -253,12 +255,12 @@ fn cancel(order: &Dynamic, size: Option<&Dynamic>) -> Draft {
 
 fn replace(order: &Dynamic, price: &Dynamic) -> Draft {
     match (order_id(order), read_price(price)) {
-        (Ok(order), Ok(price)) => Draft::from(Intent::Replace {
+        (Some(order), Ok(price)) => Draft::from(Intent::Replace {
             order,
             price,
             reason: None,
         }),
-        (Err(malformed), _) => malformed,
+        (None, _) => no_order(order),
         (_, Err(wrong)) => Draft::malformed(None, wrong.what, &wrong.value),
     }
 }

@@ -102,7 +102,6 @@ fn filters_choose_run_strategy_market_and_the_latest_rows() {
     assert_eq!(reader.bets(&latest).unwrap()[0].bet, id(7).to_string());
     for (strategy, market, expected) in [
         (Some("value_back"), None, 3),
-        (Some("other"), None, 0),
         (None, Some("1.181223995"), 3),
         (None, Some("1.1"), 0),
     ] {
@@ -119,6 +118,17 @@ fn filters_choose_run_strategy_market_and_the_latest_rows() {
             .map(|row| row.bets)
             .sum();
         assert_eq!(bets, expected as u64);
+    }
+    let slip = Filter {
+        strategy: Some("value_bakc".to_owned()),
+        ..of_first.clone()
+    };
+    for error in [
+        reader.bets(&slip).unwrap_err(),
+        reader.pnl(&slip).unwrap_err(),
+    ] {
+        let said = error.to_string();
+        assert!(said.contains("has no strategy \"value_bakc\""), "{said}");
     }
     let missing = Filter {
         run: Some(77),
