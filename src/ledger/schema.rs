@@ -375,6 +375,8 @@ mod tests {
         let mut connection = open_to_write(path).unwrap();
         configure(&connection, path, Duration::from_secs(1)).unwrap();
         assert_eq!(migrate(&mut connection, path, MIGRATIONS).unwrap(), None);
+        // As the writer does it: what the chain does not know would be taken for tampering.
+        let mut scribe = chain::Scribe::attach(&connection).unwrap();
         connection
             .execute(
                 "INSERT INTO runs (kind, mode, version, currency, config, config_hash, started_at_ms)
@@ -382,7 +384,9 @@ mod tests {
                 [],
             )
             .unwrap();
-        connection
+        scribe.seal(&connection).unwrap();
+        drop(connection);
+        open_to_write(path).unwrap()
     }
 
     fn runs(connection: &Connection) -> i64 {

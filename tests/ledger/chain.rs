@@ -93,7 +93,7 @@ fn every_kind_of_tampering_is_found_and_named() {
             "the row was changed",
         ),
         (
-            "UPDATE chain SET rows = substr(rows, 1, length(rows) - 1) || x'00' WHERE link = 9",
+            "UPDATE chain SET rows = zeroblob(length(rows)) WHERE link = 9",
             "chain",
             "link 9",
             "the link does not follow from the one before it",
