@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::session::by_name;
 use super::{Memory, Report, RunError, Session, Setup};
 use crate::engine::{Journal, NoJournal, Notice, Strategy, Trace};
-use crate::ledger::RunWriter;
+use crate::ledger::{RunWriter, VisitRow};
 use crate::market::Instruction;
 use crate::source::{self, Recording, SourceError, Update};
 use crate::strategy::ScriptError;
@@ -150,6 +150,7 @@ impl<D: Driver> Run<'_, D> {
         tell(&mut session, self.driver, &mut self.report);
         self.driver.end(&session, &name)?;
         let (updates, hash) = (session.updates(), session.trace_hash());
+        let problems = recording.problems().len() + usize::from(trouble.is_some());
         for problem in recording.problems() {
             self.report.problem(problem);
         }
@@ -160,10 +161,12 @@ impl<D: Driver> Run<'_, D> {
         if let Some(memory) = &mut self.memory {
             memory.take_from(session.slots());
         }
+        let visits = visits(&session);
         drop(session);
         self.trace.add_part(&name, &hash);
         if let Some(ledger) = &mut self.ledger {
-            ledger.end_recording(updates, recording.problems().len() as u64, &hash)?;
+            ledger.visits(visits)?;
+            ledger.end_recording(updates, problems as u64, &hash)?;
         }
         Ok(flow)
     }
@@ -188,6 +191,23 @@ impl<D> Run<'_, D> {
         }
         Ok(())
     }
+}
+
+/// What each strategy was shown of each market.
+fn visits(session: &Playing<'_>) -> Vec<VisitRow> {
+    let mut rows = Vec::new();
+    for slot in session.slots() {
+        for visit in slot.visits() {
+            rows.push(VisitRow {
+                strategy: slot.name.to_string(),
+                market: session.books().get(visit.market).id.to_string(),
+                calls: visit.calls,
+                not_now: visit.not_now,
+                unwanted: visit.unwanted,
+            });
+        }
+    }
+    rows
 }
 
 /// Plays a recording to its end, to its damage, or until told to stop.

@@ -24,6 +24,9 @@ pub(super) struct Bets {
     /// List refused intents instead
     #[arg(long)]
     refused: bool,
+    /// At most so many rows, the latest
+    #[arg(long, default_value_t = 1000)]
+    limit: u32,
 }
 
 /// Where `bea demo` leaves its ledger unless told otherwise.
@@ -44,9 +47,6 @@ pub(super) struct Choice {
     /// Only this market
     #[arg(long, value_name = "ID")]
     market: Option<String>,
-    /// At most so many rows, the latest
-    #[arg(long, default_value_t = 1000)]
-    limit: u32,
 }
 
 impl Choice {
@@ -71,7 +71,7 @@ impl Choice {
             run: self.run,
             strategy: self.strategy.clone(),
             market: self.market.clone(),
-            limit: self.limit,
+            ..Filter::default()
         };
         Ok((Reader::open(&path)?, filter))
     }
@@ -97,6 +97,10 @@ struct Refusals {
 impl Bets {
     pub(super) fn run(&self, shared: &Shared) -> Result<ExitCode, Failure> {
         let (reader, filter) = self.choice.open(shared)?;
+        let filter = Filter {
+            limit: self.limit,
+            ..filter
+        };
         if self.refused {
             let rejections = reader.rejections(&filter)?;
             let text = refusals_text(&rejections, filter.limit);
@@ -135,7 +139,7 @@ fn to_the_second(at: TimeMs) -> String {
 
 fn bets_text(bets: &[BetRow], limit: u32) -> String {
     let mut lines = vec![format!(
-        "{:<19} {:<14} {:<11} {:>9} {:<4} {:>6} {:>8} {:>8} {:>6} {:>8}",
+        "{:<19} {:<14} {:<11} {:>9} {:<4} {:>6} {:>8} {:>8} {:>6} {:>8} bet",
         "asked (UTC)",
         "strategy",
         "market",
@@ -149,7 +153,7 @@ fn bets_text(bets: &[BetRow], limit: u32) -> String {
     )];
     for bet in bets {
         lines.push(format!(
-            "{:<19} {:<14.14} {:<11} {:>9} {:<4} {:>6} {:>8} {:>8} {:>6} {:>8}{}",
+            "{:<19} {:<14.14} {:<11} {:>9} {:<4} {:>6} {:>8} {:>8} {:>6} {:>8} {:.10}{}",
             to_the_second(bet.asked_at),
             bet.strategy,
             bet.market,
@@ -160,6 +164,7 @@ fn bets_text(bets: &[BetRow], limit: u32) -> String {
             bet.matched,
             or_dash(bet.average_price.map(two_decimals)),
             or_dash(bet.profit),
+            bet.bet,
             terms(bet),
         ));
     }
@@ -194,22 +199,25 @@ fn two_decimals(price: Price) -> String {
 
 fn refusals_text(rejections: &[RejectionRow], limit: u32) -> String {
     let mut lines = vec![format!(
-        "{:<19} {:<14} {:<11} {:<4} {:>6} {:>8}  refused",
-        "asked (UTC)", "strategy", "market", "side", "price", "size"
+        "{:<19} {:<14} {:<11} {:<4} {:>6} {:>8} {:<10} refused",
+        "asked (UTC)", "strategy", "market", "side", "price", "size", "intent"
     )];
     for row in rejections {
         let figures = match (or_dash(row.value.as_deref()), or_dash(row.limit.as_deref())) {
             (value, limit) if value == "-" && limit == "-" => String::new(),
+            // What is no intent meets no limit: what was wrong with it is there instead.
+            (value, what) if row.code == "INTENT_MALFORMED" => format!(": {what} (it was {value})"),
             (value, limit) => format!(": {value}, limit {limit}"),
         };
         lines.push(format!(
-            "{:<19} {:<14.14} {:<11} {:<4} {:>6} {:>8}  {}{figures}",
+            "{:<19} {:<14.14} {:<11} {:<4} {:>6} {:>8} {:.10} {}{figures}",
             to_the_second(row.asked_at),
             row.strategy,
             row.market,
             or_dash(row.side.as_deref()),
             or_dash(row.price),
             or_dash(row.size),
+            row.intent,
             row.code,
         ));
     }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::output;
+use super::{output, prepare};
 use crate::backtest::RunError;
 use crate::config::{ConfigError, Origin};
 use crate::ledger::LedgerError;
@@ -219,8 +219,12 @@ impl From<LedgerError> for Failure {
             | LedgerError::Newer { .. }
             | LedgerError::Older { .. }
             | LedgerError::Changed { .. }
+            | LedgerError::Damaged { .. }
+            | LedgerError::Broken { .. }
+            | LedgerError::NoStrategy { .. }
             | LedgerError::NoRun { .. } => exit::DATA,
             LedgerError::Setting { .. } => exit::CONFIG,
+            LedgerError::Exists(_) => exit::USAGE,
             LedgerError::File { ref source, .. } if !is_surprise(source.kind()) => exit::DATA,
             LedgerError::Database { ref source, .. } if cannot_be_opened(source) => exit::DATA,
             LedgerError::Pragma { .. }
@@ -229,7 +233,10 @@ impl From<LedgerError> for Failure {
             | LedgerError::Write { .. } => exit::INTERNAL,
         };
         let failure = Self::new(code, error.to_string());
-        match error {
+        match &error {
+            LedgerError::NoStrategy {
+                strategy, known, ..
+            } => failure.hint(prepare::meant(strategy, known.iter().map(String::as_str))),
             LedgerError::File { .. } | LedgerError::Database { .. } if code == exit::DATA => {
                 failure.hint(
                     "name a file that you may read and write, in a folder that you may write to",

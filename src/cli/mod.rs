@@ -8,6 +8,7 @@ mod demo;
 mod failure;
 mod fixture;
 mod generate;
+mod ledger;
 mod new;
 mod output;
 mod pnl;
@@ -19,6 +20,7 @@ mod strategies;
 mod switch;
 mod test;
 mod watch;
+mod why;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -84,6 +86,8 @@ enum Command {
     Reduce(switch::Reduce),
     Resume(switch::Resume),
     Strategies(strategies::Strategies),
+    Why(why::Why),
+    Ledger(ledger::Ledger),
     Config(settings::Settings),
 }
 
@@ -110,6 +114,8 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Reduce(command) => command.run(&shared),
         Command::Resume(command) => command.run(&shared),
         Command::Strategies(command) => command.run(&shared),
+        Command::Why(command) => command.run(&shared),
+        Command::Ledger(command) => command.run(&shared),
         Command::Config(command) => command.run(&shared),
     }
 }

@@ -268,3 +268,16 @@ pub(super) fn with_script_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Res
             .map_err(|_| broken())
     })
 }
+
+/// What a name that is none of the known was probably meant to be.
+pub(super) fn meant<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let known: Vec<&str> = known.into_iter().collect();
+    let closest = known
+        .iter()
+        .max_by(|a, b| strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b)))
+        .filter(|closest| strsim::jaro_winkler(name, closest) > 0.8);
+    match closest {
+        Some(closest) => format!("did you mean \"{closest}\"?"),
+        None => format!("known: {}", known.join(", ")),
+    }
+}

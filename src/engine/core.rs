@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::doubts::Doubts;
 use super::{
     Account, Answer, Effects, Fault, Fence, Gate, House, Moment, Notice, Record, Recovered,
-    Recovery, Shadow, Slot, Standing, Strategy, StrategyChange, Totals, TradingState,
+    Recovery, Remedy, Shadow, Slot, Standing, Strategy, StrategyChange, Totals, TradingState,
 };
 use crate::market::{Books, Market, MarketIndex, Money, OrderId, Settlement, TimeMs, VenueEvent};
 
@@ -54,6 +54,8 @@ pub struct Engine<G: Gate> {
     pub(super) inputs: u64,
     pub(super) answers_in_input: u32,
     pub(super) answer: Answer,
+    /// What would have let the order pass that was refused last.
+    pub(super) remedy: Option<Remedy>,
     pub(super) changed: Vec<(usize, MarketIndex, OrderId)>,
 }
 
@@ -75,6 +77,7 @@ impl<G: Gate> Engine<G> {
             inputs: 0,
             answers_in_input: 0,
             answer: Answer::default(),
+            remedy: None,
             changed: Vec::new(),
         }
     }
@@ -169,10 +172,16 @@ impl<G: Gate> Engine<G> {
             if this.standing != Standing::Running {
                 continue;
             }
-            let wanted = this.desk(at, market).wanted;
-            if wanted && this.strategy.filter().wants_moment(&market.definition, now) {
+            if !this.desk(at, market).wanted {
+                continue;
+            }
+            let now_wanted = this.strategy.filter().wants_moment(&market.definition, now);
+            let desk = this.desk(at, market);
+            if now_wanted {
+                desk.calls += 1;
                 self.call(slot, now, at, market, Calling::Odds, effects);
             } else {
+                desk.not_now += 1;
                 this.call_shadow_alone(now, at, market);
             }
         }
@@ -331,7 +340,8 @@ impl<G: Gate> Engine<G> {
             Ok(()) => {
                 this.faults_in_a_row = 0;
                 if !answer.intents.is_empty() {
-                    self.propose(slot, now, at, market, &answer.intents, effects);
+                    let proposed = (&answer.intents[..], &answer.lines[..]);
+                    self.propose(slot, now, at, market, proposed, effects);
                 }
             }
             Err(fault) => self.fault(slot, now, &fault, effects),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::record::Action;
+use super::record::{Action, Because};
 use super::{
     Ask, Effects, Engine, Figure, Gate, IntentRecord, ReasonCode, Record, Refusal, Request, Verdict,
 };
@@ -18,7 +18,7 @@ impl<G: Gate> Engine<G> {
         now: TimeMs,
         at: MarketIndex,
         market: &Arc<Market>,
-        intents: &[Intent],
+        (intents, lines): (&[Intent], &[Option<u32>]),
         effects: &mut Effects<G::Pass>,
     ) {
         self.slots[slot].account.roll_day(now);
@@ -27,10 +27,11 @@ impl<G: Gate> Engine<G> {
             self.refuse_all(slot, now, market, intents.len(), effects);
             return;
         }
-        for intent in intents {
+        for (at_intent, intent) in intents.iter().enumerate() {
+            let line = lines.get(at_intent).copied().flatten();
             let id = self.next_id(slot, &market.id);
             let (action, verdict) = self.decide(slot, now, at, market, id, intent, effects);
-            self.record(slot, now, market, id, action, verdict, effects);
+            self.record(slot, now, market, (id, line), action, verdict, effects);
         }
     }
 
@@ -55,7 +56,7 @@ impl<G: Gate> Engine<G> {
             Figure::Count(limit as u64),
         );
         let verdict = Verdict::Refused(refusal);
-        self.record(slot, now, market, id, action, verdict, effects);
+        self.record(slot, now, market, (id, None), action, verdict, effects);
     }
 
     /// Records a decision, and counts it if it was a refusal.
@@ -65,7 +66,7 @@ impl<G: Gate> Engine<G> {
         slot: usize,
         now: TimeMs,
         market: &Market,
-        id: OrderId,
+        (id, line): (OrderId, Option<u32>),
         action: Action,
         verdict: Verdict,
         effects: &mut Effects<G::Pass>,
@@ -79,6 +80,18 @@ impl<G: Gate> Engine<G> {
             _ => Money::ZERO,
         };
         let seen = action_runner(&action).map_or_else(Seen::default, |runner| market.seen(runner));
+        let mut because = Because {
+            line,
+            status: market.status(),
+            in_play: market.definition.in_play,
+            starts_at: market.definition.market_time,
+            remedy: self.remedy.take(),
+            ..Because::default()
+        };
+        // Only a placing is asked of the gate.
+        if let Action::Place { .. } = action {
+            because.controls = self.gate.weighed().into();
+        }
         effects.records.push(Record::Intent(Box::new(IntentRecord {
             id,
             at: now,
@@ -90,6 +103,7 @@ impl<G: Gate> Engine<G> {
             liability,
             seen,
             verdict,
+            because,
         })));
     }
 
@@ -177,8 +191,8 @@ impl<G: Gate> Engine<G> {
                 },
                 Verdict::Refused(Refusal::of(
                     ReasonCode::IntentMalformed,
-                    Figure::Text(value.clone()),
-                    Figure::Text(what.clone()),
+                    Figure::Text(value.clone().into()),
+                    Figure::Text(what.clone().into()),
                 )),
             ),
         }
@@ -279,7 +293,13 @@ impl<G: Gate> Engine<G> {
             replaces,
             house: &self.house,
         };
-        let pass = self.gate.check(&ask)?;
+        let pass = match self.gate.check(&ask) {
+            Ok(pass) => pass,
+            Err(refusal) => {
+                self.remedy = self.gate.remedy(&ask, &refusal);
+                return Err(refusal);
+            }
+        };
         Arc::make_mut(&mut desk.holding).add(Order::new(id, place, now));
         self.owners.insert(id, (slot, at));
         this.totals.bets += 1;
@@ -291,7 +311,7 @@ impl<G: Gate> Engine<G> {
         let unknown = || {
             Refusal::of(
                 ReasonCode::OrderUnknown,
-                Figure::Text(order.to_string()),
+                Figure::Text(order.to_string().into()),
                 Figure::None,
             )
         };
@@ -332,7 +352,7 @@ impl<G: Gate> Engine<G> {
             return Err(busy(order));
         }
         if present == persistence {
-            let name = || Figure::Text(persistence.as_str().to_owned());
+            let name = || Figure::Text(persistence.as_str().into());
             return Err(Refusal::of(
                 ReasonCode::PersistenceUnchanged,
                 name(),
@@ -426,7 +446,7 @@ fn addressed(place: &Place, market: &Market) -> Place {
 }
 
 fn busy(order: OrderId) -> Refusal {
-    let id = Figure::Text(order.to_string());
+    let id = Figure::Text(order.to_string().into());
     Refusal::of(ReasonCode::OrderBusy, id, Figure::None)
 }
 
@@ -434,7 +454,7 @@ fn not_limit(kind: OrderKind) -> Refusal {
     let (value, limit) = (kind.as_str().to_owned(), "LIMIT".to_owned());
     Refusal::of(
         ReasonCode::OrderNotLimit,
-        Figure::Text(value),
-        Figure::Text(limit),
+        Figure::Text(value.into()),
+        Figure::Text(limit.into()),
     )
 }

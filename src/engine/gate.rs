@@ -1,5 +1,6 @@
 //! What the core asks of a risk gate, and the closed set of reasons for a refusal.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
@@ -54,6 +55,60 @@ pub trait Gate {
     /// # Errors
     /// The first control that objects.
     fn check_update(&mut self, ask: &Ask<'_>) -> Result<(), Refusal>;
+
+    /// What the controls weighed in the last check, in the order they were asked; the last one may have objected.
+    fn weighed(&self) -> &[Weighed] {
+        &[]
+    }
+
+    /// The smallest single change with which a refused order would have passed, if there is one.
+    fn remedy(&mut self, _ask: &Ask<'_>, _refusal: &Refusal) -> Option<Remedy> {
+        None
+    }
+}
+
+/// What a control compared with what, and what it said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Weighed {
+    /// The code with which it refuses.
+    pub code: ReasonCode,
+    /// The value it looked at.
+    pub value: Figure,
+    /// The limit it held it to.
+    pub limit: Figure,
+    /// Whether it let the order pass.
+    pub passed: bool,
+}
+
+/// A change of an order, or of the moment, that lets it pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// Another stake, or liability of an order at the starting price.
+    Stake {
+        /// As asked.
+        from: Money,
+        /// As it would pass.
+        to: Money,
+    },
+    /// Another price.
+    Price {
+        /// As asked.
+        from: Price,
+        /// As it would pass.
+        to: Price,
+    },
+    /// The same order, so many milliseconds later.
+    Wait(i64),
+}
+
+impl fmt::Display for Remedy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stake { from, to } => write!(f, "stake {to} instead of {from}"),
+            Self::Price { from, to } => write!(f, "price {to} instead of {from}"),
+            Self::Wait(ms) => write!(f, "wait {}.{:03} s", ms / 1000, ms % 1000),
+        }
+    }
 }
 
 /// Why an intent was refused. The set is closed; names never change meaning.
@@ -327,7 +382,7 @@ pub enum Figure {
     /// A time span.
     Millis(i64),
     /// A state or a text.
-    Text(String),
+    Text(Cow<'static, str>),
 }
 
 impl fmt::Display for Figure {

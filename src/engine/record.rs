@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{Fence, Refusal, TradingState, Unready};
+use super::{Fence, Refusal, Remedy, TradingState, Unready, Weighed};
 use crate::market::{
-    MarketId, Money, OrderChange, OrderId, OrderState, Persistence, Place, Price, Seen, TimeMs,
+    MarketId, MarketStatus, Money, OrderChange, OrderId, OrderState, Persistence, Place, Price,
+    Seen, TimeMs,
 };
 
 /// The gate's word on an intent.
@@ -42,6 +43,26 @@ pub struct IntentRecord {
     pub seen: Seen,
     /// The gate's word.
     pub verdict: Verdict,
+    /// What explains it. It follows from the rest, and is no part of the trace.
+    #[serde(skip)]
+    pub because: Because,
+}
+
+/// What explains a decision to a person.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Because {
+    /// Line of the script that made the intent.
+    pub line: Option<u32>,
+    /// State of the market.
+    pub status: MarketStatus,
+    /// Whether it was in play.
+    pub in_play: bool,
+    /// When it was due to start.
+    pub starts_at: TimeMs,
+    /// What each control weighed, in the order they were asked.
+    pub controls: Box<[Weighed]>,
+    /// The smallest change with which it would have passed.
+    pub remedy: Option<Remedy>,
 }
 
 /// What an intent asked for.

@@ -47,6 +47,21 @@ pub(super) struct MarketDesk {
     /// When the last fills came.
     pub(super) fills: VecDeque<TimeMs>,
     pub(super) settled: Option<Booked>,
+    pub(super) calls: u64,
+    pub(super) not_now: u64,
+}
+
+/// What a strategy was shown of a market.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Visit {
+    /// Which market.
+    pub market: MarketIndex,
+    /// How often it was asked.
+    pub calls: u64,
+    /// Changes that came outside the moments it wants.
+    pub not_now: u64,
+    /// Why it does not want the market, if so.
+    pub unwanted: Option<String>,
 }
 
 /// How many fills are remembered to tell whether they come too fast.
@@ -97,6 +112,19 @@ impl Slot {
             .filter_map(|(at, desk)| desk.as_ref().map(|desk| (MarketIndex(at), &desk.holding)))
     }
 
+    /// What it was shown of each market.
+    pub fn visits(&self) -> impl Iterator<Item = Visit> {
+        let desks = self.desks.iter().enumerate();
+        desks.filter_map(|(at, desk)| {
+            desk.as_ref().map(|desk| Visit {
+                market: MarketIndex(at),
+                calls: desk.calls,
+                not_now: desk.not_now,
+                unwanted: self.strategy.filter().objection(&desk.judged),
+            })
+        })
+    }
+
     /// Its state.
     #[must_use]
     pub fn state(&self) -> serde_json::Value {
@@ -123,6 +151,8 @@ impl Slot {
             swept_at: None,
             fills: VecDeque::new(),
             settled: None,
+            calls: 0,
+            not_now: 0,
         });
         if !Arc::ptr_eq(&desk.judged, &market.definition) {
             desk.judged = Arc::clone(&market.definition);

@@ -26,14 +26,24 @@ pub struct Moment<'a> {
 pub struct Answer {
     /// What it would like to do.
     pub intents: Vec<Intent>,
+    /// The line of the script that made each of them, where it is known.
+    pub(super) lines: Vec<Option<u32>>,
     /// What it wants logged.
     pub log: Vec<String>,
 }
 
 impl Answer {
+    /// Adds an intent that was made on a line of a script.
+    pub fn propose(&mut self, intent: Intent, line: Option<u32>) {
+        self.lines.resize(self.intents.len(), None);
+        self.intents.push(intent);
+        self.lines.push(line);
+    }
+
     /// Empties it, keeping the memory.
     pub fn clear(&mut self) {
         self.intents.clear();
+        self.lines.clear();
         self.log.clear();
     }
 }

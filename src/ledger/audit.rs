@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::chain::{self, Break, Head, Verified};
 use super::{LedgerError, Reader};
 
 /// Something in a ledger that does not agree with the rest of it.
@@ -11,6 +12,37 @@ pub struct Finding {
     pub rule: &'static str,
     /// Where it does not.
     pub at: String,
+}
+
+/// What a whole check of a ledger has found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Audit {
+    /// What does not agree with the rest; at most ten a rule.
+    pub findings: Vec<Finding>,
+    /// What the hash chain says of every row.
+    pub chain: Verified,
+}
+
+impl Audit {
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.findings.is_empty() && self.chain.breaks.is_empty()
+    }
+
+    /// One thing that is wrong, if any is.
+    #[must_use]
+    pub fn first_break(&self) -> Option<Break> {
+        let chain = self.chain.breaks.first().cloned();
+        chain.or_else(|| {
+            self.findings.first().map(|finding| Break {
+                link: None,
+                table: finding.rule.to_owned(),
+                row: finding.at.clone(),
+                what: "it does not hold",
+            })
+        })
+    }
 }
 
 /// Each rule with the query that finds what breaks it: one text a finding.
@@ -106,6 +138,25 @@ const RULES: &[(&str, &str)] = &[
          HAVING sum(iif(reverses IS NULL, 1, -1)) NOT IN (0, 1)",
     ),
     (
+        "what is booked sums to nothing, for each currency",
+        "SELECT currency || ' is off by ' || sum(amount_minor) || ' minor units' FROM postings
+          GROUP BY currency HAVING sum(amount_minor) <> 0
+          UNION ALL
+         SELECT 'run ' || run_id || ' record ' || record FROM postings
+          GROUP BY run_id, record HAVING sum(amount_minor) <> 0",
+    ),
+    (
+        "a settlement is booked as it was made, in the run's currency",
+        "SELECT 'run ' || s.run_id || ' record ' || s.record FROM settlements s
+           JOIN runs r ON r.id = s.run_id
+          WHERE (s.gross_minor, s.commission_minor, s.net_minor, 3) IS NOT (
+                SELECT -sum(iif(account = 'market', amount_minor, 0)),
+                       sum(iif(account = 'commission', amount_minor, 0)),
+                       sum(iif(account = 'strategy', amount_minor, 0)),
+                       sum(p.currency = r.currency)
+                  FROM postings p WHERE p.run_id = s.run_id AND p.record = s.record)",
+    ),
+    (
         "the source of every script that asked for something is kept",
         "SELECT DISTINCT 'run ' || run_id || ' ' || strategy || ' ' || script_hash FROM run_scripts
           WHERE script_hash NOT IN (SELECT hash FROM scripts)",
@@ -113,11 +164,36 @@ const RULES: &[(&str, &str)] = &[
 ];
 
 impl Reader {
-    /// Checks the whole ledger; nothing found means that its books balance. At most ten findings a rule.
+    /// Checks the whole ledger: that its books balance, and that every row is the one that was written. `known` is an
+    /// end of the hash chain that it must still contain.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn verify(&self, known: Option<&Head>) -> Result<Audit, LedgerError> {
+        Ok(Audit {
+            findings: self.findings()?,
+            chain: chain::verify(&self.connection, known)
+                .map_err(LedgerError::database(&self.path, "verify its hash chain"))?,
+        })
+    }
+
+    /// Everything that [`Reader::verify`] finds, as one list.
     ///
     /// # Errors
     /// If the ledger cannot be read.
     pub fn audit(&self) -> Result<Vec<Finding>, LedgerError> {
+        let Audit {
+            mut findings,
+            chain,
+        } = self.verify(None)?;
+        findings.extend(chain.breaks.into_iter().map(|found| Finding {
+            rule: "every row is the one that was written",
+            at: found.to_string(),
+        }));
+        Ok(findings)
+    }
+
+    fn findings(&self) -> Result<Vec<Finding>, LedgerError> {
         let mut findings = Vec::new();
         for &(rule, query) in RULES {
             let limited = format!("SELECT * FROM ({query}) LIMIT 10");

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use super::chain::Break;
+
 /// Why a ledger cannot be opened, written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
@@ -74,6 +76,32 @@ pub enum LedgerError {
         /// Who holds it.
         by: String,
     },
+    /// Its pages are damaged.
+    #[error(
+        "{}: the ledger's file is damaged ({found}): restore a backup (bea ledger restore), or start a new ledger",
+        path.display()
+    )]
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+        /// The database's words.
+        found: String,
+    },
+    /// A row is not as the hash chain says.
+    #[error(
+        "{}: the ledger was changed by something other than bea, or is damaged: {found}. \
+         bea ledger verify shows all of it; restore a backup (bea ledger restore), or start a new ledger",
+        path.display()
+    )]
+    Broken {
+        /// Which file.
+        path: PathBuf,
+        /// The first break found.
+        found: Box<Break>,
+    },
+    /// A copy cannot take that name.
+    #[error("{}: there is a file of that name already: name another, nothing was written", .0.display())]
+    Exists(PathBuf),
     /// A setting of the database did not take.
     #[error(
         "{}: {pragma} is {found} after it was set to {wanted}: this file system cannot keep a safe ledger; \
@@ -128,6 +156,18 @@ pub enum LedgerError {
         /// What happened.
         cause: String,
     },
+    /// A run had no such strategy.
+    #[error("{}: run {run} has no strategy \"{strategy}\"", path.display())]
+    NoStrategy {
+        /// Which ledger.
+        path: PathBuf,
+        /// Which run.
+        run: i64,
+        /// The strategy asked for.
+        strategy: String,
+        /// Those that it has.
+        known: Vec<String>,
+    },
     /// No such run.
     #[error("{}: there is no run {run}; {latest}", path.display())]
     NoRun {
@@ -141,6 +181,13 @@ pub enum LedgerError {
 }
 
 impl LedgerError {
+    pub(super) fn broken(path: &Path, found: Break) -> Self {
+        Self::Broken {
+            path: path.to_owned(),
+            found: Box::new(found),
+        }
+    }
+
     /// Says what was being done to which ledger when the database refused.
     pub(super) fn database(
         path: &Path,

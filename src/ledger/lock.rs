@@ -87,3 +87,11 @@ pub(super) fn beside(ledger: &Path, ending: &str) -> PathBuf {
     name.push(ending);
     PathBuf::from(name)
 }
+
+/// A name beside the ledger that is not taken: `ledger.db.schema2-1.bak`.
+pub(super) fn vacant(ledger: &Path, what: &str, ending: &str) -> PathBuf {
+    (1..)
+        .map(|attempt| beside(ledger, &format!("{what}-{attempt}.{ending}")))
+        .find(|path| !path.exists())
+        .expect("numbers do not end")
+}

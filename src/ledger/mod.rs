@@ -8,9 +8,14 @@
 //! journal. [`Reader`] answers questions, also while a run writes. The tables are in `migrations/`.
 
 mod audit;
+mod chain;
 mod columns;
+mod copy;
 mod error;
+mod export;
 mod health;
+mod identity;
+mod instance;
 mod lock;
 mod open;
 mod order_rows;
@@ -22,14 +27,23 @@ mod schema;
 mod settlement_rows;
 mod standing;
 mod strategies;
+mod why;
 mod writer;
 
-pub use audit::Finding;
+pub use audit::{Audit, Finding};
+pub use chain::{Break, Head, Verified};
+pub use copy::{Restored, restore};
 pub use error::LedgerError;
+pub use export::{Exported, Format, TABLES, Wanted};
 pub use health::{Health, HealthReport};
+pub use instance::Instance;
 pub use lock::is_held;
 pub use open::{Durability, Ledger, LedgerSettings};
 pub use reader::{BetRow, Filter, PnlRow, Reader, RejectionRow, RunRow};
-pub use run::{Outcome, RunInfo, RunKind, RunWriter};
+pub use run::{Outcome, RunInfo, RunKind, RunWriter, VisitRow};
 pub use standing::Standing;
 pub use strategies::{SourceRow, State, StateRow, Verdict, Version, VersionRow};
+pub use why::{
+    About, ControlRow, EventRow, IntentStory, MarketStory, SeenThen, SettlementRow,
+    StrategyInMarket, Why,
+};

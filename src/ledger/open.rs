@@ -15,7 +15,7 @@ use super::pen::Pen;
 use super::run::{RunInfo, RunWriter};
 use super::strategies::{State, Version};
 use super::writer::{Entry, Job, Writer};
-use super::{LedgerError, Reader, schema};
+use super::{Instance, LedgerError, Reader, schema};
 
 /// How many batches may wait for the writer before whoever brings the next one waits too.
 const QUEUE: usize = 256;
@@ -45,7 +45,7 @@ impl Default for LedgerSettings {
     fn default() -> Self {
         Self {
             durability: Durability::Full,
-            busy_timeout: Duration::from_secs(5),
+            busy_timeout: Duration::from_secs(30),
             attempts: 3,
         }
     }
@@ -56,6 +56,7 @@ impl Default for LedgerSettings {
 pub struct Ledger {
     pen: Pen,
     next_run: AtomicI64,
+    instance: Instance,
     backup: Option<PathBuf>,
     // The order matters: the writer ends, then the lock is freed.
     thread: Option<JoinHandle<()>>,
@@ -83,6 +84,7 @@ impl Ledger {
         let lock = Lock::take(&path)?;
         schema::configure(&connection, &path, settings.busy_timeout)?;
         let backup = schema::migrate(&mut connection, &path, schema::MIGRATIONS)?;
+        schema::check(&connection, &path)?;
         Self::start(connection, path, lock, settings, backup)
     }
 
@@ -100,13 +102,15 @@ impl Ledger {
             .map_err(LedgerError::database(&path, "read its runs"))?;
         let (queue, jobs) = sync_channel(QUEUE);
         let health = Arc::new(Health::default());
+        let instance = Instance::present(&connection)
+            .map_err(LedgerError::database(&path, "read its instance"))?;
         let writer = Writer::new(
             connection,
             path.clone(),
             jobs,
             Arc::clone(&health),
             settings.attempts,
-        );
+        )?;
         let thread = std::thread::Builder::new()
             .name("ledger".to_owned())
             .spawn(move || writer.run())
@@ -123,6 +127,7 @@ impl Ledger {
                 durability: settings.durability,
             },
             next_run: AtomicI64::new(last_run + 1),
+            instance,
             backup,
             thread: Some(thread),
             _lock: lock,
@@ -141,6 +146,12 @@ impl Ledger {
         self.backup.as_deref()
     }
 
+    /// Which life of the ledger this is.
+    #[must_use]
+    pub const fn instance(&self) -> &Instance {
+        &self.instance
+    }
+
     /// How the writer is doing; may be kept and read from any thread.
     #[must_use]
     pub fn health(&self) -> Arc<Health> {
@@ -153,7 +164,7 @@ impl Ledger {
     /// If the ledger cannot be written.
     pub fn begin_run(&self, info: RunInfo) -> Result<RunWriter, LedgerError> {
         let run = self.next_run.fetch_add(1, Ordering::Relaxed);
-        RunWriter::begin(run, info, self.pen.clone())
+        RunWriter::begin(run, info, self.instance.epoch, self.pen.clone())
     }
 
     /// Keeps the source of a version of a script, also while a run writes: what is written after this returned comes
@@ -226,7 +237,7 @@ impl Drop for Ledger {
 }
 
 /// The one name of a file, so that two names of it meet at one lock.
-fn real_path(path: &Path) -> Result<PathBuf, LedgerError> {
+pub(super) fn real_path(path: &Path) -> Result<PathBuf, LedgerError> {
     let failed = |doing| {
         move |source| LedgerError::File {
             path: path.to_owned(),

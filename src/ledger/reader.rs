@@ -343,7 +343,12 @@ impl Reader {
     /// # Errors
     /// If there is no such run, or the ledger cannot be read.
     pub fn pnl(&self, filter: &Filter) -> Result<Vec<PnlRow>, LedgerError> {
-        self.filtered(
+        let Some(run) = self.run_of(filter.run)? else {
+            return Ok(Vec::new());
+        };
+        self.know(run, filter)?;
+        // All strategies: whoever sums them up must not miss one.
+        self.rows(
             "WITH strategies AS (
                  SELECT DISTINCT strategy FROM run_scripts
                   WHERE run_id = :run AND (:strategy IS NULL OR strategy = :strategy)
@@ -372,8 +377,8 @@ impl Reader {
                LEFT JOIN bets USING (strategy)
                LEFT JOIN results USING (strategy)
                LEFT JOIN refusals USING (strategy)
-              ORDER BY strategy LIMIT :limit",
-            filter,
+              ORDER BY strategy",
+            named_params! { ":run": run, ":strategy": filter.strategy, ":market": filter.market },
             |row| {
                 let (gross, commission) = (
                     Money::from_minor(row.get(5)?),
@@ -395,7 +400,7 @@ impl Reader {
     }
 
     /// The run asked for, or the latest; `None` if the ledger has no run yet.
-    fn run_of(&self, asked: Option<i64>) -> Result<Option<i64>, LedgerError> {
+    pub(super) fn run_of(&self, asked: Option<i64>) -> Result<Option<i64>, LedgerError> {
         let newest = |asked: Option<i64>| {
             self.connection
                 .query_row(
@@ -418,6 +423,27 @@ impl Reader {
         }
     }
 
+    /// A strategy that the run never had is a slip, not an empty answer.
+    fn know(&self, run: i64, filter: &Filter) -> Result<(), LedgerError> {
+        let Some(strategy) = &filter.strategy else {
+            return Ok(());
+        };
+        let known: Vec<String> = self.rows(
+            "SELECT DISTINCT strategy FROM run_scripts WHERE run_id = :run ORDER BY strategy",
+            named_params! { ":run": run },
+            |row| row.get(0),
+        )?;
+        if known.contains(strategy) {
+            return Ok(());
+        }
+        Err(LedgerError::NoStrategy {
+            path: self.path.clone(),
+            run,
+            strategy: strategy.clone(),
+            known,
+        })
+    }
+
     fn filtered<T>(
         &self,
         sql: &str,
@@ -427,6 +453,7 @@ impl Reader {
         let Some(run) = self.run_of(filter.run)? else {
             return Ok(Vec::new());
         };
+        self.know(run, filter)?;
         let parameters = named_params! {
             ":run": run,
             ":strategy": filter.strategy,

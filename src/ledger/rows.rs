@@ -7,7 +7,7 @@ use rusqlite::{Connection, named_params, params};
 use super::columns::whole;
 use super::order_rows::{Whose, write_order_change};
 use super::settlement_rows::write_settlement;
-use crate::engine::{Action, IntentRecord, Record, StrategyChange, Unready, Verdict};
+use crate::engine::{Action, IntentRecord, Record, StrategyChange, Unready, Verdict, Weighed};
 use crate::market::{
     BookName, FillOrKill, Level, Money, OrderId, OrderKind, OrderState, Persistence, Price,
     RunnerId, Side, TimeMs,
@@ -258,6 +258,7 @@ fn write_intent(
 ) -> Result<(), RowError> {
     note_version(connection, spot, &intent.strategy, &intent.hash)?;
     let asked = Asked::new(&intent.action);
+    let because = &intent.because;
     let fill_or_kill = asked.fill_or_kill();
     let refusal = match &intent.verdict {
         Verdict::Approved => None,
@@ -272,7 +273,8 @@ fn write_intent(
                  :action, :target, :selection, :handicap, :side, :type, :price, :size, :liability,
                  :persistence, :fill_or_kill, :min_fill, :book, :reason, :probability, :tag,
                  :problem, :problem_value, :back_price, :back_size, :lay_price, :lay_size, :last,
-                 :verdict, :code, :value, :limit)",
+                 :verdict, :code, :value, :limit,
+                 :line, :status, :in_play, :starts_at, :controls, :remedy)",
         )?
         .execute(named_params! {
             ":run": spot.run,
@@ -311,10 +313,28 @@ fn write_intent(
             ":code": refusal.map(|refusal| refusal.code.as_str()),
             ":value": refusal.map(|refusal| refusal.value.to_string()),
             ":limit": refusal.map(|refusal| refusal.limit.to_string()),
+            ":line": because.line,
+            ":status": because.status.as_str(),
+            ":in_play": because.in_play,
+            ":starts_at": because.starts_at.0,
+            ":controls": controls_text(&because.controls),
+            ":remedy": because.remedy.map(|remedy| remedy.to_string()),
         })?;
     match (&intent.action, refusal) {
         (Action::Place { .. }, None) => Ok(write_order(connection, spot, intent)?),
         _ => Ok(()),
+    }
+}
+
+/// What each control weighed, as a JSON array of `[code, value, limit, passed]`.
+fn controls_text(controls: &[Weighed]) -> Option<String> {
+    let rows: Vec<_> = controls
+        .iter()
+        .map(|weighed| (weighed.code, &weighed.value, &weighed.limit, weighed.passed))
+        .collect();
+    match rows.is_empty() {
+        true => None,
+        false => serde_json::to_string(&rows).ok(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a run writes: the engine's journal, and what frames it.
 
+use serde::Serialize;
 use serde_json::Value;
 
 use super::LedgerError;
@@ -69,6 +70,21 @@ pub struct RunInfo {
     pub config: Value,
 }
 
+/// What a strategy was shown of a market in a recording.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct VisitRow {
+    /// Which strategy.
+    pub strategy: String,
+    /// Which market.
+    pub market: String,
+    /// How often it was asked.
+    pub calls: u64,
+    /// Changes that came outside the moments that its `markets()` asks for.
+    pub not_now: u64,
+    /// What of its `markets()` the market does not meet.
+    pub unwanted: Option<String>,
+}
+
 /// Writes one run. Dropping it without [`RunWriter::finish`] leaves the run without an outcome.
 #[derive(Debug)]
 pub struct RunWriter {
@@ -79,7 +95,12 @@ pub struct RunWriter {
 }
 
 impl RunWriter {
-    pub(super) fn begin(run: i64, info: RunInfo, pen: Pen) -> Result<Self, LedgerError> {
+    pub(super) fn begin(
+        run: i64,
+        info: RunInfo,
+        epoch: u32,
+        pen: Pen,
+    ) -> Result<Self, LedgerError> {
         let writer = Self {
             run,
             pen,
@@ -87,7 +108,9 @@ impl RunWriter {
             next_record: 1,
         };
         let info = Box::new(info);
-        writer.pen.write_and_wait(Entry::BeginRun { run, info })?;
+        writer
+            .pen
+            .write_and_wait(Entry::BeginRun { run, epoch, info })?;
         Ok(writer)
     }
 
@@ -115,6 +138,19 @@ impl RunWriter {
         })?;
         self.recording = Some(ordinal);
         Ok(())
+    }
+
+    /// Keeps what each strategy was shown of each market of the present recording.
+    ///
+    /// # Errors
+    /// If no recording was begun, or the ledger cannot be written.
+    pub fn visits(&mut self, visits: Vec<VisitRow>) -> Result<(), LedgerError> {
+        let recording = self.recording()?;
+        self.pen.write(Entry::Visits {
+            run: self.run,
+            recording,
+            visits,
+        })
     }
 
     /// Ends the present recording: how many updates it had, how many of them could not be used, and the hash of

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, params};
 
-use super::LedgerError;
-use super::lock::beside;
+use super::lock::vacant;
+use super::{LedgerError, chain, copy, instance};
 use crate::engine::ReasonCode;
 
 /// `BEAL` in the file's header says that it is ours.
@@ -48,8 +48,20 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../migrations/0005_strategies.sql"),
     },
     Migration {
+        name: "postings",
+        sql: include_str!("../../migrations/0006_postings.sql"),
+    },
+    Migration {
+        name: "chain",
+        sql: include_str!("../../migrations/0007_chain.sql"),
+    },
+    Migration {
+        name: "because",
+        sql: include_str!("../../migrations/0008_because.sql"),
+    },
+    Migration {
         name: "order_life",
-        sql: include_str!("../../migrations/0010_order_life.sql"),
+        sql: include_str!("../../migrations/0009_order_life.sql"),
     },
 ];
 
@@ -193,7 +205,7 @@ fn set(
     })
 }
 
-/// Brings a ledger to the last of `migrations`, each in its own transaction; an existing one is copied first.
+/// Brings a ledger to the last of `migrations`, in one transaction; an existing one is copied first.
 /// Returns where the copy is, if one was made.
 pub(super) fn migrate(
     connection: &mut Connection,
@@ -215,11 +227,15 @@ pub(super) fn migrate(
     let applied = usize::try_from(version).unwrap_or(0);
     verify_checksums(connection, path, &migrations[..applied])?;
     let copy = match version {
-        1.. if version < known => Some(back_up(connection, path, version)?),
+        1.. if version < known => {
+            // The rows are taken as found afterwards, so what is wrong with them is to be said now.
+            verify_chain(connection, path)?;
+            Some(back_up(connection, path, version)?)
+        }
         _ => None,
     };
-    for (number, migration) in (version + 1..).zip(&migrations[applied..]) {
-        apply(connection, number, migration)
+    if version < known {
+        apply(connection, version, &migrations[applied..])
             .map_err(LedgerError::database(path, "migrate the ledger"))?;
     }
     register_reason_codes(connection)
@@ -255,7 +271,51 @@ fn verify_checksums(
     Ok(())
 }
 
-fn apply(connection: &mut Connection, version: i64, migration: &Migration) -> rusqlite::Result<()> {
+/// Whether the ledger has a hash chain: one of an early schema has none.
+fn is_chained(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row(
+        "SELECT EXISTS (SELECT 1 FROM main.sqlite_schema WHERE name = 'chain')",
+        [],
+        |row| row.get(0),
+    )
+}
+
+fn verify_chain(connection: &Connection, path: &Path) -> Result<(), LedgerError> {
+    let verify = || match is_chained(connection)? {
+        true => chain::verify(connection, None).map(Some),
+        false => Ok(None),
+    };
+    let verified = verify().map_err(LedgerError::database(path, "verify its hash chain"))?;
+    match verified.and_then(|verified| verified.breaks.into_iter().next()) {
+        Some(found) => Err(LedgerError::broken(path, found)),
+        None => Ok(()),
+    }
+}
+
+/// Looks for damage before anything is written: the pages of the file, and the newest links of the chain.
+pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), LedgerError> {
+    let failed = || LedgerError::database(path, "check the ledger");
+    let pages: String = connection
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        .map_err(failed())?;
+    if pages != "ok" {
+        return Err(LedgerError::Damaged {
+            path: path.to_owned(),
+            found: pages,
+        });
+    }
+    match chain::check_tail(connection).map_err(failed())? {
+        Some(found) => Err(LedgerError::broken(path, found)),
+        None => Ok(()),
+    }
+}
+
+/// Applies the steps after `version`, all or none.
+fn apply(
+    connection: &mut Connection,
+    version: i64,
+    migrations: &[Migration],
+) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute_batch(
         "CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -264,33 +324,31 @@ fn apply(connection: &mut Connection, version: i64, migration: &Migration) -> ru
              checksum TEXT NOT NULL
          ) STRICT",
     )?;
-    transaction.execute_batch(migration.sql)?;
-    transaction.execute(
-        "INSERT INTO schema_migrations (version, name, checksum) VALUES (?1, ?2, ?3)",
-        params![version, migration.name, migration.checksum()],
-    )?;
-    // Both live in the file's header and belong to the transaction.
+    for (number, migration) in (version + 1..).zip(migrations) {
+        transaction.execute_batch(migration.sql)?;
+        transaction.execute(
+            "INSERT INTO schema_migrations (version, name, checksum) VALUES (?1, ?2, ?3)",
+            params![number, migration.name, migration.checksum()],
+        )?;
+        // It lives in the file's header and belongs to the transaction.
+        transaction.pragma_update(None, "user_version", number)?;
+    }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    transaction.pragma_update(None, "user_version", version)?;
+    if is_chained(&transaction)? {
+        let cause = if version == 0 { "CREATED" } else { "MIGRATED" };
+        instance::begin_first(&transaction, cause)?;
+        chain::adopt(&transaction)?;
+    }
     transaction.commit()
 }
 
 /// Copies the ledger beside itself, never over an earlier copy.
 fn back_up(connection: &Connection, path: &Path, version: i64) -> Result<PathBuf, LedgerError> {
-    let copy = (1..)
-        .map(|attempt| beside(path, &format!("schema{version}-{attempt}.bak")))
-        .find(|copy| !copy.exists())
-        .expect("numbers do not end");
-    connection
-        .backup(
-            rusqlite::MAIN_DB,
-            &copy,
-            None::<fn(rusqlite::backup::Progress)>,
-        )
-        .map_err(LedgerError::database(
-            path,
-            "copy the ledger before migrating it",
-        ))?;
+    let copy = vacant(path, &format!("schema{version}"), "bak");
+    copy::all(connection, &copy).map_err(LedgerError::database(
+        path,
+        "copy the ledger before migrating it",
+    ))?;
     Ok(copy)
 }
 
@@ -308,6 +366,7 @@ fn register_reason_codes(connection: &mut Connection) -> rusqlite::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::lock::beside;
 
     const NOTE: Migration = Migration {
         name: "note",
@@ -328,6 +387,8 @@ mod tests {
         let mut connection = open_to_write(path).unwrap();
         configure(&connection, path, Duration::from_secs(1)).unwrap();
         assert_eq!(migrate(&mut connection, path, MIGRATIONS).unwrap(), None);
+        // As the writer does it: what the chain does not know would be taken for tampering.
+        let mut scribe = chain::Scribe::attach(&connection).unwrap();
         connection
             .execute(
                 "INSERT INTO runs (kind, mode, version, currency, config, config_hash, started_at_ms)
@@ -335,7 +396,9 @@ mod tests {
                 [],
             )
             .unwrap();
-        connection
+        scribe.seal(&connection).unwrap();
+        drop(connection);
+        open_to_write(path).unwrap()
     }
 
     fn runs(connection: &Connection) -> i64 {

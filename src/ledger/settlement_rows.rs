@@ -69,6 +69,7 @@ pub(super) fn write_settlement(
             commission.minor(),
             (*gross - *commission).minor(),
         ])?;
+    book(connection, spot, *gross, *commission)?;
     orders.iter().try_for_each(|&(order, profit)| {
         let whose = Whose {
             strategy,
@@ -77,6 +78,28 @@ pub(super) fn write_settlement(
         };
         settle_order(connection, spot, &whose, profit, *reversal)
     })
+}
+
+/// Books it in double entry: what leaves the market goes to the strategy and to commission.
+fn book(
+    connection: &Connection,
+    spot: Spot,
+    gross: Money,
+    commission: Money,
+) -> rusqlite::Result<()> {
+    for (account, amount) in [
+        ("market", -gross),
+        ("commission", commission),
+        ("strategy", gross - commission),
+    ] {
+        connection
+            .prepare_cached(
+                "INSERT INTO postings (run_id, record, account, currency, amount_minor)
+                 SELECT id, ?2, ?3, currency, ?4 FROM runs WHERE id = ?1",
+            )?
+            .execute(params![spot.run, spot.record, account, amount.minor()])?;
+    }
+    Ok(())
 }
 
 /// The settlement that a reversal takes back.

@@ -6,16 +6,19 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, params};
 
+use super::LedgerError;
+use super::chain::Scribe;
 use super::columns::whole;
 use super::health::Health;
+use super::identity::Identity;
 use super::rows::{self, RowError, Spot};
-use super::run::{Outcome, RunInfo};
+use super::run::{Outcome, RunInfo, VisitRow};
 use super::strategies::{self, State, Version};
 use crate::engine::Record;
 use crate::market::TimeMs;
@@ -24,12 +27,15 @@ use crate::market::TimeMs;
 const GROUP_RECORDS: u64 = 10_000;
 /// … or after this long.
 const GROUP_TIME: Duration = Duration::from_millis(200);
+/// How often the file is looked at while nothing is written.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Something to write.
 #[derive(Debug)]
 pub(super) enum Entry {
     BeginRun {
         run: i64,
+        epoch: u32,
         info: Box<RunInfo>,
     },
     BeginRecording {
@@ -44,6 +50,11 @@ pub(super) enum Entry {
         updates: u64,
         problems: u64,
         trace_hash: String,
+    },
+    Visits {
+        run: i64,
+        recording: u32,
+        visits: Vec<VisitRow>,
     },
     Script {
         hash: String,
@@ -101,6 +112,9 @@ pub(super) struct Writer {
     jobs: Receiver<Job>,
     health: Arc<Health>,
     attempts: u8,
+    /// Which file was opened: a ledger that is moved away or replaced takes nothing more.
+    file: Identity,
+    scribe: Scribe,
 }
 
 impl Writer {
@@ -110,19 +124,23 @@ impl Writer {
         jobs: Receiver<Job>,
         health: Arc<Health>,
         attempts: u8,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, LedgerError> {
+        let scribe = Scribe::attach(&connection)
+            .map_err(LedgerError::database(&path, "attach its hash chain"))?;
+        Ok(Self {
             connection: Some(connection),
+            file: Identity::of(&path)?,
             path,
             jobs,
             health,
             attempts,
-        }
+            scribe,
+        })
     }
 
     /// Works until told to stop.
     pub(super) fn run(mut self) {
-        while let Ok(Job::Write { entry, ack }) = self.jobs.recv() {
+        while let Some((entry, ack)) = self.next_entry() {
             let mut group = Group::default();
             let written = match self.connection.take() {
                 Some(connection) => {
@@ -158,8 +176,29 @@ impl Writer {
         }
     }
 
+    /// The next thing to write; `None` when there will be none. While there is none, the file is watched.
+    fn next_entry(&mut self) -> Option<(Entry, Option<Ack>)> {
+        loop {
+            match self.jobs.recv_timeout(LOOK) {
+                Ok(Job::Write { entry, ack }) => return Some((entry, ack)),
+                Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => {
+                    if let (Some(_), Err(cause)) =
+                        (&self.connection, self.file.still_at(&self.path))
+                    {
+                        tracing::error!(ledger = %self.path.display(), "{cause}");
+                        self.health.failed(&cause);
+                        if let Some(connection) = self.connection.take() {
+                            abandon(connection);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
     fn write_group(
-        &self,
+        &mut self,
         connection: &Connection,
         group: &mut Group,
         entry: Entry,
@@ -187,6 +226,9 @@ impl Writer {
                 Err(_) => break,
             }
         }
+        self.scribe
+            .seal(connection)
+            .map_err(|error| format!("cannot add to the hash chain, rolled back: {error}"))?;
         let started = Instant::now();
         connection.execute_batch("COMMIT").map_err(|error| {
             format!(
@@ -194,6 +236,8 @@ impl Writer {
                 group.records
             )
         })?;
+        // Nothing counts as kept if the file it is in is no longer the ledger.
+        self.file.still_at(&self.path)?;
         self.health
             .committed(group.batches, group.records, started.elapsed());
         Ok(())
@@ -268,11 +312,12 @@ fn abandon(connection: Connection) {
 /// Writes what frames the records: runs, recordings, scripts.
 fn write_frame(connection: &Connection, entry: &Entry) -> Result<(), RowError> {
     let changed = match entry {
-        Entry::BeginRun { run, info } => {
+        Entry::BeginRun { run, epoch, info } => {
             let config = info.config.to_string();
             connection.execute(
-                "INSERT INTO runs (id, kind, mode, version, currency, config, config_hash, started_at_ms)
-                 VALUES (?1, ?2, 'DRY_RUN', ?3, ?4, ?5, ?6, ?7)",
+                "INSERT INTO runs (id, kind, mode, version, currency, config, config_hash, started_at_ms,
+                     epoch)
+                 VALUES (?1, ?2, 'DRY_RUN', ?3, ?4, ?5, ?6, ?7, ?8)",
                 params![
                     run,
                     info.kind.as_str(),
@@ -281,6 +326,7 @@ fn write_frame(connection: &Connection, entry: &Entry) -> Result<(), RowError> {
                     config,
                     blake3::hash(config.as_bytes()).to_hex().as_str(),
                     info.started_at.0,
+                    epoch,
                 ],
             )?
         }
@@ -312,6 +358,26 @@ fn write_frame(connection: &Connection, entry: &Entry) -> Result<(), RowError> {
                 whole("problems", *problems)?,
                 trace_hash
             ])?,
+        Entry::Visits {
+            run,
+            recording,
+            visits,
+        } => {
+            let mut insert = connection
+                .prepare_cached("INSERT INTO visits VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
+            for visit in visits {
+                insert.execute(params![
+                    run,
+                    recording,
+                    visit.strategy,
+                    visit.market,
+                    whole("calls", visit.calls)?,
+                    whole("moments", visit.not_now)?,
+                    visit.unwanted,
+                ])?;
+            }
+            1
+        }
         Entry::Script { hash, name, source } => {
             connection
                 .prepare_cached(
@@ -368,6 +434,9 @@ impl fmt::Display for Entry {
             }
             Self::EndRecording { run, ordinal, .. } => {
                 write!(f, "the end of recording {ordinal} of run {run}")
+            }
+            Self::Visits { run, recording, .. } => {
+                write!(f, "the visits of recording {recording} of run {run}")
             }
             Self::Version { version, .. } => {
                 write!(f, "version {} of {}", version.hash, version.strategy)

@@ -299,6 +299,40 @@ impl MarketFilter {
             && self.bsp.is_none_or(|bsp| bsp == market.bsp_market)
     }
 
+    /// The first thing that keeps a market from being wanted: `type is PLACE, wanted WIN`. `None` if it is wanted.
+    #[must_use]
+    pub fn objection(&self, market: &MarketDefinition) -> Option<String> {
+        let one_of = |name: &str, list: &[String], found: &str| {
+            let met =
+                list.is_empty() || list.iter().any(|wanted| wanted.eq_ignore_ascii_case(found));
+            let found = if found.is_empty() { "not known" } else { found };
+            (!met).then(|| format!("{name} is {found}, wanted {}", list.join(" or ")))
+        };
+        let sport = one_of("sport", &self.sports, market.sport());
+        sport
+            .filter(|_| one_of("sport", &self.sports, &market.sport_id).is_some())
+            .or_else(|| one_of("venue", &self.venues, market.venue))
+            .or_else(|| one_of("type", &self.types, &market.market_type))
+            .or_else(|| {
+                one_of(
+                    "country",
+                    &self.countries,
+                    market.country.as_deref().unwrap_or(""),
+                )
+            })
+            .or_else(|| {
+                one_of(
+                    "course",
+                    &self.courses,
+                    market.course.as_deref().unwrap_or(""),
+                )
+            })
+            .or_else(|| {
+                let wanted = self.bsp.filter(|bsp| *bsp != market.bsp_market)?;
+                Some(format!("bsp is {}, wanted {wanted}", market.bsp_market))
+            })
+    }
+
     /// Whether this moment of a wanted market is wanted.
     #[must_use]
     pub fn wants_moment(&self, market: &MarketDefinition, now: TimeMs) -> bool {

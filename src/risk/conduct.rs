@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use super::controls::{Verdict, at_most, stake};
-use super::{RiskLimits, Weighed};
+use super::controls::{Verdict, at_most, judge, stake};
+use super::{RiskLimits, Weights};
 use crate::engine::{Ask, Figure, ReasonCode, Refusal};
 use crate::market::{MarketKind, Money, OrderKind, OrderState, Price, Side};
 
@@ -25,18 +25,15 @@ pub(super) const PACE: [fn(&Ask<'_>, &RiskLimits) -> Verdict; 5] = [
     refused_by_venue,
 ];
 
-/// Bets whose settlement is not known cannot be weighed.
+/// Bets whose settlement is not known cannot be weights.
 fn known_market(ask: &Ask<'_>, _: &RiskLimits) -> Verdict {
     let definition = &ask.market.definition;
     if definition.kind() != MarketKind::Unknown {
-        return Ok(());
+        return Ok(None);
     }
     Err(Refusal::of(
         ReasonCode::MarketKindUnknown,
-        Figure::Text(format!(
-            "{:?} {}",
-            definition.betting_type, definition.market_type
-        )),
+        Figure::Text(format!("{:?} {}", definition.betting_type, definition.market_type).into()),
         Figure::None,
     ))
 }
@@ -63,12 +60,12 @@ fn allowed_market(ask: &Ask<'_>, limits: &RiskLimits) -> Verdict {
         if !list.is_empty() && !list.iter().any(is_listed) {
             return Err(Refusal::of(
                 ReasonCode::MarketNotAllowed,
-                Figure::Text(name.to_owned()),
-                Figure::Text(list.join(", ")),
+                Figure::Text(name.to_owned().into()),
+                Figure::Text(list.join(", ").into()),
             ));
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// No bets just before the off, unless they may live in play.
@@ -77,7 +74,7 @@ fn time_to_start(ask: &Ask<'_>, limits: &RiskLimits) -> Verdict {
     let left = definition.market_time - ask.now;
     let least = i64::from(limits.min_seconds_to_start) * 1_000;
     if least == 0 || definition.in_play || limits.allow_in_play || left >= least {
-        return Ok(());
+        return Ok(None);
     }
     Err(Refusal::of(
         ReasonCode::StartTooClose,
@@ -90,11 +87,11 @@ fn time_to_start(ask: &Ask<'_>, limits: &RiskLimits) -> Verdict {
 fn through_the_book(ask: &Ask<'_>, limits: &RiskLimits) -> Verdict {
     let (Some(price), Some(runner)) = (ask.place.kind.price(), ask.market.runner(ask.place.runner))
     else {
-        return Ok(());
+        return Ok(None);
     };
     if ask.market.definition.kind() == MarketKind::Line {
         // A line is no price: which side of the best one it may lie on is the strategy's bet.
-        return Ok(());
+        return Ok(None);
     }
     let ladder = &ask.market.definition.ladder;
     let beyond = match ask.place.side {
@@ -116,13 +113,13 @@ fn through_the_book(ask: &Ask<'_>, limits: &RiskLimits) -> Verdict {
 fn too_good(ask: &Ask<'_>, limits: &RiskLimits) -> Verdict {
     let (Some(price), Some(runner)) = (ask.place.kind.price(), ask.market.runner(ask.place.runner))
     else {
-        return Ok(());
+        return Ok(None);
     };
     let Some(last) = runner.last_traded else {
-        return Ok(());
+        return Ok(None);
     };
     if ask.market.definition.kind() == MarketKind::Line {
-        return Ok(());
+        return Ok(None);
     }
     let ladder = &ask.market.definition.ladder;
     // Only what would be taken at once is suspicious; a far price that rests is a wish.
@@ -144,14 +141,12 @@ fn too_good(ask: &Ask<'_>, limits: &RiskLimits) -> Verdict {
 }
 
 fn at_most_ticks(code: ReasonCode, ticks: i64, limit: u32) -> Verdict {
-    if ticks > i64::from(limit) {
-        return Err(Refusal::of(
-            code,
-            Figure::Count(ticks.unsigned_abs()),
-            Figure::Count(u64::from(limit)),
-        ));
-    }
-    Ok(())
+    judge(
+        code,
+        Figure::Count(u64::try_from(ticks).unwrap_or(0)),
+        Figure::Count(u64::from(limit)),
+        ticks <= i64::from(limit),
+    )
 }
 
 /// The same bet again, too soon after the last one ended.
@@ -171,7 +166,7 @@ fn cooldown(ask: &Ask<'_>, limits: &RiskLimits) -> Verdict {
             Figure::Millis(since),
             Figure::Millis(wait),
         )),
-        _ => Ok(()),
+        _ => Ok(None),
     }
 }
 
@@ -198,7 +193,7 @@ fn losses_in_a_row(ask: &Ask<'_>, limits: &RiskLimits) -> Verdict {
     let cool_off = i64::from(limits.cool_off_minutes) * 60_000;
     let losses = ask.account.losses_in_a_row;
     if losses < limits.max_losses_in_a_row || ask.now - ask.account.lost_at >= cool_off {
-        return Ok(());
+        return Ok(None);
     }
     Err(Refusal::of(
         ReasonCode::LossesInARow,
@@ -212,7 +207,7 @@ fn refused_by_venue(ask: &Ask<'_>, _: &RiskLimits) -> Verdict {
     const ENOUGH: usize = 20;
     let (refused, words) = ask.house.refusals(ask.now, 60_000);
     if words < ENOUGH || refused * 2 <= words {
-        return Ok(());
+        return Ok(None);
     }
     Err(Refusal::of(
         ReasonCode::VenueRefuses,
@@ -222,14 +217,12 @@ fn refused_by_venue(ask: &Ask<'_>, _: &RiskLimits) -> Verdict {
 }
 
 pub(super) fn at_most_count(code: ReasonCode, count: usize, limit: u32) -> Verdict {
-    if count > limit as usize {
-        return Err(Refusal::of(
-            code,
-            Figure::Count(count as u64),
-            Figure::Count(u64::from(limit)),
-        ));
-    }
-    Ok(())
+    judge(
+        code,
+        Figure::Count(count as u64),
+        Figure::Count(u64::from(limit)),
+        count <= limit as usize,
+    )
 }
 
 /// A stake many times what the strategy usually bets.
@@ -240,7 +233,7 @@ pub(super) fn unusual_stake(
 ) -> Verdict {
     const ENOUGH: usize = 20;
     if usual.len() < ENOUGH || matches!(ask.place.kind, OrderKind::MarketOnClose { .. }) {
-        return Ok(());
+        return Ok(None);
     }
     let mut stakes: Vec<Money> = usual.iter().copied().collect();
     stakes.sort_unstable();
@@ -250,8 +243,8 @@ pub(super) fn unusual_stake(
 }
 
 /// What the strategy's bank has lost since its highest, with what it could lose now.
-pub(super) fn drawdown(ask: &Ask<'_>, limits: &RiskLimits, weighed: &Weighed) -> Verdict {
-    let down = ask.account.peak - ask.account.bankroll() + weighed.all_markets(ask);
+pub(super) fn drawdown(ask: &Ask<'_>, limits: &RiskLimits, weights: &Weights) -> Verdict {
+    let down = ask.account.peak - ask.account.bankroll() + weights.all_markets(ask);
     let most = limits
         .max_drawdown_ratio
         .of(ask.account.peak.max(Money::ZERO));
@@ -259,10 +252,10 @@ pub(super) fn drawdown(ask: &Ask<'_>, limits: &RiskLimits, weighed: &Weighed) ->
 }
 
 /// Everything of one market if nothing in it offset anything.
-pub(super) fn gross_exposure(_: &Ask<'_>, limits: &RiskLimits, weighed: &Weighed) -> Verdict {
+pub(super) fn gross_exposure(_: &Ask<'_>, limits: &RiskLimits, weights: &Weights) -> Verdict {
     at_most(
         ReasonCode::ExposureGross,
-        weighed.with.gross,
+        weights.with.gross,
         limits.max_gross_market_exposure,
     )
 }

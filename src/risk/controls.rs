@@ -3,11 +3,25 @@
 use std::collections::VecDeque;
 
 use super::conduct::{drawdown, gross_exposure};
-use super::{RiskLimits, Weighed};
-use crate::engine::{Ask, Figure, ReasonCode, Refusal, TradingState, reduces};
-use crate::market::{MarketStatus, Money, OrderKind, Persistence, Price, Side, TimeMs};
+use super::{RiskLimits, Weights};
+use crate::engine::{Ask, Figure, ReasonCode, Refusal, TradingState, Unready, Weighed, reduces};
+use crate::market::{MarketStatus, Money, OrderKind, Persistence, Side, TimeMs};
 
-pub(super) type Verdict = Result<(), Refusal>;
+/// What a control weighed, or the refusal; nothing if there was nothing to weigh.
+pub(super) type Verdict = Result<Option<Weighed>, Refusal>;
+
+/// A control's word on a value and the limit it is held to.
+pub(super) fn judge(code: ReasonCode, value: Figure, limit: Figure, passed: bool) -> Verdict {
+    match passed {
+        true => Ok(Some(Weighed {
+            code,
+            value,
+            limit,
+            passed,
+        })),
+        false => Err(Refusal::of(code, value, limit)),
+    }
+}
 
 /// Controls that need only the order and its market, in the order they are asked.
 pub(super) const SIMPLE: [fn(&Ask<'_>, &RiskLimits) -> Verdict; 17] = [
@@ -41,7 +55,7 @@ pub(super) const UPDATE: [fn(&Ask<'_>, &RiskLimits) -> Verdict; 6] = [
 ];
 
 /// Controls of the worst case with the order in it.
-pub(super) const EXPOSURE: [fn(&Ask<'_>, &RiskLimits, &Weighed) -> Verdict; 7] = [
+pub(super) const EXPOSURE: [fn(&Ask<'_>, &RiskLimits, &Weights) -> Verdict; 7] = [
     runner_exposure,
     market_exposure,
     gross_exposure,
@@ -53,21 +67,23 @@ pub(super) const EXPOSURE: [fn(&Ask<'_>, &RiskLimits, &Weighed) -> Verdict; 7] =
 
 /// Refuses a value over its limit.
 pub(super) fn at_most(code: ReasonCode, value: Money, limit: Money) -> Verdict {
-    if value > limit {
-        return Err(Refusal::of(
-            code,
-            Figure::Money(value),
-            Figure::Money(limit),
-        ));
-    }
-    Ok(())
+    judge(
+        code,
+        Figure::Money(value),
+        Figure::Money(limit),
+        value <= limit,
+    )
 }
 
 fn kill_switch(ask: &Ask<'_>, _: &RiskLimits) -> Verdict {
-    if ask.house.state == TradingState::Halted {
-        Err(Refusal::plain(ReasonCode::KillSwitchOn))
-    } else {
-        Ok(())
+    match ask.house.state == TradingState::Halted {
+        true => Err(Refusal::plain(ReasonCode::KillSwitchOn)),
+        false => judge(
+            ReasonCode::KillSwitchOn,
+            Figure::Text("off".into()),
+            Figure::Text("off".into()),
+            true,
+        ),
     }
 }
 
@@ -78,33 +94,32 @@ fn trading_state(ask: &Ask<'_>, _: &RiskLimits) -> Verdict {
         TradingState::Reduce if !reduces(ask.market, ask.holding, ask.place, ask.now) => {
             ReasonCode::TradingReduceOnly
         }
-        TradingState::Active | TradingState::Reduce | TradingState::Halted => return Ok(()),
+        TradingState::Active | TradingState::Reduce | TradingState::Halted => return Ok(None),
     };
     let (value, limit) = (
-        Figure::Text(ask.house.state.to_string()),
-        Figure::Text(TradingState::Active.to_string()),
+        Figure::Text(ask.house.state.as_str().into()),
+        Figure::Text(TradingState::Active.as_str().into()),
     );
     Err(Refusal::of(code, value, limit))
 }
 
 /// Nothing is sent to a venue that has not said, or cannot say now, what it has of us.
 fn venue_ready(ask: &Ask<'_>, _: &RiskLimits) -> Verdict {
-    match ask.house.unready {
-        None => Ok(()),
-        Some(why) => Err(Refusal::of(
-            ReasonCode::VenueNotReady,
-            Figure::Text(why.to_string()),
-            Figure::Text("READY".into()),
-        )),
-    }
+    let unready = ask.house.unready;
+    judge(
+        ReasonCode::VenueNotReady,
+        Figure::Text(unready.map_or("READY", Unready::as_str).into()),
+        Figure::Text("READY".into()),
+        unready.is_none(),
+    )
 }
 
 fn health(ask: &Ask<'_>, _: &RiskLimits) -> Verdict {
     match ask.house.fences.first_key_value() {
-        None => Ok(()),
+        None => Ok(None),
         Some((fence, figures)) => Err(Refusal::of(
             ReasonCode::HealthFence,
-            Figure::Text(format!("{fence}: {figures}")),
+            Figure::Text(format!("{fence}: {figures}").into()),
             Figure::None,
         )),
     }
@@ -118,10 +133,10 @@ fn in_doubt(ask: &Ask<'_>, _: &RiskLimits) -> Verdict {
             && order.side == ask.place.side
     });
     match doubtful {
-        None => Ok(()),
+        None => Ok(None),
         Some(order) => Err(Refusal::of(
             ReasonCode::OrderInDoubt,
-            Figure::Text(order.id.to_string()),
+            Figure::Text(order.id.to_string().into()),
             Figure::None,
         )),
     }
@@ -129,62 +144,63 @@ fn in_doubt(ask: &Ask<'_>, _: &RiskLimits) -> Verdict {
 
 fn market_open(ask: &Ask<'_>, _: &RiskLimits) -> Verdict {
     let status = ask.market.status();
-    if status == MarketStatus::Open {
-        return Ok(());
-    }
     let (value, limit) = (
         Figure::Text(status.as_str().into()),
         Figure::Text("OPEN".into()),
     );
-    Err(Refusal::of(ReasonCode::MarketNotOpen, value, limit))
+    judge(
+        ReasonCode::MarketNotOpen,
+        value,
+        limit,
+        status == MarketStatus::Open,
+    )
 }
 
 /// Off unless the operator asks for it. An order that would live on into play counts as one.
 fn in_play(ask: &Ask<'_>, limits: &RiskLimits) -> Verdict {
-    if limits.allow_in_play {
-        return Ok(());
-    }
     let persists = ask.place.kind.persistence() == Some(Persistence::Persist);
-    if ask.market.definition.in_play || persists {
-        let value = if persists { "PERSIST" } else { "in play" };
-        let limit = Figure::Text("allow_in_play = false".into());
-        return Err(Refusal::of(
-            ReasonCode::MarketInPlay,
-            Figure::Text(value.into()),
-            limit,
-        ));
-    }
-    Ok(())
+    let value = match (persists, ask.market.definition.in_play) {
+        (true, _) => "PERSIST",
+        (false, true) => "in play",
+        (false, false) => "before the off",
+    };
+    let (limit, passed) = match limits.allow_in_play {
+        true => ("allow_in_play = true", true),
+        false => ("allow_in_play = false", value == "before the off"),
+    };
+    judge(
+        ReasonCode::MarketInPlay,
+        Figure::Text(value.into()),
+        Figure::Text(limit.into()),
+        passed,
+    )
 }
 
 fn snapshot_age(ask: &Ask<'_>, limits: &RiskLimits) -> Verdict {
     let age = ask.now - ask.market.published_at;
     let limit = i64::from(limits.max_snapshot_age_ms);
-    if age > limit {
-        return Err(Refusal::of(
-            ReasonCode::SnapshotStale,
-            Figure::Millis(age),
-            Figure::Millis(limit),
-        ));
-    }
-    Ok(())
+    judge(
+        ReasonCode::SnapshotStale,
+        Figure::Millis(age),
+        Figure::Millis(limit),
+        age <= limit,
+    )
 }
 
 fn runner_active(ask: &Ask<'_>, _: &RiskLimits) -> Verdict {
-    let name = Figure::Text(ask.place.runner.to_string());
-    match ask.market.runner(ask.place.runner) {
-        None => Err(Refusal::of(
+    let Some(runner) = ask.market.runner(ask.place.runner) else {
+        return Err(Refusal::of(
             ReasonCode::RunnerUnknown,
-            name,
-            Figure::Text(ask.market.id.to_string()),
-        )),
-        Some(runner) if !runner.is_active() => Err(Refusal::of(
-            ReasonCode::RunnerNotActive,
-            Figure::Text(runner.status.as_str().into()),
-            Figure::Text("ACTIVE".into()),
-        )),
-        Some(_) => Ok(()),
-    }
+            Figure::Text(ask.place.runner.to_string().into()),
+            Figure::Text(ask.market.id.to_string().into()),
+        ));
+    };
+    judge(
+        ReasonCode::RunnerNotActive,
+        Figure::Text(runner.status.as_str().into()),
+        Figure::Text("ACTIVE".into()),
+        runner.is_active(),
+    )
 }
 
 /// A bookmaker takes backs at a price on which it quotes. In a market of bookmakers nobody else takes anything.
@@ -192,66 +208,68 @@ fn book(ask: &Ask<'_>, _: &RiskLimits) -> Verdict {
     let place = ask.place;
     let Some(book) = &place.book else {
         if !ask.market.is_bookmakers() {
-            return Ok(());
+            return Ok(None);
         }
-        let value = Figure::Text(place.runner.to_string());
+        let value = Figure::Text(place.runner.to_string().into());
         return Err(Refusal::of(ReasonCode::BookUnknown, value, Figure::None));
     };
     let plain = matches!(place.kind, OrderKind::Limit { .. }) && place.side == Side::Back;
     if !plain {
         let asked = format!("{} {}", place.side.as_str(), place.kind.as_str());
-        let (value, limit) = (Figure::Text(asked), Figure::Text("BACK LIMIT".into()));
+        let (value, limit) = (
+            Figure::Text(asked.into()),
+            Figure::Text("BACK LIMIT".into()),
+        );
         return Err(Refusal::of(ReasonCode::BookTerms, value, limit));
     }
     let runner = ask.market.runner(place.runner);
     if runner.is_some_and(|runner| runner.quotes.of(book).is_some()) {
-        return Ok(());
+        return Ok(None);
     }
     let known = runner.into_iter().flat_map(|runner| runner.quotes.iter());
     let known: Vec<&str> = known.map(|quote| quote.book.as_str()).collect();
     Err(Refusal::of(
         ReasonCode::BookUnknown,
-        Figure::Text(book.to_string()),
-        Figure::Text(known.join(", ")),
+        Figure::Text(book.to_string().into()),
+        Figure::Text(known.join(", ").into()),
     ))
 }
 
 /// A price off the ladder is refused, never moved; the limit names the nearest that would do. Bookmakers have none.
 fn ladder(ask: &Ask<'_>, _: &RiskLimits) -> Verdict {
     let ladder = &ask.market.definition.ladder;
-    match ask.place.kind.price() {
-        _ if ask.place.book.is_some() => Ok(()),
-        Some(price) if !ladder.contains(price) => Err(Refusal::of(
-            ReasonCode::PriceOffLadder,
-            Figure::Price(price),
-            Figure::Price(ladder.nearest(price)),
-        )),
-        _ => Ok(()),
+    let Some(price) = ask.place.kind.price() else {
+        return Ok(None);
+    };
+    if ask.place.book.is_some() {
+        return Ok(None);
     }
+    judge(
+        ReasonCode::PriceOffLadder,
+        Figure::Price(price),
+        Figure::Price(ladder.nearest(price)),
+        ladder.contains(price),
+    )
 }
 
 fn price_bounds(ask: &Ask<'_>, limits: &RiskLimits) -> Verdict {
     let Some(price) = ask.place.kind.price() else {
-        return Ok(());
+        return Ok(None);
     };
     let highest = match ask.place.side {
         Side::Back => limits.max_back_price,
         Side::Lay => limits.max_lay_price,
     };
-    let refuse = |code, limit: Price| {
-        Err(Refusal::of(
-            code,
-            Figure::Price(price),
-            Figure::Price(limit),
-        ))
+    let (code, limit) = match price < limits.min_price {
+        true => (ReasonCode::PriceTooLow, limits.min_price),
+        false => (ReasonCode::PriceTooHigh, highest),
     };
-    if price < limits.min_price {
-        return refuse(ReasonCode::PriceTooLow, limits.min_price);
-    }
-    if price > highest {
-        return refuse(ReasonCode::PriceTooHigh, highest);
-    }
-    Ok(())
+    judge(
+        code,
+        Figure::Price(price),
+        Figure::Price(limit),
+        (limits.min_price..=highest).contains(&price),
+    )
 }
 
 /// The amount a person would call the stake: the backer's stake, or what an on-close order names.
@@ -283,7 +301,7 @@ fn stake_bounds(ask: &Ask<'_>, limits: &RiskLimits) -> Verdict {
         );
         return Err(Refusal::of(ReasonCode::StakeTooSmall, value, limit));
     }
-    bounded_stake(ask).map_or(Ok(()), |stake| {
+    bounded_stake(ask).map_or(Ok(None), |stake| {
         at_most(ReasonCode::StakeTooLarge, stake, limits.max_stake)
     })
 }
@@ -292,7 +310,7 @@ fn bankroll_share(ask: &Ask<'_>, limits: &RiskLimits) -> Verdict {
     let limit = limits
         .max_stake_bankroll_ratio
         .of(ask.account.bankroll().max(Money::ZERO));
-    bounded_stake(ask).map_or(Ok(()), |stake| {
+    bounded_stake(ask).map_or(Ok(None), |stake| {
         at_most(ReasonCode::StakeOverBankrollShare, stake, limit)
     })
 }
@@ -308,14 +326,12 @@ fn liability(ask: &Ask<'_>, limits: &RiskLimits) -> Verdict {
 }
 
 fn at_most_orders(code: ReasonCode, open: usize, limit: u32) -> Verdict {
-    if open >= limit as usize {
-        let (value, limit) = (
-            Figure::Count(open as u64 + 1),
-            Figure::Count(u64::from(limit)),
-        );
-        return Err(Refusal::of(code, value, limit));
-    }
-    Ok(())
+    judge(
+        code,
+        Figure::Count(open as u64 + 1),
+        Figure::Count(u64::from(limit)),
+        open < limit as usize,
+    )
 }
 
 /// Open orders in the market, those on their way included; one that is being replaced makes room for the next.
@@ -352,40 +368,40 @@ pub(super) fn rate(ask: &Ask<'_>, limit: u32, recent: &mut VecDeque<TimeMs>) -> 
     at_most_orders(ReasonCode::OrdersTooFast, recent.len(), limit)
 }
 
-fn runner_exposure(_: &Ask<'_>, limits: &RiskLimits, weighed: &Weighed) -> Verdict {
+fn runner_exposure(_: &Ask<'_>, limits: &RiskLimits, weights: &Weights) -> Verdict {
     at_most(
         ReasonCode::ExposureRunner,
-        weighed.with.runner,
+        weights.with.runner,
         limits.max_runner_exposure,
     )
 }
 
-fn market_exposure(_: &Ask<'_>, limits: &RiskLimits, weighed: &Weighed) -> Verdict {
+fn market_exposure(_: &Ask<'_>, limits: &RiskLimits, weights: &Weights) -> Verdict {
     at_most(
         ReasonCode::ExposureMarket,
-        weighed.with.market,
+        weights.with.market,
         limits.max_market_exposure,
     )
 }
 
-fn strategy_exposure(ask: &Ask<'_>, limits: &RiskLimits, weighed: &Weighed) -> Verdict {
+fn strategy_exposure(ask: &Ask<'_>, limits: &RiskLimits, weights: &Weights) -> Verdict {
     at_most(
         ReasonCode::ExposureStrategy,
-        weighed.all_markets(ask),
+        weights.all_markets(ask),
         limits.max_strategy_exposure,
     )
 }
 
 /// What the day has lost and what everything open could still lose, together.
-fn daily_loss(ask: &Ask<'_>, limits: &RiskLimits, weighed: &Weighed) -> Verdict {
-    let loss = weighed.all_markets(ask) - ask.account.realised_today;
+fn daily_loss(ask: &Ask<'_>, limits: &RiskLimits, weights: &Weights) -> Verdict {
+    let loss = weights.all_markets(ask) - ask.account.realised_today;
     at_most(ReasonCode::LossDaily, loss, limits.daily_loss_limit)
 }
 
-fn bankroll(ask: &Ask<'_>, _: &RiskLimits, weighed: &Weighed) -> Verdict {
+fn bankroll(ask: &Ask<'_>, _: &RiskLimits, weights: &Weights) -> Verdict {
     at_most(
         ReasonCode::BankrollExhausted,
-        weighed.all_markets(ask),
+        weights.all_markets(ask),
         ask.account.bankroll().max(Money::ZERO),
     )
 }

@@ -5,6 +5,7 @@
 mod conduct;
 mod controls;
 mod limits;
+mod remedy;
 mod together;
 
 use std::collections::BTreeMap;
@@ -14,7 +15,9 @@ use std::sync::Arc;
 pub use limits::RiskLimits;
 pub use together::TogetherLimits;
 
-use crate::engine::{Ask, Exposure, Gate, Holding, Proposed, Refusal, reduces, worst_case};
+use crate::engine::{
+    Ask, Exposure, Gate, Holding, Proposed, Refusal, Remedy, Weighed, reduces, worst_case,
+};
 use crate::market::{Instruction, Money, Persistence, TimeMs};
 
 /// An order that the gate let through. Nobody else can make one, and a venue takes nothing else.
@@ -37,7 +40,12 @@ pub struct RiskGate {
     recent: BTreeMap<Arc<str>, Recent>,
     /// When all strategies together placed their orders of the last hour.
     placed: VecDeque<TimeMs>,
+    /// What the last check weighed; the memory is used again.
+    scale: Scale,
 }
+
+/// What is weighed goes here, in order.
+type Scale = Vec<Weighed>;
 
 /// What a strategy did lately.
 #[derive(Debug, Default)]
@@ -52,12 +60,12 @@ struct Recent {
 const STAKES: usize = 50;
 
 /// What a strategy's bets in the market could lose, without the order and with it.
-struct Weighed {
+struct Weights {
     now: Exposure,
     with: Exposure,
 }
 
-impl Weighed {
+impl Weights {
     /// What the order adds to the market's worst case; less than nothing if it lowers it.
     fn added(&self) -> Money {
         self.with.market - self.now.market
@@ -78,6 +86,7 @@ impl RiskGate {
             own: BTreeMap::new(),
             recent: BTreeMap::new(),
             placed: VecDeque::new(),
+            scale: Scale::new(),
         }
     }
 
@@ -92,56 +101,76 @@ impl RiskGate {
     fn limits_of(&self, strategy: &str) -> &RiskLimits {
         self.own.get(strategy).unwrap_or(&self.limits)
     }
-
-    /// What the order would cost, and how fast it comes. An order that only lowers the risk passes all of these, within a
-    /// rate of its own: no limit stands in the way out.
-    fn costs(&mut self, ask: &Ask<'_>) -> Result<(), Refusal> {
-        let limits = self.own.get(&**ask.strategy).unwrap_or(&self.limits);
-        let recent = self.recent.entry(Arc::clone(ask.strategy)).or_default();
-        let refused = judge(ask, limits, recent, &mut self.placed).err();
-        match refused {
-            Some(refusal) if !reduces(ask.market, ask.holding, ask.place, ask.now) => Err(refusal),
-            Some(_) => controls::rate(ask, limits.max_orders_per_minute * 2, &mut recent.placed),
-            None => Ok(()),
-        }
-    }
 }
 
-/// The controls of pace and of cost, in order.
+/// Has the controls judge an order, the first objection ending it. Changes nothing but the scale, and what is past of the
+/// last orders.
+///
+/// What an order would cost and how fast it comes is no objection to one that only lowers the risk, within a rate of its
+/// own: no limit stands in the way out.
 fn judge(
     ask: &Ask<'_>,
     limits: &RiskLimits,
     recent: &mut Recent,
     placed: &mut VecDeque<TimeMs>,
+    scale: &mut Scale,
 ) -> Result<(), Refusal> {
-    controls::rate(ask, limits.max_orders_per_minute, &mut recent.placed)?;
-    together::rate(ask, &limits.together, placed)?;
-    conduct::unusual_stake(ask, limits, &recent.stakes)?;
+    for control in controls::SIMPLE.iter().chain(&conduct::INSTRUMENT) {
+        scale.extend(control(ask, limits)?);
+    }
+    match costs(ask, limits, recent, placed, scale) {
+        Err(refusal) if !reduces(ask.market, ask.holding, ask.place, ask.now) => Err(refusal),
+        Err(_) => {
+            let most = limits.max_orders_per_minute * 2;
+            scale.extend(controls::rate(ask, most, &mut recent.placed)?);
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
+}
+
+/// The controls of pace and of cost, in order.
+fn costs(
+    ask: &Ask<'_>,
+    limits: &RiskLimits,
+    recent: &mut Recent,
+    placed: &mut VecDeque<TimeMs>,
+    scale: &mut Scale,
+) -> Result<(), Refusal> {
+    let most = limits.max_orders_per_minute;
+    scale.extend(controls::rate(ask, most, &mut recent.placed)?);
+    scale.extend(together::rate(ask, &limits.together, placed)?);
+    scale.extend(conduct::unusual_stake(ask, limits, &recent.stakes)?);
     for control in conduct::PACE {
-        control(ask, limits)?;
+        scale.extend(control(ask, limits)?);
+    }
+    for control in together::WAITING {
+        scale.extend(control(ask, &limits.together)?);
     }
     let proposed = Proposed {
         runner: ask.place.runner,
         side: ask.place.side,
         kind: ask.place.kind,
     };
-    let weighed = Weighed {
+    let weights = Weights {
         now: worst_case(ask.market, ask.holding, None),
         with: worst_case(ask.market, ask.holding, Some(proposed)),
     };
-    for control in together::WAITING {
-        control(ask, &limits.together)?;
-    }
-    afford(ask, limits, &weighed)
+    afford(ask, limits, &weights, scale)
 }
 
 /// The controls of what could be lost.
-fn afford(ask: &Ask<'_>, limits: &RiskLimits, weighed: &Weighed) -> Result<(), Refusal> {
+fn afford(
+    ask: &Ask<'_>,
+    limits: &RiskLimits,
+    weights: &Weights,
+    scale: &mut Scale,
+) -> Result<(), Refusal> {
     for control in controls::EXPOSURE {
-        control(ask, limits, weighed)?;
+        scale.extend(control(ask, limits, weights)?);
     }
     for control in together::EXPOSURE {
-        control(ask, &limits.together, weighed)?;
+        scale.extend(control(ask, &limits.together, weights)?);
     }
     Ok(())
 }
@@ -154,12 +183,19 @@ impl Gate for RiskGate {
     }
 
     fn check(&mut self, ask: &Ask<'_>) -> Result<Approved, Refusal> {
-        let limits = self.limits_of(ask.strategy);
-        for control in controls::SIMPLE.iter().chain(&conduct::INSTRUMENT) {
-            control(ask, limits)?;
-        }
-        self.costs(ask)?;
+        let limits = self.own.get(&**ask.strategy).unwrap_or(&self.limits);
         let recent = self.recent.entry(Arc::clone(ask.strategy)).or_default();
+        self.scale.clear();
+        let judged = judge(ask, limits, recent, &mut self.placed, &mut self.scale);
+        if let Err(refusal) = judged {
+            self.scale.push(Weighed {
+                code: refusal.code,
+                value: refusal.value.clone(),
+                limit: refusal.limit.clone(),
+                passed: false,
+            });
+            return Err(refusal);
+        }
         recent.placed.push_back(ask.now);
         self.placed.push_back(ask.now);
         if recent.stakes.len() == STAKES {
@@ -177,21 +213,32 @@ impl Gate for RiskGate {
         }))
     }
 
+    fn weighed(&self) -> &[Weighed] {
+        &self.scale
+    }
+
+    fn remedy(&mut self, ask: &Ask<'_>, refusal: &Refusal) -> Option<Remedy> {
+        let limits = self.own.get(&**ask.strategy).unwrap_or(&self.limits);
+        let recent = self.recent.entry(Arc::clone(ask.strategy)).or_default();
+        remedy::find(ask, refusal, limits, recent, &mut self.placed)
+    }
+
     fn check_update(&mut self, ask: &Ask<'_>) -> Result<(), Refusal> {
         // An order that lapses sooner risks less: that is never refused, as a cancel is not.
         if ask.place.kind.persistence() == Some(Persistence::Lapse) {
             return Ok(());
         }
-        let limits = self.limits_of(ask.strategy);
+        self.scale.clear();
+        let limits = self.own.get(&**ask.strategy).unwrap_or(&self.limits);
         for control in controls::UPDATE {
-            control(ask, limits)?;
+            self.scale.extend(control(ask, limits)?);
         }
-        let weighed = Weighed {
+        let weights = Weights {
             now: worst_case(ask.market, ask.holding, None),
             with: worst_case(ask.market, &with_update(ask), None),
         };
-        if weighed.added().is_positive() {
-            afford(ask, limits, &weighed)?;
+        if weights.added().is_positive() {
+            afford(ask, limits, &weights, &mut self.scale)?;
         }
         Ok(())
     }

@@ -640,3 +640,94 @@ fn an_update_that_could_lose_more_is_held_to_the_limits() {
     );
     assert_eq!(updated(28), None);
 }
+
+impl Case {
+    /// The refusal, with what would have let the order pass.
+    fn remedy(&self) -> Option<Remedy> {
+        let mut gate = RiskGate::new(self.limits.clone());
+        let (strategy, holding) = (Arc::from("test"), Holding::default());
+        let ask = Ask {
+            now: self.now,
+            id: OrderId::from_bits(9),
+            strategy: &strategy,
+            place: &self.place,
+            market: &self.market,
+            holding: &holding,
+            account: &self.account,
+            replaces: None,
+            house: &self.house,
+            fills: &self.fills,
+        };
+        let refusal = gate.check(&ask).err()?;
+        gate.remedy(&ask, &refusal)
+    }
+}
+
+#[test]
+fn a_price_off_the_ladder_passes_at_the_nearest_and_a_halt_has_no_remedy() {
+    let mut case = case();
+    case.place = limit(1, Side::Back, 301, 1_000);
+    assert_eq!(
+        case.remedy().unwrap().to_string(),
+        "price 3 instead of 3.01"
+    );
+    case.house.state = TradingState::Halted;
+    assert_eq!(case.remedy(), None);
+}
+
+#[test]
+fn what_is_over_the_rate_passes_after_the_wait_it_is_told() {
+    let mut case = case();
+    case.limits.max_orders_per_minute = 1;
+    let mut gate = RiskGate::new(case.limits.clone());
+    case.check_with(&mut gate).unwrap();
+    case.now = TimeMs(59_200);
+    case.market.published_at = case.now;
+    let refusal = case.check_with(&mut gate).unwrap_err();
+    let (strategy, holding) = (Arc::from("test"), Holding::default());
+    let ask = Ask {
+        now: case.now,
+        id: OrderId::from_bits(9),
+        strategy: &strategy,
+        place: &case.place,
+        market: &case.market,
+        holding: &holding,
+        account: &case.account,
+        replaces: None,
+        house: &case.house,
+        fills: &case.fills,
+    };
+    assert_eq!(gate.remedy(&ask, &refusal), Some(Remedy::Wait(800)));
+    case.now = TimeMs(60_000);
+    case.market.published_at = case.now;
+    assert!(case.check_with(&mut gate).is_ok());
+}
+
+proptest::proptest! {
+    /// Whatever limit an order meets: with the stake named it passes, and with a penny more it does not.
+    #[test]
+    fn a_stake_named_as_remedy_is_the_largest_that_passes(
+        price in 2u64..20,
+        stake in 200i64..200_000,
+        most in 200i64..50_000,
+        exposure in 200i64..50_000,
+        is_lay: bool,
+    ) {
+        let side = if is_lay { Side::Lay } else { Side::Back };
+        let with = |minor| {
+            let mut case = case();
+            case.limits.max_stake = Money::from_minor(most);
+            case.limits.max_market_exposure = Money::from_minor(exposure);
+            case.place = limit(1, side, price * 100, minor);
+            case
+        };
+        if let Some(remedy) = with(stake).remedy() {
+            let Remedy::Stake { from, to } = remedy else {
+                panic!("{remedy} is no stake");
+            };
+            proptest::prop_assert_eq!(from, Money::from_minor(stake));
+            proptest::prop_assert_eq!(with(to.minor()).refusal(), None);
+            proptest::prop_assert!(with(to.minor() + 1).refusal().is_some());
+        }
+    }
+}

@@ -5,10 +5,10 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::Weighed;
+use super::Weights;
 use super::conduct::at_most_count;
-use super::controls::{Verdict, at_most};
-use crate::engine::{Ask, Figure, ReasonCode, Refusal};
+use super::controls::{Verdict, at_most, judge};
+use crate::engine::{Ask, Figure, ReasonCode};
 use crate::market::{Bound, Money, TimeMs, setting};
 
 /// What an operator permits all strategies together.
@@ -138,7 +138,7 @@ pub(super) const WAITING: [fn(&Ask<'_>, &TogetherLimits) -> Verdict; 3] =
     [in_flight, open_stake, funds];
 
 /// Controls of what could be lost, in the order they are asked.
-pub(super) const EXPOSURE: [fn(&Ask<'_>, &TogetherLimits, &Weighed) -> Verdict; 6] =
+pub(super) const EXPOSURE: [fn(&Ask<'_>, &TogetherLimits, &Weights) -> Verdict; 6] =
     [market, event, sport, venue, all, daily_loss];
 
 fn in_flight(ask: &Ask<'_>, limits: &TogetherLimits) -> Verdict {
@@ -157,67 +157,66 @@ fn open_stake(ask: &Ask<'_>, limits: &TogetherLimits) -> Verdict {
     )
 }
 
-fn market(ask: &Ask<'_>, limits: &TogetherLimits, weighed: &Weighed) -> Verdict {
+fn market(ask: &Ask<'_>, limits: &TogetherLimits, weights: &Weights) -> Verdict {
     at_most(
         ReasonCode::ExposureMarketAll,
-        ask.house.at_risk.market(&ask.market.id) + weighed.added(),
+        ask.house.at_risk.market(&ask.market.id) + weights.added(),
         limits.max_market_exposure,
     )
 }
 
-fn event(ask: &Ask<'_>, limits: &TogetherLimits, weighed: &Weighed) -> Verdict {
+fn event(ask: &Ask<'_>, limits: &TogetherLimits, weights: &Weights) -> Verdict {
     at_most(
         ReasonCode::ExposureEvent,
-        ask.house.at_risk.event(&ask.market.definition.event_id) + weighed.added(),
+        ask.house.at_risk.event(&ask.market.definition.event_id) + weights.added(),
         limits.max_event_exposure,
     )
 }
 
-fn sport(ask: &Ask<'_>, limits: &TogetherLimits, weighed: &Weighed) -> Verdict {
+fn sport(ask: &Ask<'_>, limits: &TogetherLimits, weights: &Weights) -> Verdict {
     at_most(
         ReasonCode::ExposureSport,
-        ask.house.at_risk.sport(&ask.market.definition.sport_id) + weighed.added(),
+        ask.house.at_risk.sport(&ask.market.definition.sport_id) + weights.added(),
         limits.max_sport_exposure,
     )
 }
 
-fn venue(ask: &Ask<'_>, limits: &TogetherLimits, weighed: &Weighed) -> Verdict {
+fn venue(ask: &Ask<'_>, limits: &TogetherLimits, weights: &Weights) -> Verdict {
     at_most(
         ReasonCode::ExposureVenue,
-        ask.house.at_risk.venue(ask.market.definition.venue) + weighed.added(),
+        ask.house.at_risk.venue(ask.market.definition.venue) + weights.added(),
         limits.max_venue_exposure,
     )
 }
 
-fn all(ask: &Ask<'_>, limits: &TogetherLimits, weighed: &Weighed) -> Verdict {
+fn all(ask: &Ask<'_>, limits: &TogetherLimits, weights: &Weights) -> Verdict {
     at_most(
         ReasonCode::ExposureAll,
-        ask.house.burden.at_risk + weighed.added(),
+        ask.house.burden.at_risk + weights.added(),
         limits.max_exposure,
     )
 }
 
-fn daily_loss(ask: &Ask<'_>, limits: &TogetherLimits, weighed: &Weighed) -> Verdict {
-    let loss = ask.house.burden.at_risk + weighed.added() - ask.house.realised_today;
+fn daily_loss(ask: &Ask<'_>, limits: &TogetherLimits, weights: &Weights) -> Verdict {
+    let loss = ask.house.burden.at_risk + weights.added() - ask.house.realised_today;
     at_most(ReasonCode::LossDailyAll, loss, limits.daily_loss_limit)
 }
 
 /// What the venue says we have must cover the order, and it must have said so lately.
 fn funds(ask: &Ask<'_>, limits: &TogetherLimits) -> Verdict {
     let Some((said_at, free)) = ask.house.funds else {
-        return Ok(());
+        return Ok(None);
     };
     let (age, oldest) = (
         ask.now - said_at,
         i64::from(limits.max_funds_age_seconds) * 1_000,
     );
-    if age > oldest {
-        return Err(Refusal::of(
-            ReasonCode::FundsStale,
-            Figure::Millis(age),
-            Figure::Millis(oldest),
-        ));
-    }
+    judge(
+        ReasonCode::FundsStale,
+        Figure::Millis(age),
+        Figure::Millis(oldest),
+        age <= oldest,
+    )?;
     let needed = ask
         .market
         .definition

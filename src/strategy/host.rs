@@ -228,7 +228,7 @@ impl RhaiStrategy {
     ) -> Result<(), Fault> {
         let before = answer.intents.len();
         let value = self.run(callback, subject, moment, answer)?;
-        read_intents(value, &mut answer.intents);
+        read_intents(value, answer);
         if answer.intents.len() == before {
             self.remind_to_return(callback, answer);
         }

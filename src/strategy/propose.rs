@@ -5,11 +5,12 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use rhai::{Array, Dynamic};
+use rhai::{Array, Dynamic, NativeCallContext};
 
 use super::context::OrderView;
 use super::names::{Api, bounded, did_you_mean, shown};
 use super::view::runner_id;
+use crate::engine::Answer;
 use crate::market::{
     BookName, FillOrKill, Intent, Malformed, Money, OrderId, OrderKind, Persistence, Place, Price,
     RunnerId, Side,
@@ -27,7 +28,17 @@ pub(super) const MOST_SHOWN: usize = 100;
 
 /// An intent in the making.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Draft(pub(super) Intent);
+pub(super) struct Draft {
+    pub(super) intent: Intent,
+    /// Line of the script that made it.
+    pub(super) line: Option<u32>,
+}
+
+impl From<Intent> for Draft {
+    fn from(intent: Intent) -> Self {
+        Self { intent, line: None }
+    }
+}
 
 /// A whole or decimal number of a script.
 #[allow(clippy::cast_precision_loss)]
@@ -40,7 +51,7 @@ pub(super) fn number(value: &Dynamic) -> Option<f64> {
 
 impl Draft {
     fn malformed(runner: Option<RunnerId>, what: impl fmt::Display, value: &Dynamic) -> Self {
-        Self(Intent::Malformed(Malformed {
+        Self::from(Intent::Malformed(Malformed {
             runner,
             what: bounded(&what.to_string(), 300),
             value: shown(value, MOST_SHOWN),
@@ -53,7 +64,7 @@ impl Draft {
             Err(what) => return Self::malformed(None, what, runner),
         };
         match kind {
-            Ok(kind) => Self(Intent::Place(Place {
+            Ok(kind) => Self::from(Intent::Place(Place {
                 runner: id,
                 side,
                 kind,
@@ -73,12 +84,13 @@ impl Draft {
         value: &Dynamic,
         change: impl FnOnce(&mut Place) -> Result<(), String>,
     ) -> Self {
-        match &mut self.0 {
+        let line = self.line;
+        let refined = match &mut self.intent {
             Intent::Place(place) => {
                 let runner = place.runner;
                 let mut place = place.clone();
                 match change(&mut place) {
-                    Ok(()) => Self(Intent::Place(place)),
+                    Ok(()) => Self::from(Intent::Place(place)),
                     Err(what) => Self::malformed(Some(runner), format!("{method}: {what}"), value),
                 }
             }
@@ -90,7 +102,8 @@ impl Draft {
                     value,
                 )
             }
-        }
+        };
+        Self { line, ..refined }
     }
 
     fn refine_limit(
@@ -113,14 +126,18 @@ impl Draft {
 
     fn with_reason(&mut self, text: &str) -> Self {
         let reason: Arc<str> = bounded(text, MOST_REASON).into();
-        if let Intent::Replace { order, price, .. } = self.0 {
-            return Self(Intent::Replace {
+        if let Intent::Replace { order, price, .. } = self.intent {
+            let intent = Intent::Replace {
                 order,
                 price,
                 reason: Some(reason),
-            });
+            };
+            return Self {
+                intent,
+                line: self.line,
+            };
         }
-        if let Intent::Cancel { .. } | Intent::Update { .. } = self.0 {
+        if let Intent::Cancel { .. } | Intent::Update { .. } = self.intent {
             return self.clone();
         }
         self.refine(".reason", &Dynamic::UNIT, |place| {
@@ -231,7 +248,7 @@ fn order_id(value: &Dynamic) -> Result<OrderId, Wrong> {
 fn asked(intent: Result<Intent, Wrong>) -> Draft {
     intent.map_or_else(
         |wrong| Draft::malformed(None, wrong.what, &wrong.value),
-        Draft,
+        Draft::from,
     )
 }
 
@@ -272,64 +289,86 @@ pub(super) fn register(api: &mut Api) {
     api.group("Bets");
     api.kind::<Draft>("Intent", "intent");
     let made = Rc::clone(&api.made);
-    let counted = move |draft: Draft| {
+    let counted = move |call: &NativeCallContext<'_>, draft: Draft| {
         made.set(made.get() + 1);
-        draft
+        let line = call.call_position().line();
+        Draft {
+            line: line.and_then(|line| u32::try_from(line).ok()),
+            ..draft
+        }
     };
     let make = counted.clone();
     api.function(
         "back(runner, price, stake)",
         "at this price or better",
-        move |runner: Dynamic, price: Dynamic, stake: Dynamic| {
-            make(Draft::place(&runner, Side::Back, limit(&price, &stake)))
+        move |call: NativeCallContext<'_>, runner: Dynamic, price: Dynamic, stake: Dynamic| {
+            make(
+                &call,
+                Draft::place(&runner, Side::Back, limit(&price, &stake)),
+            )
         },
     );
     let make = counted.clone();
     api.function(
         "lay(runner, price, stake)",
         "the same; the stake is the backer's",
-        move |runner: Dynamic, price: Dynamic, stake: Dynamic| {
-            make(Draft::place(&runner, Side::Lay, limit(&price, &stake)))
+        move |call: NativeCallContext<'_>, runner: Dynamic, price: Dynamic, stake: Dynamic| {
+            make(
+                &call,
+                Draft::place(&runner, Side::Lay, limit(&price, &stake)),
+            )
         },
     );
     let make = counted.clone();
     api.function(
         "back_on_close(runner, liability)",
         "at the starting price",
-        move |runner: Dynamic, liability: Dynamic| {
-            make(Draft::place(&runner, Side::Back, on_close(&liability)))
+        move |call: NativeCallContext<'_>, runner: Dynamic, liability: Dynamic| {
+            make(
+                &call,
+                Draft::place(&runner, Side::Back, on_close(&liability)),
+            )
         },
     );
     let make = counted.clone();
     api.function(
         "lay_on_close(runner, liability)",
         "at the starting price",
-        move |runner: Dynamic, liability: Dynamic| {
-            make(Draft::place(&runner, Side::Lay, on_close(&liability)))
+        move |call: NativeCallContext<'_>, runner: Dynamic, liability: Dynamic| {
+            make(
+                &call,
+                Draft::place(&runner, Side::Lay, on_close(&liability)),
+            )
         },
     );
     let make = counted.clone();
     api.function(
         "cancel(order)",
         "what remains of an order",
-        move |order: Dynamic| make(asked(cancel(&order, None))),
+        move |call: NativeCallContext<'_>, order: Dynamic| make(&call, asked(cancel(&order, None))),
     );
     let make = counted.clone();
     api.function(
         "cancel(order, size)",
         "part of what remains",
-        move |order: Dynamic, size: Dynamic| make(asked(cancel(&order, Some(&size)))),
+        move |call: NativeCallContext<'_>, order: Dynamic, size: Dynamic| {
+            make(&call, asked(cancel(&order, Some(&size))))
+        },
     );
     let make = counted.clone();
     api.function(
         "replace(order, price)",
         "cancels what remains and places it at another price",
-        move |order: Dynamic, price: Dynamic| make(asked(replace(&order, &price))),
+        move |call: NativeCallContext<'_>, order: Dynamic, price: Dynamic| {
+            make(&call, asked(replace(&order, &price)))
+        },
     );
     api.function(
         "update(order, persistence)",
         "changes what becomes of the rest in play: LAPSE, PERSIST or MARKET_ON_CLOSE",
-        move |order: Dynamic, persistence: &str| counted(asked(update(&order, persistence))),
+        move |call: NativeCallContext<'_>, order: Dynamic, persistence: &str| {
+            counted(&call, asked(update(&order, persistence)))
+        },
     );
     register_refinements(api);
     register_getters(api);
@@ -410,7 +449,7 @@ fn register_refinements(api: &mut Api) {
 fn register_getters(api: &mut Api) {
     api.group("An intent, in tests");
     fn placed<R>(draft: &Draft, read: impl Fn(&Place) -> R) -> Option<R> {
-        match &draft.0 {
+        match &draft.intent {
             Intent::Place(place) => Some(read(place)),
             _ => None,
         }
@@ -419,7 +458,7 @@ fn register_getters(api: &mut Api) {
         "action",
         "PLACE, CANCEL, REPLACE, UPDATE or MALFORMED",
         |d: &Draft| {
-            let action = match &d.0 {
+            let action = match &d.intent {
                 Intent::Place(_) => "PLACE",
                 Intent::Cancel { .. } => "CANCEL",
                 Intent::Replace { .. } => "REPLACE",
@@ -443,13 +482,13 @@ fn register_getters(api: &mut Api) {
         "LIMIT, LIMIT_ON_CLOSE or MARKET_ON_CLOSE",
         |d: &Draft| placed(d, |p| p.kind.as_str().to_owned()),
     );
-    api.get_option("price", "decimal odds", |d: &Draft| match &d.0 {
+    api.get_option("price", "decimal odds", |d: &Draft| match &d.intent {
         Intent::Place(place) => place.kind.price().map(Price::to_f64),
         Intent::Replace { price, .. } => Some(price.to_f64()),
         _ => None,
     });
     for name in ["stake", "size"] {
-        api.get_option(name, "the backer's stake", |d: &Draft| match &d.0 {
+        api.get_option(name, "the backer's stake", |d: &Draft| match &d.intent {
             Intent::Place(place) => place.kind.size().map(Money::to_f64),
             Intent::Cancel { size, .. } => size.map(Money::to_f64),
             _ => None,
@@ -462,7 +501,7 @@ fn register_getters(api: &mut Api) {
         "persistence",
         "LAPSE, PERSIST or MARKET_ON_CLOSE",
         |d: &Draft| {
-            let persistence = match &d.0 {
+            let persistence = match &d.intent {
                 Intent::Place(place) => place.kind.persistence(),
                 Intent::Update { persistence, .. } => Some(*persistence),
                 _ => None,
@@ -473,7 +512,7 @@ fn register_getters(api: &mut Api) {
     api.get_option("book", "the bookmaker it goes to", |d: &Draft| {
         placed(d, |p| p.book.as_ref().map(ToString::to_string)).flatten()
     });
-    api.get_option("reason", "its reason", |d: &Draft| match &d.0 {
+    api.get_option("reason", "its reason", |d: &Draft| match &d.intent {
         Intent::Place(place) => place.reason.as_deref().map(str::to_owned),
         Intent::Replace { reason, .. } => reason.as_deref().map(str::to_owned),
         _ => None,
@@ -487,7 +526,7 @@ fn register_getters(api: &mut Api) {
     api.get_option(
         "order_id",
         "the order it cancels, replaces or updates",
-        |d: &Draft| match &d.0 {
+        |d: &Draft| match &d.intent {
             Intent::Cancel { order, .. }
             | Intent::Replace { order, .. }
             | Intent::Update { order, .. } => Some(order.to_string()),
@@ -497,7 +536,7 @@ fn register_getters(api: &mut Api) {
     api.get_option(
         "wrong",
         "what is wrong with a malformed one",
-        |d: &Draft| match &d.0 {
+        |d: &Draft| match &d.intent {
             Intent::Malformed(malformed) => Some(malformed.what.clone()),
             _ => None,
         },
@@ -506,20 +545,18 @@ fn register_getters(api: &mut Api) {
 
 /// Reads what a callback returned: nothing, one intent, or an array of them. If one of them is malformed the script
 /// did not mean what it said, so none of that call counts; each is recorded with the reason.
-pub(super) fn read_intents(value: Dynamic, intents: &mut Vec<Intent>) {
-    let before = intents.len();
+pub(super) fn read_intents(value: Dynamic, answer: &mut Answer) {
+    let before = answer.intents.len();
     match value.flatten().try_cast_result::<Array>() {
         Ok(array) if array.len() > MOST_INTENTS => {
             let count = array.len();
             let what = format!("{count} intents in one call: at most {MOST_INTENTS} are read");
-            intents.push(Draft::malformed(None, what, &(count as i64).into()).0);
+            Draft::malformed(None, what, &(count as i64).into()).put_in(answer);
         }
-        Ok(array) => array
-            .into_iter()
-            .for_each(|item| read_intent(item, intents)),
-        Err(single) => read_intent(single, intents),
+        Ok(array) => array.into_iter().for_each(|item| read_intent(item, answer)),
+        Err(single) => read_intent(single, answer),
     }
-    let batch = &mut intents[before..];
+    let batch = &mut answer.intents[before..];
     if batch
         .iter()
         .any(|intent| matches!(intent, Intent::Malformed(_)))
@@ -528,13 +565,20 @@ pub(super) fn read_intents(value: Dynamic, intents: &mut Vec<Intent>) {
     }
 }
 
-fn read_intent(value: Dynamic, intents: &mut Vec<Intent>) {
+fn read_intent(value: Dynamic, answer: &mut Answer) {
     if value.is_unit() {
         return;
     }
-    match value.flatten().try_cast_result::<Draft>() {
-        Ok(draft) => intents.push(draft.0),
-        Err(other) => intents.push(Draft::malformed(None, no_intent(&other), &other).0),
+    let draft = value
+        .flatten()
+        .try_cast_result::<Draft>()
+        .unwrap_or_else(|other| Draft::malformed(None, no_intent(&other), &other));
+    draft.put_in(answer);
+}
+
+impl Draft {
+    fn put_in(self, answer: &mut Answer) {
+        answer.propose(self.intent, self.line);
     }
 }
 
@@ -574,7 +618,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn malformed(draft: &Draft) -> &Malformed {
-        match &draft.0 {
+        match &draft.intent {
             Intent::Malformed(malformed) => malformed,
             other => panic!("{other:?} is well formed"),
         }
@@ -594,7 +638,7 @@ mod tests {
 
     #[test]
     fn a_stake_is_never_rounded_up() {
-        let Draft(Intent::Place(place)) = back(3.0.into(), 1.999.into()) else {
+        let Intent::Place(place) = back(3.0.into(), 1.999.into()).intent else {
             panic!("it is well formed");
         };
         assert_eq!(place.kind.size(), Some(Money::from_minor(199)));
@@ -623,7 +667,7 @@ mod tests {
         malformed(&on_close.refine_limit(".persist", |_, _| {}));
         malformed(&back(3.0.into(), 2.0.into()).with_limit(&2.0.into()));
         malformed(&back(3.0.into(), 2.0.into()).with_probability(&1.01.into()));
-        let Draft(Intent::Place(place)) = on_close.with_limit(&4_i64.into()) else {
+        let Intent::Place(place) = on_close.with_limit(&4_i64.into()).intent else {
             panic!("it is well formed");
         };
         assert_eq!(place.kind.as_str(), "LIMIT_ON_CLOSE");
@@ -634,11 +678,11 @@ mod tests {
         let many: Array = (0..=MOST_INTENTS)
             .map(|_| Dynamic::from(back(3.0.into(), 2.0.into())))
             .collect();
-        let mut intents = Vec::new();
-        read_intents(many.into(), &mut intents);
-        assert_eq!(intents.len(), 1);
+        let mut answer = Answer::default();
+        read_intents(many.into(), &mut answer);
+        assert_eq!(answer.intents.len(), 1);
         assert!(
-            malformed(&Draft(intents.remove(0)))
+            malformed(&Draft::from(answer.intents.remove(0)))
                 .what
                 .starts_with("201 intents")
         );
@@ -646,15 +690,15 @@ mod tests {
 
     #[test]
     fn one_malformed_intent_refuses_all_of_its_call() {
-        let mut intents = Vec::new();
+        let mut answer = Answer::default();
         let mixed: Array = vec![
             Dynamic::from(back(3.0.into(), 2.0.into())),
             "buy".into(),
             Dynamic::UNIT,
         ];
-        read_intents(mixed.into(), &mut intents);
-        let [Intent::Malformed(sound), Intent::Malformed(text)] = &intents[..] else {
-            panic!("{intents:?}");
+        read_intents(mixed.into(), &mut answer);
+        let [Intent::Malformed(sound), Intent::Malformed(text)] = &answer.intents[..] else {
+            panic!("{answer:?}");
         };
         assert_eq!(sound.runner, Some(RunnerId::new(7)));
         assert!(sound.what.starts_with("another intent of the same call"));
@@ -666,10 +710,11 @@ mod tests {
 
     #[test]
     fn what_earlier_calls_returned_stays_as_it_was() {
-        let mut intents = vec![back(3.0.into(), 2.0.into()).0];
-        read_intents(42_i64.into(), &mut intents);
+        let mut answer = Answer::default();
+        back(3.0.into(), 2.0.into()).put_in(&mut answer);
+        read_intents(42_i64.into(), &mut answer);
         assert!(matches!(
-            &intents[..],
+            &answer.intents[..],
             [Intent::Place(_), Intent::Malformed(_)]
         ));
     }
@@ -686,9 +731,11 @@ mod tests {
         let whats: std::collections::BTreeSet<String> = nonsense
             .into_iter()
             .map(|value| {
-                let mut intents = Vec::new();
-                read_intents(value, &mut intents);
-                malformed(&Draft(intents.remove(0))).what.clone()
+                let mut answer = Answer::default();
+                read_intents(value, &mut answer);
+                malformed(&Draft::from(answer.intents.remove(0)))
+                    .what
+                    .clone()
             })
             .collect();
         assert_eq!(whats.len(), 5, "{whats:?}");
@@ -704,7 +751,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_number_gives_a_sound_place_or_a_malformed_intent(price: f64, stake: f64) {
-            match back(price.into(), stake.into()).0 {
+            match back(price.into(), stake.into()).intent {
                 Intent::Place(place) => {
                     let size = place.kind.size().unwrap();
                     prop_assert!(size >= Money::ZERO && size <= Money::LARGEST);

@@ -18,7 +18,7 @@ const MOST_LINES: usize = 40;
 /// A value as plain data; intents become maps of what they ask for.
 pub(super) fn plain(value: &Dynamic) -> Result<Value, String> {
     if let Some(draft) = value.read_lock::<Draft>() {
-        return Ok(intent(&draft.0));
+        return Ok(intent(&draft.intent));
     }
     if let Ok(items) = value.as_array_ref() {
         return items.iter().map(plain).collect();

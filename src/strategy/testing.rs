@@ -21,7 +21,7 @@ use super::state;
 use super::table::TablesView;
 use super::test_files::{self, TestFiles};
 use super::view::MarketView;
-use crate::engine::{Account, Holding, Moment};
+use crate::engine::{Account, Answer, Holding, Moment};
 use crate::market::{Market, MarketFilter, Money, Order, TimeMs};
 
 type Outcome<T> = Result<T, Box<EvalAltResult>>;
@@ -274,11 +274,12 @@ impl TestView {
         bench.state = state;
         let (log, lines) = (bench.log.clone(), &mut bench.lines);
         log.drain_into(lines);
-        let mut intents = Vec::new();
-        read_intents(value, &mut intents);
-        Ok(intents
+        let mut answer = Answer::default();
+        read_intents(value, &mut answer);
+        Ok(answer
+            .intents
             .into_iter()
-            .map(|intent| Dynamic::from(Draft(intent)))
+            .map(|intent| Dynamic::from(Draft::from(intent)))
             .collect())
     }
 }

@@ -1,8 +1,11 @@
 //! The ledger from outside: what is written is read back, kept, and balanced, also after a kill.
 
 mod balance;
+mod chain;
+mod copies;
 mod crash;
 mod opening;
+mod rate;
 mod reading;
 mod story;
 mod writing;

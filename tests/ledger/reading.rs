@@ -104,7 +104,6 @@ fn filters_choose_run_strategy_market_and_the_latest_rows() {
     assert_eq!(reader.bets(&latest).unwrap()[0].bet, id(7).to_string());
     for (strategy, market, expected) in [
         (Some("value_back"), None, 3),
-        (Some("other"), None, 0),
         (None, Some("1.181223995"), 3),
         (None, Some("1.1"), 0),
     ] {
@@ -121,6 +120,17 @@ fn filters_choose_run_strategy_market_and_the_latest_rows() {
             .map(|row| row.bets)
             .sum();
         assert_eq!(bets, expected as u64);
+    }
+    let slip = Filter {
+        strategy: Some("value_bakc".to_owned()),
+        ..of_first.clone()
+    };
+    for error in [
+        reader.bets(&slip).unwrap_err(),
+        reader.pnl(&slip).unwrap_err(),
+    ] {
+        let said = error.to_string();
+        assert!(said.contains("has no strategy \"value_bakc\""), "{said}");
     }
     let missing = Filter {
         run: Some(77),
@@ -307,4 +317,32 @@ fn the_views_show_decimals_and_leave_unknown_amounts_empty() {
         ),
         expected
     );
+}
+
+#[test]
+fn the_notebook_in_the_manual_runs() {
+    let manual = include_str!("../../docs/ledger.md");
+    let code = manual.split("```python\n").nth(1).unwrap();
+    let code = code.split("```").next().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("data")).unwrap();
+    ledger_with_story(&folder.path().join("data/ledger.sqlite"));
+    let run = std::process::Command::new("python3")
+        .args(["-c", code])
+        .current_dir(folder.path())
+        .output();
+    let Ok(output) = run else {
+        eprintln!("SKIPPED: there is no python3");
+        return;
+    };
+    let (out, err) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    if err.contains("No module named") {
+        eprintln!("SKIPPED: this python3 has no sqlite3");
+        return;
+    }
+    assert!(output.status.success(), "{err}");
+    assert_eq!(out.trim(), "value_back 3 5.83");
 }

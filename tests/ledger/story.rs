@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bea::engine::{
-    Action, Effects, Figure, IntentRecord, Journal, ReasonCode, Record, Refusal, StrategyChange,
-    TradingState, Verdict,
+    Action, Because, Effects, Figure, IntentRecord, Journal, ReasonCode, Record, Refusal,
+    StrategyChange, TradingState, Verdict,
 };
 use bea::ledger::{Durability, Ledger, LedgerSettings, Outcome, RunInfo, RunKind, RunWriter};
 use bea::market::{
@@ -116,6 +116,7 @@ pub(crate) fn intent(number: u128, action: Action, verdict: Verdict) -> Record {
             last_traded: Some(odds(2.0)),
         },
         verdict,
+        because: Because::default(),
     }))
 }
 
