@@ -36,6 +36,7 @@ pub mod http;
 pub mod ledger;
 pub mod live;
 pub mod market;
+pub mod planted;
 pub mod risk;
 pub mod source;
 pub mod strategy;

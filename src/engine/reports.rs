@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::account::Booked;
 use super::core::Calling;
-use super::house::Scopes;
 use super::{Effects, Engine, Gate, Notice, Record, Standing};
 use crate::market::{
     Books, MarketIndex, Money, OrderChange, OrderEvent, OrderId, OrderState, Reversal, Settlement,
@@ -169,10 +168,10 @@ impl<G: Gate> Engine<G> {
         let Some(orphan) = found else {
             return;
         };
-        let scopes = Scopes::unknown(&orphan.market);
         let (before, weighed) = (orphan.order.state, orphan.burden());
         let is_news = super::holding::advance(&mut orphan.order, event.at, event.change);
-        self.house.shift(&scopes, &weighed, &orphan.burden());
+        let orphan = orphan.clone();
+        self.weigh_orphan(&orphan, &weighed, &orphan.burden());
         let (after, requested_at) = (orphan.order.state, orphan.order.requested_at);
         effects.records.push(Record::Order {
             at: event.at,
@@ -201,6 +200,7 @@ impl<G: Gate> Engine<G> {
         books: &Books,
         effects: &mut Effects<G::Pass>,
     ) {
+        self.settled.insert(settlement.market.clone());
         let Some(at) = books.find(&settlement.market) else {
             return;
         };
@@ -258,6 +258,7 @@ impl<G: Gate> Engine<G> {
         books: &Books,
         effects: &mut Effects<G::Pass>,
     ) {
+        self.settled.remove(&reversal.market);
         let Some(at) = books.find(&reversal.market) else {
             return;
         };

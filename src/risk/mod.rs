@@ -13,6 +13,7 @@ pub use limits::RiskLimits;
 
 use crate::engine::{Ask, Gate, Proposed, Refusal, worst_case};
 use crate::market::{Instruction, TimeMs};
+use crate::planted::{self, Bug};
 
 /// An order that the gate let through. Nobody else can make one, and a venue takes nothing else.
 #[derive(Debug)]
@@ -62,7 +63,8 @@ impl Gate for RiskGate {
             side: ask.place.side,
             kind: ask.place.kind,
         };
-        let exposure = worst_case(ask.market, ask.holding, Some(proposed));
+        let counted = (!planted::is(Bug::ProposedNotCounted)).then_some(proposed);
+        let exposure = worst_case(ask.market, ask.holding, counted);
         for control in controls::EXPOSURE {
             control(ask, limits, exposure)?;
         }

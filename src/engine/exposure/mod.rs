@@ -19,6 +19,7 @@ use crate::market::{
     Market, MarketDefinition, MarketKind, Money, Order, OrderId, OrderKind, OrderState, Place,
     Runner, RunnerId, Side, TimeMs,
 };
+use crate::planted::{self, Bug};
 
 /// An order that does not stand yet, to be counted at its worst.
 #[derive(Clone, Copy, Debug)]
@@ -138,6 +139,9 @@ fn gather(kind: MarketKind, holding: &Holding, proposed: Option<Proposed>) -> Al
         at(&mut all, *runner).matched = *position;
     }
     for order in holding.live() {
+        if is_forgotten(order) {
+            continue;
+        }
         at(&mut all, order.runner).add_open(kind, order.side, order.kind, order.remaining());
     }
     if let Some(Proposed {
@@ -150,6 +154,13 @@ fn gather(kind: MarketKind, holding: &Holding, proposed: Option<Proposed>) -> Al
         at(&mut all, runner).add_open(kind, side, terms, size);
     }
     all
+}
+
+/// Faults that the simulator plants; false without them.
+fn is_forgotten(order: &Order) -> bool {
+    planted::is(Bug::TimeoutDropsReservation) && order.state.is_doubtful()
+        || planted::is(Bug::InFlightIsNothing) && order.state == OrderState::Sending
+        || planted::is(Bug::CancelSentReleases) && order.cancel_pending
 }
 
 fn at(all: &mut AllBets, runner: RunnerId) -> &mut Bets {
@@ -297,9 +308,10 @@ fn withdrawals<'a>(
     market: &'a Market,
     all: &'a [Bets],
 ) -> impl Iterator<Item = Withdrawal> + use<'a> {
-    let racing = market
-        .active_runners()
-        .any(|runner| runner.adjustment_factor.is_some());
+    let racing = !planted::is(Bug::WithdrawalsForgotten)
+        && market
+            .active_runners()
+            .any(|runner| runner.adjustment_factor.is_some());
     let of_winnings = is_place(&market.definition);
     let active = move || market.active_runners().filter(move |_| racing);
     let bet_on = |runner: RunnerId| all.iter().any(|bets| bets.runner == runner);
