@@ -82,6 +82,11 @@ impl Bet {
         }
     }
 
+    /// Whether it can still be matched, or settled with a result: of others nothing need be known after a restart.
+    pub(crate) fn matters(&self) -> bool {
+        self.is_working() || self.matched().is_positive()
+    }
+
     pub(crate) fn fill(&mut self, price: Price, size: Money) {
         assert!(
             self.kind.size().is_none() || size <= self.remaining(),

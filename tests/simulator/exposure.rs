@@ -67,7 +67,7 @@ fn compare(case: u64) -> Result<(), String> {
             plain / unit
         ));
     }
-    if believed > gross {
+    if believed > gross + Money::from_minor(orders.len() as i64 + 1) {
         return Err(format!(
             "{believed} at risk, {gross} if nothing offsets: {orders:?}"
         ));

@@ -17,7 +17,7 @@ use smallvec::SmallVec;
 use super::{Holding, Position};
 use crate::market::{
     Market, MarketDefinition, MarketKind, Money, Order, OrderId, OrderKind, OrderState, Place,
-    Runner, RunnerId, Side, TimeMs,
+    Runner, RunnerId, RunnerStatus, Side, TimeMs,
 };
 use crate::planted::{self, Bug};
 
@@ -83,7 +83,9 @@ pub fn worst_case(market: &Market, holding: &Holding, proposed: Option<Proposed>
     if kind == MarketKind::Line {
         return scores::worst_line(holding, proposed);
     }
-    let all = gather(kind, holding, proposed);
+    let mut all = gather(kind, holding, proposed);
+    // Bets on a withdrawn runner are void, whether or not the venue has said so of each.
+    all.retain(|bets| !is_withdrawn(market, bets.runner));
     let gross = all.iter().map(|bets| bets.gross(kind)).sum();
     let runner = proposed
         .and_then(|new| all.iter().find(|bets| bets.runner == new.runner))
@@ -154,6 +156,11 @@ fn gather(kind: MarketKind, holding: &Holding, proposed: Option<Proposed>) -> Al
         at(&mut all, runner).add_open(kind, side, terms, size);
     }
     all
+}
+
+fn is_withdrawn(market: &Market, runner: RunnerId) -> bool {
+    let known = market.runner(runner);
+    known.is_some_and(|runner| runner.status == RunnerStatus::Removed)
 }
 
 /// Faults that the simulator plants; false without them.
