@@ -135,7 +135,8 @@ impl<G: Gate> Engine<G> {
         while recent.front().is_some_and(|&at| now - at > 60_000) {
             recent.pop_front();
         }
-        if recent.len() >= self.doubts.rules.at_most {
+        // A venue that is not ready for another reason stays so until that is over.
+        if recent.len() >= self.doubts.rules.at_most && self.house.unready.is_none() {
             self.unready(now, Unready::Doubts, effects);
         }
     }
@@ -223,7 +224,14 @@ impl<G: Gate> Engine<G> {
         let reopens = matches!(self.house.unready, Some(Unready::Starting | Unready::Deaf))
             && heard_since.is_none_or(|deaf| listing.asked_at > deaf);
         if reopens {
-            self.ready(now, effects);
+            let doubted = self.doubts.recent.len() >= self.doubts.rules.at_most
+                && self.doubts.cases.values().any(|case| !case.stuck);
+            self.doubts.deaf_since = None;
+            if doubted {
+                self.unready(now, Unready::Doubts, effects);
+            } else {
+                self.ready(now, effects);
+            }
         }
         self.ready_again(now, effects);
     }

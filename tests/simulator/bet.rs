@@ -27,6 +27,8 @@ pub(crate) struct Bet {
     pub(crate) lapsed: Money,
     pub(crate) voided: Money,
     history: Vec<(i64, OrderStatement)>,
+    /// Only listings show it, until one has.
+    pub(crate) hidden: bool,
     /// The last listing did not hold it, though it stood.
     pub(crate) missed: bool,
 }
@@ -54,6 +56,7 @@ impl Bet {
             lapsed: Money::ZERO,
             voided: Money::ZERO,
             history: Vec::new(),
+            hidden: false,
             missed: false,
         }
     }

@@ -126,7 +126,13 @@ impl Bot {
             _ => 1_500,
         };
         let mut size = Money::from_minor(random.range(100, most));
-        let side = if random.chance(500) {
+        // One that lays most runners looks safe until one of them is withdrawn.
+        let backs = if matches!(self.manner, Manner::Hedger) {
+            200
+        } else {
+            500
+        };
+        let side = if random.chance(backs) {
             Side::Back
         } else {
             Side::Lay

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bea::engine::{Slot, TradingState, worst_case};
 use bea::market::{
     Market, MarketId, MarketStatus, Money, Order, OrderId, OrderKind, OrderState, Price,
-    RunnerStatus,
+    RunnerStatus, Side,
 };
 use bea::risk::RiskLimits;
 
@@ -137,8 +137,9 @@ impl Checks {
                     continue;
                 };
                 compare(bet, known)?;
-                let heard = known.matched_value == bet.matched_value();
-                believable.push(bet.wager(!heard));
+                // A reduction that was not heard yet: backs are still thought to win what they won before.
+                let unheard = known.matched_value != bet.matched_value();
+                believable.push(bet.wager(unheard && bet.side == Side::Back));
             }
             for order in orders {
                 if order.state == OrderState::NotPlaced && truth.may_arrive(order.id) {
@@ -149,6 +150,9 @@ impl Checks {
             let believed = believed(desk, slot, book, id);
             let could_lose = oracle::worst(definition, &believable);
             if could_lose > i128::from(believed.minor()) * terms.unit() {
+                if truth.tells {
+                    eprintln!("{believable:#?}\n{:#?}\n{definition:?}", orders_of(desk, slot, id));
+                }
                 return Err(format!(
                     "I4: in {id}, {} could lose {:.4} and the program thinks {believed}",
                     slot.name,

@@ -21,6 +21,8 @@ pub(crate) struct Faults {
     pub(crate) word_twice: u32,
     /// A word of the stream comes up to 3 s late, after others.
     pub(crate) word_slow: u32,
+    /// A bet that the client was not answered about is shown by nothing but listings.
+    pub(crate) bet_hidden: u32,
     /// A listing is not answered.
     pub(crate) listing_lost: u32,
     /// A listing is answered up to 20 s late.
@@ -40,6 +42,8 @@ pub(crate) struct Faults {
     pub(crate) deaf_every_ms: i64,
     pub(crate) operator_every_ms: i64,
     pub(crate) foreign_every_ms: i64,
+    /// A bet that rests is matched, each time its market moves.
+    pub(crate) filled: u32,
     /// The market's time jumps.
     pub(crate) time_jumps: u32,
     /// Strategies fail.
@@ -68,6 +72,7 @@ impl Faults {
             unsent: upto([10, 40, 150]),
             word_twice: upto([50, 200, 500]),
             word_slow: upto([50, 200, 500]),
+            bet_hidden: upto([0, 500, 1_000]),
             listing_lost: upto([0, 200, 600]),
             listing_slow: upto([50, 200, 500]),
             listing_misses: upto([0, 100, 300]),
@@ -78,6 +83,7 @@ impl Faults {
             ..Self::default()
         };
         faults.listing_lag_ms = [0, 3_000, 15_000][random.below(3)];
+        faults.filled = [20, 80, 250][random.below(3)];
         faults.cancels_silent = random.chance(300);
         let mut every = |most: [i64; 3]| most[force] / (1 + random.below(3) as i64);
         faults.crash_every_ms = every([0, 200_000, 60_000]);

@@ -13,7 +13,11 @@ pub(crate) fn run(seeds: u64) -> Result<String, String> {
         plant(Some(bug));
         let result = (0..seeds).find_map(|seed| {
             let message = crate::runs::attempt(seed, false).err()?;
-            Some((seed, message))
+            // A seed that fails without the bug as well finds nothing.
+            plant(None);
+            let without = crate::runs::attempt(seed, false);
+            plant(Some(bug));
+            without.is_ok().then_some((seed, message))
         });
         match result {
             Some((seed, message)) => {

@@ -291,7 +291,7 @@ impl Truth {
 
     pub(crate) fn stream_image(&mut self) {
         for at in 0..self.bets.len() {
-            if !self.settlements.contains_key(&self.bets[at].market) {
+            if !self.settlements.contains_key(&self.bets[at].market) && !self.bets[at].hidden {
                 let statement = self.bets[at].statement();
                 self.mouth
                     .push(VenueEvent::Statement(TimeMs(self.now), statement));
@@ -313,6 +313,7 @@ impl Truth {
         if self.doubted.iter().any(|id| self.unresolved(*id)) {
             self.marks.hit(Mark::DeafInDoubt);
         }
+        self.log("deaf");
         self.deaf = true;
         self.deaf_at = self.now;
         self.ready = false;
@@ -335,6 +336,9 @@ impl Truth {
             statement.lapsed,
             statement.voided
         ));
+        if self.bets[at].hidden {
+            return;
+        }
         let now = self.now;
         let word = |after: i64| VenueEvent::Statement(TimeMs(now + after), statement.clone());
         let delay = if !news {
@@ -456,6 +460,7 @@ impl Truth {
             self.marks.hit(Mark::ReplaceInDoubt);
         }
         let told = heard || self.random.chance(300);
+        self.bets[at].hidden = !heard && self.random.chance(self.faults.bet_hidden);
         self.touch(at, told);
     }
 
@@ -530,7 +535,7 @@ impl Truth {
             return;
         }
         for at in 0..self.bets.len() {
-            if self.bets[at].market == *market && self.random.chance(60) {
+            if self.bets[at].market == *market && self.random.chance(self.faults.filled) {
                 self.match_some(at);
             }
         }
@@ -671,6 +676,9 @@ impl Truth {
                 self.marks.hit(Mark::ListingMisses);
             } else {
                 orders.push(statement);
+                if std::mem::take(&mut self.bets[at].hidden) {
+                    self.touch(at, true);
+                }
             }
         }
         let after = if self.random.chance(self.faults.listing_slow) {

@@ -88,6 +88,7 @@ pub(crate) struct World {
     desk: Option<SimDesk>,
     epoch: u64,
     bots: usize,
+    version: u32,
     limits: RiskLimits,
     rules: DoubtRules,
     imaged: BTreeSet<usize>,
@@ -129,6 +130,7 @@ impl World {
             agenda: BTreeMap::new(),
             sequence: 0,
             bots: 2 + random.below(3),
+            version: 1,
             random,
             faults,
             truth: Rc::new(RefCell::new(truth)),
@@ -438,7 +440,7 @@ impl World {
         let fails = self.truth.borrow().faults.strategy_fails;
         Bot {
             name: format!("bot {number}"),
-            hash: format!("version {}", self.random.below(1_000)),
+            hash: format!("version {}", self.version),
             manner: MANNERS[(number + self.bots) % MANNERS.len()],
             fails,
             quiet: Rc::clone(&self.quiet),
@@ -448,6 +450,7 @@ impl World {
     }
 
     fn reload(&mut self) -> Result<(), String> {
+        self.version += 1;
         let number = self.random.below(self.bots);
         let (bot, now) = (self.bot(number), TimeMs(self.now));
         self.truth.borrow_mut().marks.hit(Mark::Reloaded);
