@@ -151,7 +151,10 @@ impl Checks {
             let could_lose = oracle::worst(definition, &believable);
             if could_lose > i128::from(believed.minor()) * terms.unit() {
                 if truth.tells {
-                    eprintln!("{believable:#?}\n{:#?}\n{definition:?}", orders_of(desk, slot, id));
+                    eprintln!(
+                        "{believable:#?}\n{:#?}\n{definition:?}",
+                        orders_of(desk, slot, id)
+                    );
                 }
                 return Err(format!(
                     "I4: in {id}, {} could lose {:.4} and the program thinks {believed}",

@@ -25,6 +25,8 @@ pub(crate) struct Faults {
     pub(crate) bet_hidden: u32,
     /// A listing is not answered.
     pub(crate) listing_lost: u32,
+    /// From a listing that fails on, none is answered for up to a minute and a half.
+    pub(crate) listing_out: u32,
     /// A listing is answered up to 20 s late.
     pub(crate) listing_slow: u32,
     /// A listing misses a bet that stands; never twice in a row.
@@ -74,8 +76,9 @@ impl Faults {
             word_slow: upto([50, 200, 500]),
             bet_hidden: upto([0, 500, 1_000]),
             listing_lost: upto([0, 200, 600]),
+            listing_out: upto([0, 100, 400]),
             listing_slow: upto([50, 200, 500]),
-            listing_misses: upto([0, 100, 300]),
+            listing_misses: upto([0, 200, 600]),
             commit_fails: upto([0, 3, 12]),
             crash_between: upto([0, 10, 40]),
             time_jumps: upto([0, 10, 50]),
@@ -91,7 +94,7 @@ impl Faults {
         faults.operator_every_ms = every([200_000, 60_000, 20_000]);
         faults.foreign_every_ms = every([0, 120_000, 60_000]);
         // Now and then nothing can be asked for a long time, so that orders get stuck.
-        if force == 2 && random.chance(150) {
+        if force == 2 && random.chance(250) {
             faults.listing_lost = 1_000;
         }
         faults

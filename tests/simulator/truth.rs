@@ -80,6 +80,7 @@ pub(crate) struct Truth {
     pub(crate) dead: Rc<Cell<bool>>,
     unanswered: BTreeSet<OrderId>,
     doubted: BTreeSet<OrderId>,
+    listing_out_until: i64,
     sent: BTreeSet<OrderId>,
     cancels: BTreeSet<OrderId>,
     pub(crate) violations: Vec<String>,
@@ -112,6 +113,7 @@ impl Truth {
             dead: Rc::default(),
             unanswered: BTreeSet::new(),
             doubted: BTreeSet::new(),
+            listing_out_until: 0,
             sent: BTreeSet::new(),
             cancels: BTreeSet::new(),
             violations: Vec::new(),
@@ -305,6 +307,12 @@ impl Truth {
         if let Some(settlement) = self.settlements.get(market).cloned() {
             self.say(100, true, VenueEvent::Settled(settlement));
         }
+    }
+
+    /// Nothing goes wrong any more.
+    pub(crate) fn heal(&mut self) {
+        self.faults = Faults::default();
+        self.listing_out_until = 0;
     }
 
     /// Its words stop: nothing said from now on is heard, until it is not deaf any more.
@@ -654,8 +662,12 @@ impl Truth {
 
     /// The program asks for all that the venue has.
     fn asked(&mut self) {
-        if self.deaf || self.random.chance(self.faults.listing_lost) {
+        let is_out = self.now < self.listing_out_until;
+        if self.deaf || is_out || self.random.chance(self.faults.listing_lost) {
             self.marks.hit(Mark::ListingLost);
+            if !is_out && self.random.chance(self.faults.listing_out) {
+                self.listing_out_until = self.now + self.random.range(20_000, 90_000);
+            }
             return;
         }
         let lag = self.faults.listing_lag_ms;

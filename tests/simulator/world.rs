@@ -581,7 +581,7 @@ impl World {
         self.healed = true;
         self.quiet.set(true);
         self.disk.borrow_mut().fails = 0;
-        self.truth.borrow_mut().faults = Faults::default();
+        self.truth.borrow_mut().heal();
         self.truth.borrow_mut().log("all faults end");
         self.hear_again()?;
         self.restart();
