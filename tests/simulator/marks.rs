@@ -40,6 +40,8 @@ marks! {
     ListingLost "listing lost",
     ListingLate "listing late",
     ListingMisses "listing without a bet that stands",
+    FoundLate "doubt shown by a listing alone, after the window",
+    MissedLate "doubt missed by a listing, after the window",
     CrashBetween "crash between commit and send",
     CrashAfterSend "crash with a request on its way",
     CommitFailedKept "failed commit that was kept",

@@ -50,6 +50,9 @@ enum Due {
 /// How long a client waits for an answer.
 const PATIENCE_MS: i64 = 6_000;
 
+/// After this long a request that has not arrived never will.
+const WINDOW_MS: i64 = 45_000;
+
 /// How long a settled market stays in listings.
 const LISTED_FOR_MS: i64 = 60_000;
 
@@ -469,6 +472,10 @@ impl Truth {
         }
         let told = heard || self.random.chance(300);
         self.bets[at].hidden = !heard && self.random.chance(self.faults.bet_hidden);
+        if self.bets[at].hidden && self.random.chance(self.faults.listing_out) {
+            // What lost the answer loses listings as well, for a while.
+            self.listing_out_until = self.now + self.random.range(20_000, 90_000);
+        }
         self.touch(at, told);
     }
 
@@ -684,6 +691,15 @@ impl Truth {
                 continue;
             };
             bet.missed = misses;
+            let late = bet.hidden && self.now - statement.placed_at.0 >= WINDOW_MS;
+            if late {
+                let mark = if misses {
+                    Mark::MissedLate
+                } else {
+                    Mark::FoundLate
+                };
+                self.marks.hit(mark);
+            }
             if misses {
                 self.marks.hit(Mark::ListingMisses);
             } else {
