@@ -21,6 +21,7 @@
 //! | [`backtest`] | runs the engine over recordings; reports |
 //! | [`live`] | the host: paces a feed, reloads scripts, obeys the operator |
 //! | [`http`] | health |
+//! | [`planted`] | faults for the simulator to find; nothing in a release |
 //! | [`config`] | layered settings with their origin |
 //! | [`cli`] | one file a command |
 //!

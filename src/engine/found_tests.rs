@@ -170,6 +170,27 @@ fn a_bet_of_others_weighs_no_more_once_its_market_is_settled_though_it_is_listed
 }
 
 #[test]
+fn what_rests_in_a_settled_market_is_over_though_nobody_said_so() {
+    let mut world = World::new();
+    world.load("a", once);
+    world.tick();
+    let order = world.orders()[0].id;
+    world.say(order, OrderChange::Accepted);
+    world.tick();
+    let settled = Settlement {
+        market: MarketId::new(MARKET),
+        at: TimeMs(world.now),
+        version: 1,
+        commission_rate: Ratio::ZERO,
+        profits: vec![],
+    };
+    world.desk.venue.to_say.push(VenueEvent::Settled(settled));
+    world.tick();
+    assert_eq!(world.orders()[0].state, OrderState::Complete);
+    assert_eq!(world.slot().account.burden.at_risk, Money::ZERO);
+}
+
+#[test]
 fn a_halt_asks_again_for_a_cancel_that_was_lost() {
     let mut world = World::new();
     world.load("a", once);

@@ -79,7 +79,7 @@ impl Checks {
         for market in &changed {
             self.market(desk, truth, market)?;
         }
-        if whole || self.steps % WHOLE_EVERY == 0 {
+        if whole || self.steps.is_multiple_of(WHOLE_EVERY) {
             burdens(desk, truth)?;
         }
         self.strategies()
