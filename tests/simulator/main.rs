@@ -27,7 +27,7 @@ const HELP: &str = "\
 The simulator: the whole core with faults, from a seed.
 
   (nothing)             short runs of everything
-  --seeds N [--from M]  N seeds; from 200 on, every rare branch must have been seen
+  --seeds N [--from M]  N seeds; from 1000 on, every rare branch must have been seen
   --seed N [--trace]    one seed; --trace tells what happens
   --determinism N       N seeds in two processes each, whose traces must be equal
   --exposure-cases N    the exposure formulas against trying everything

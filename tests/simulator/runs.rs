@@ -9,7 +9,7 @@ use crate::marks::{Mark, Marks};
 use crate::world::{self, Outcome};
 
 /// From so many seeds on, every mark must have been seen.
-const ALL_MARKS_FROM: u64 = 200;
+const ALL_MARKS_FROM: u64 = 1_000;
 
 /// Runs one seed; a panic is a failure like others.
 pub(crate) fn attempt(seed: u64, tells: bool) -> Result<Outcome, String> {
