@@ -21,6 +21,7 @@
 //! | [`backtest`] | runs the engine over recordings; reports |
 //! | [`live`] | the host: paces a feed, reloads scripts, obeys the operator |
 //! | [`http`] | health |
+//! | [`planted`] | faults for the simulator to find; nothing in a release |
 //! | [`config`] | layered settings with their origin |
 //! | [`memory`] | the allocator, and what a thread holds of it |
 //! | [`cli`] | one file a command |
@@ -38,6 +39,7 @@ pub mod ledger;
 pub mod live;
 pub mod market;
 pub mod memory;
+pub mod planted;
 pub mod risk;
 pub mod source;
 pub mod strategy;

@@ -1,6 +1,6 @@
 //! The engine: a state machine that turns events into effects.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::doubts::Doubts;
@@ -8,7 +8,9 @@ use super::{
     Account, Answer, Effects, Fault, Fence, Gate, House, Moment, Notice, Record, Recovered,
     Recovery, Remedy, Shadow, Slot, Standing, Strategy, StrategyChange, Totals, TradingState,
 };
-use crate::market::{Books, Market, MarketIndex, Money, OrderId, Settlement, TimeMs, VenueEvent};
+use crate::market::{
+    Books, Market, MarketId, MarketIndex, Money, OrderId, Settlement, TimeMs, VenueEvent,
+};
 
 /// Faults in a row after which a strategy is stopped until its next version.
 const FAULTS_BEFORE_QUARANTINE: u32 = 3;
@@ -49,6 +51,10 @@ pub struct Engine<G: Gate> {
     /// Orders of earlier sessions whose market is not known yet.
     pub(super) orphans: Vec<Recovered>,
     pub(super) recovered_accounts: BTreeMap<Arc<str>, Account>,
+    /// Orders of earlier sessions that are over: a listing may still show them.
+    pub(super) finished: BTreeSet<OrderId>,
+    /// Markets whose settlement stands: nothing in them weighs any more.
+    pub(super) settled: BTreeSet<MarketId>,
     pub(super) slots: Vec<Slot>,
     pub(super) owners: BTreeMap<OrderId, (usize, MarketIndex)>,
     pub(super) inputs: u64,
@@ -72,6 +78,8 @@ impl<G: Gate> Engine<G> {
             doubts: Doubts::default(),
             orphans: Vec::new(),
             recovered_accounts: BTreeMap::new(),
+            finished: BTreeSet::new(),
+            settled: BTreeSet::new(),
             slots: Vec::new(),
             owners: BTreeMap::new(),
             inputs: 0,
@@ -125,6 +133,12 @@ impl<G: Gate> Engine<G> {
     #[must_use]
     pub fn house(&self) -> &House {
         &self.house
+    }
+
+    /// Orders of earlier sessions whose market, or whose strategy, has not been seen in this one.
+    #[must_use]
+    pub fn orphans(&self) -> &[Recovered] {
+        &self.orphans
     }
 
     /// Handles one event. Everything it wants done is in `effects`.

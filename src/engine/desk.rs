@@ -5,13 +5,14 @@
 
 use super::core::Command;
 use super::{
-    Effects, Engine, Event, Gate, Journal, JournalError, Notice, Receipt, Recovery, Request,
-    Strategy, Trace, Venue,
+    Effects, Engine, Event, Gate, Journal, JournalError, NoJournal, Notice, Receipt, Recovery,
+    Request, Strategy, Trace, Venue,
 };
 use crate::market::{
     Books, Instruction, MarketDelta, MarketId, OrderChange, OrderEvent, TimeMs, VenueEvent,
     VenueReason,
 };
+use crate::planted::{self, Bug};
 
 /// What stops a desk: a record whose fate is unknown. Nothing is sent after it.
 pub type DeskError = JournalError;
@@ -198,28 +199,46 @@ where
         }
         self.trace.add(&self.effects.records);
         let (token, records) = (self.effects.token(), &self.effects.records);
+        if planted::is(Bug::SendBeforeCommit) {
+            let early = NoJournal.commit(token, records)?;
+            self.send(now, &early, &mut guard);
+        }
+        let records = &self.effects.records;
         let receipt: Receipt = match self.journal.commit(token, records) {
             Ok(receipt) => receipt,
+            Err(_) if planted::is(Bug::CommitErrorIgnored) => NoJournal.commit(token, records)?,
             Err(error) => {
                 self.failed = Some(error.clone());
                 return Err(error);
             }
         };
+        self.send(now, &receipt, &mut guard);
+        self.effects.next_batch();
+        Ok(())
+    }
+
+    /// Sends what was held for the batch of this receipt, asking about each new order once more.
+    fn send(
+        &mut self,
+        now: TimeMs,
+        receipt: &Receipt,
+        guard: &mut impl FnMut(&Instruction) -> Sending,
+    ) {
         for held in self.effects.requests.drain(..) {
-            let request = held.release(&receipt);
+            let request = held.release(receipt);
             let new_order = match &request {
                 Request::Place(pass) | Request::Replace { with: pass, .. } => Some(pass.as_ref()),
                 Request::Cancel { .. } | Request::Update { .. } => None,
             };
             match new_order {
-                Some(order) if guard(order) == Sending::Stopped => {
+                Some(order)
+                    if guard(order) == Sending::Stopped && !planted::is(Bug::KillOnlyInGate) =>
+                {
                     self.heard.extend(withheld(now, &request));
                 }
                 _ => self.venue.submit(now, &self.books, request),
             }
         }
-        self.effects.next_batch();
-        Ok(())
     }
 }
 

@@ -12,6 +12,7 @@ use crate::market::{
     Books, Listing, MarketId, MarketIndex, Money, Order, OrderChange, OrderEvent, OrderId,
     OrderStatement, TimeMs, VenueReason,
 };
+use crate::planted::{self, Bug};
 
 /// How a venue is dealt with when orders come into doubt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,7 +135,8 @@ impl<G: Gate> Engine<G> {
         while recent.front().is_some_and(|&at| now - at > 60_000) {
             recent.pop_front();
         }
-        if recent.len() >= self.doubts.rules.at_most {
+        // A venue that is not ready for another reason stays so until that is over.
+        if recent.len() >= self.doubts.rules.at_most && self.house.unready.is_none() {
             self.unready(now, Unready::Doubts, effects);
         }
     }
@@ -146,6 +148,9 @@ impl<G: Gate> Engine<G> {
 
     /// The venue cannot be heard: nothing is sent until it has listed everything anew.
     pub(super) fn deaf(&mut self, now: TimeMs, effects: &mut Effects<G::Pass>) {
+        if planted::is(Bug::DeafnessIgnored) {
+            return;
+        }
         self.doubts.deaf_since = Some(now);
         for case in self.doubts.cases.values_mut() {
             case.absent_at = None;
@@ -201,7 +206,7 @@ impl<G: Gate> Engine<G> {
         for (&order, case) in &mut self.doubts.cases {
             let too_early = listing.asked_at - case.requested_at < rules.window_ms
                 || heard_since.is_some_and(|deaf| listing.asked_at <= deaf);
-            if is_listed(order) || too_early {
+            if is_listed(order) || (too_early && !planted::is(Bug::StaleListing)) {
                 continue;
             }
             match case.absent_at {
@@ -209,6 +214,7 @@ impl<G: Gate> Engine<G> {
                     not_placed.push(order);
                 }
                 Some(_) => {}
+                None if planted::is(Bug::NotFoundOnce) => not_placed.push(order),
                 None => case.absent_at = Some(listing.asked_at),
             }
         }
@@ -218,7 +224,14 @@ impl<G: Gate> Engine<G> {
         let reopens = matches!(self.house.unready, Some(Unready::Starting | Unready::Deaf))
             && heard_since.is_none_or(|deaf| listing.asked_at > deaf);
         if reopens {
-            self.ready(now, effects);
+            let doubted = self.doubts.recent.len() >= self.doubts.rules.at_most
+                && self.doubts.cases.values().any(|case| !case.stuck);
+            self.doubts.deaf_since = None;
+            if doubted {
+                self.unready(now, Unready::Doubts, effects);
+            } else {
+                self.ready(now, effects);
+            }
         }
         self.ready_again(now, effects);
     }
@@ -233,7 +246,7 @@ impl<G: Gate> Engine<G> {
     ) {
         let known = statement.order.and_then(|id| self.find(id).cloned());
         match known {
-            Some(order) if order.state.is_live() => {
+            Some(order) if order.state.is_live() || is_afterthought(&order, statement) => {
                 for change in news(&order, statement) {
                     self.say(
                         statement.placed_at.max(now),
@@ -246,6 +259,9 @@ impl<G: Gate> Engine<G> {
             }
             // A statement of what was said to be over may come late; one that shows a bet where none should be does not.
             Some(order) if is_explained(&order, statement) => {}
+            None if statement
+                .order
+                .is_some_and(|id| self.finished.contains(&id)) => {}
             _ => self.external(now, statement, books, effects),
         }
     }
@@ -295,6 +311,9 @@ impl<G: Gate> Engine<G> {
         books: &Books,
         effects: &mut Effects<G::Pass>,
     ) {
+        if self.settled.contains(&statement.market) {
+            return;
+        }
         let (scopes, at_risk) = match books.find(&statement.market) {
             Some(at) => {
                 let definition = &books.get(at).definition;
@@ -373,8 +392,7 @@ impl<G: Gate> Engine<G> {
                 self.orphans.push(orphan);
                 continue;
             };
-            let (scopes, burden) = (Scopes::unknown(&market.id), orphan.burden());
-            self.house.shift(&scopes, &burden, &Burden::default());
+            self.weigh_orphan(&orphan, &orphan.burden(), &Burden::default());
             self.owners.insert(orphan.order.id, (slot, at));
             let this = &mut self.slots[slot];
             Arc::make_mut(&mut this.desk(at, market).holding).add(orphan.order);
@@ -411,6 +429,19 @@ fn weight_of(
     matched + open
 }
 
+/// Whether a statement tells what can still become of a finished order: its runner was withdrawn, so that it is void, or
+/// another was, so that it stands at a lower price.
+fn is_afterthought(order: &Order, statement: &OrderStatement) -> bool {
+    let stands = order.matched.is_positive() && order.profit.is_none();
+    let is_void = statement.voided.is_positive() && !statement.matched.is_positive();
+    stands && (is_void || is_reduced(order, statement))
+}
+
+/// Whether a statement shows the same bet at a lower price. Prices are only ever reduced, so a higher one is old.
+fn is_reduced(order: &Order, statement: &OrderStatement) -> bool {
+    statement.matched == order.matched && statement.matched_value < order.matched_value
+}
+
 /// Whether a finished order's statement shows nothing that is not known.
 fn is_explained(order: &Order, statement: &OrderStatement) -> bool {
     use crate::market::OrderState;
@@ -426,7 +457,12 @@ fn news(order: &Order, statement: &OrderStatement) -> Vec<OrderChange> {
     if order.state.is_unheard() {
         changes.push(OrderChange::Accepted);
     }
-    let more = |now: Money, known: Money| (now - known).max(Money::ZERO);
+    let more = |now: Money, known: Money| {
+        if planted::is(Bug::FillsAddedTwice) {
+            return now;
+        }
+        (now - known).max(Money::ZERO)
+    };
     let matched = more(statement.matched, order.matched);
     if matched.is_positive() {
         let value = statement.matched_value - order.matched_value;
@@ -443,6 +479,11 @@ fn news(order: &Order, statement: &OrderStatement) -> Vec<OrderChange> {
                 });
             }
         }
+    }
+    if is_reduced(order, statement) && order.matched.is_positive() {
+        changes.push(OrderChange::Repriced {
+            matched_value: statement.matched_value,
+        });
     }
     if statement.voided.is_positive() && !statement.matched.is_positive() && statement.is_complete {
         changes.push(OrderChange::Voided {

@@ -3,6 +3,7 @@
 use crate::market::{
     Money, Order, OrderChange, OrderId, OrderKind, OrderState, RunnerId, Side, TimeMs,
 };
+use crate::planted::{self, Bug};
 
 /// Matched bets on one runner, as money won or lost by outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -180,7 +181,11 @@ pub(super) fn advance(order: &mut Order, at: TimeMs, change: OrderChange) -> boo
             order.state = OrderState::NotSent;
         }
         OrderChange::Doubted { .. } if order.state == OrderState::Sending => {
-            order.state = OrderState::Unknown;
+            order.state = if planted::is(Bug::DoubtIsRefusal) {
+                OrderState::Rejected
+            } else {
+                OrderState::Unknown
+            };
         }
         OrderChange::NotPlaced if unheard => order.state = OrderState::NotPlaced,
         OrderChange::Stuck if order.state == OrderState::Unknown => {

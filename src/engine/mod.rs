@@ -9,6 +9,8 @@ mod desk;
 mod doubts;
 mod effect;
 mod exposure;
+#[cfg(test)]
+mod found_tests;
 mod gate;
 mod holding;
 mod house;

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use super::account::Booked;
 use super::core::Calling;
-use super::house::Scopes;
 use super::{Effects, Engine, Gate, Notice, Record, Standing};
 use crate::market::{
     Books, MarketIndex, Money, OrderChange, OrderEvent, OrderId, OrderState, Reversal, Settlement,
-    TimeMs, VenueEvent,
+    TimeMs, VenueEvent, VenueReason,
 };
 
 /// A fill of an order that can have none: our books and the venue's do not agree.
@@ -51,7 +50,10 @@ impl<G: Gate> Engine<G> {
                 VenueEvent::Funds(at, funds) => self.house.funds = Some((*at, *funds)),
                 VenueEvent::Settled(settlement) => {
                     self.tell(now, &mut changed, books, effects);
+                    self.changed = std::mem::take(&mut changed);
+                    self.end_resting(settlement, books, effects);
                     self.settle(now, settlement, books, effects);
+                    changed = std::mem::take(&mut self.changed);
                 }
                 VenueEvent::Reversed(reversal) => {
                     self.tell(now, &mut changed, books, effects);
@@ -169,10 +171,10 @@ impl<G: Gate> Engine<G> {
         let Some(orphan) = found else {
             return;
         };
-        let scopes = Scopes::unknown(&orphan.market);
         let (before, weighed) = (orphan.order.state, orphan.burden());
         let is_news = super::holding::advance(&mut orphan.order, event.at, event.change);
-        self.house.shift(&scopes, &weighed, &orphan.burden());
+        let orphan = orphan.clone();
+        self.weigh_orphan(&orphan, &weighed, &orphan.burden());
         let (after, requested_at) = (orphan.order.state, orphan.order.requested_at);
         effects.records.push(Record::Order {
             at: event.at,
@@ -194,6 +196,35 @@ impl<G: Gate> Engine<G> {
         }
     }
 
+    /// What still rests in a market that is settled went unmatched, though word of that may have been lost.
+    fn end_resting(
+        &mut self,
+        settlement: &Settlement,
+        books: &Books,
+        effects: &mut Effects<G::Pass>,
+    ) {
+        let Some(at) = books.find(&settlement.market) else {
+            return;
+        };
+        let desks = self
+            .slots
+            .iter()
+            .filter_map(|slot| slot.desks.get(at.0)?.as_ref());
+        let resting: Vec<(OrderId, Money)> = desks
+            .flat_map(|desk| desk.holding.live())
+            .filter(|order| order.state == OrderState::Working)
+            .map(|order| match order.kind.size() {
+                Some(_) => (order.id, order.remaining()),
+                None => (order.id, order.kind.at_risk(order.side)),
+            })
+            .collect();
+        for (order, size) in resting {
+            let reason = VenueReason::MarketClosed;
+            let change = OrderChange::Lapsed { size, reason };
+            self.say(settlement.at, order, change, books, effects);
+        }
+    }
+
     fn settle(
         &mut self,
         now: TimeMs,
@@ -201,6 +232,7 @@ impl<G: Gate> Engine<G> {
         books: &Books,
         effects: &mut Effects<G::Pass>,
     ) {
+        self.settled.insert(settlement.market.clone());
         let Some(at) = books.find(&settlement.market) else {
             return;
         };
@@ -266,6 +298,7 @@ impl<G: Gate> Engine<G> {
         books: &Books,
         effects: &mut Effects<G::Pass>,
     ) {
+        self.settled.remove(&reversal.market);
         let Some(at) = books.find(&reversal.market) else {
             return;
         };

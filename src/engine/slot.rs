@@ -44,6 +44,8 @@ pub(super) struct MarketDesk {
     pub(super) scopes: Scopes,
     pub(super) burden: Burden,
     pub(super) swept_at: Option<TimeMs>,
+    /// When a sweep last asked again for cancels that nothing was heard of.
+    pub(super) asked_again_at: Option<TimeMs>,
     /// When the last fills came.
     pub(super) fills: VecDeque<TimeMs>,
     pub(super) settled: Option<Booked>,
@@ -149,6 +151,7 @@ impl Slot {
             scopes: Scopes::of(&market.id, &market.definition),
             burden: Burden::default(),
             swept_at: None,
+            asked_again_at: None,
             fills: VecDeque::new(),
             settled: None,
             calls: 0,

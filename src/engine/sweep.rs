@@ -4,9 +4,13 @@ use std::sync::Arc;
 
 use super::{Effects, Engine, Gate, Record, Request, Standing, TradingState};
 use crate::market::{Books, MarketIndex, MarketStatus, OrderKind, OrderState, TimeMs};
+use crate::planted::{self, Bug};
 
-/// How long a cancel is waited for before it is asked again.
+/// How far apart sweeps of one market are.
 const AGAIN_AFTER_MS: i64 = 1_000;
+
+/// How long the answer to a cancel is waited for. It may have been lost, and to ask twice does no harm.
+const ANSWER_LOST_AFTER_MS: i64 = 10_000;
 
 impl<G: Gate> Engine<G> {
     /// Cancels what rests of strategies that may not bet: in one market, or in all.
@@ -37,13 +41,19 @@ impl<G: Gate> Engine<G> {
                 if desk.burden.open_orders == 0 || !again || market.status() != MarketStatus::Open {
                     continue;
                 }
+                if planted::is(Bug::SweepCancelsNothing) {
+                    continue;
+                }
+                let waited = desk
+                    .asked_again_at
+                    .is_none_or(|last| now - last >= ANSWER_LOST_AFTER_MS);
                 let resting: Vec<_> = desk
                     .holding
                     .live()
                     .filter(|order| {
                         order.state == OrderState::Working
                             && matches!(order.kind, OrderKind::Limit { .. })
-                            && !order.cancel_pending
+                            && (waited || !order.cancel_pending)
                     })
                     .map(|order| order.id)
                     .collect();
@@ -51,6 +61,9 @@ impl<G: Gate> Engine<G> {
                     continue;
                 }
                 desk.swept_at = Some(now);
+                if waited {
+                    desk.asked_again_at = Some(now);
+                }
                 let holding = Arc::make_mut(&mut desk.holding);
                 for order in resting {
                     if let Some(order) = holding.order_mut(order) {

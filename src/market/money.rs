@@ -7,6 +7,7 @@ use std::ops::{Add, AddAssign, Neg, Sub, SubAssign};
 use serde::{Deserialize, Serialize};
 
 use super::Price;
+use crate::planted::{self, Bug};
 
 /// An amount in minor units of the account's currency. Two decimals: 2.00 is `Money::from_minor(200)`.
 ///
@@ -99,6 +100,9 @@ impl Money {
     /// What a layer of this size can lose at `price`, rounded up: size × (price − 1).
     #[must_use]
     pub fn liability_at(self, price: Price) -> Self {
+        if planted::is(Bug::LiabilityRoundedDown) {
+            return self.profit_at(price);
+        }
         self.times(price.minus_one(), |a, b| -(-a).div_euclid(b))
     }
 

@@ -19,6 +19,7 @@ use crate::engine::{
     Ask, Exposure, Gate, Holding, Proposed, Refusal, Remedy, Weighed, reduces, worst_case,
 };
 use crate::market::{Instruction, Money, Persistence, TimeMs};
+use crate::planted::{self, Bug};
 
 /// An order that the gate let through. Nobody else can make one, and a venue takes nothing else.
 #[derive(Debug)]
@@ -152,9 +153,10 @@ fn costs(
         side: ask.place.side,
         kind: ask.place.kind,
     };
+    let counted = (!planted::is(Bug::ProposedNotCounted)).then_some(proposed);
     let weights = Weights {
         now: worst_case(ask.market, ask.holding, None),
-        with: worst_case(ask.market, ask.holding, Some(proposed)),
+        with: worst_case(ask.market, ask.holding, counted),
     };
     afford(ask, limits, &weights, scale)
 }

@@ -17,8 +17,9 @@ use smallvec::SmallVec;
 use super::{Holding, Position};
 use crate::market::{
     Market, MarketDefinition, MarketKind, Money, Order, OrderId, OrderKind, OrderState,
-    Persistence, Place, Runner, RunnerId, Side, TimeMs,
+    Persistence, Place, Runner, RunnerId, RunnerStatus, Side, TimeMs,
 };
+use crate::planted::{self, Bug};
 
 /// An order that does not stand yet, to be counted at its worst.
 #[derive(Clone, Copy, Debug)]
@@ -82,7 +83,9 @@ pub fn worst_case(market: &Market, holding: &Holding, proposed: Option<Proposed>
     if kind == MarketKind::Line {
         return scores::worst_line(holding, proposed);
     }
-    let all = gather(kind, holding, proposed);
+    let mut all = gather(kind, holding, proposed);
+    // Bets on a withdrawn runner are void, whether or not the venue has said so of each.
+    all.retain(|bets| !is_withdrawn(market, bets.runner));
     let gross = all.iter().map(|bets| bets.gross(kind)).sum();
     let runner = proposed
         .and_then(|new| all.iter().find(|bets| bets.runner == new.runner))
@@ -138,6 +141,9 @@ fn gather(kind: MarketKind, holding: &Holding, proposed: Option<Proposed>) -> Al
         at(&mut all, *runner).matched = *position;
     }
     for order in holding.live() {
+        if is_forgotten(order) {
+            continue;
+        }
         // A change on its way counts where it hurts, like everything else on its way.
         let terms = match order.update_pending {
             Some(Persistence::MarketOnClose) => {
@@ -157,6 +163,18 @@ fn gather(kind: MarketKind, holding: &Holding, proposed: Option<Proposed>) -> Al
         at(&mut all, runner).add_open(kind, side, terms, size);
     }
     all
+}
+
+fn is_withdrawn(market: &Market, runner: RunnerId) -> bool {
+    let known = market.runner(runner);
+    known.is_some_and(|runner| runner.status == RunnerStatus::Removed)
+}
+
+/// Faults that the simulator plants; false without them.
+fn is_forgotten(order: &Order) -> bool {
+    planted::is(Bug::TimeoutDropsReservation) && order.state.is_doubtful()
+        || planted::is(Bug::InFlightIsNothing) && order.state == OrderState::Sending
+        || planted::is(Bug::CancelSentReleases) && order.cancel_pending
 }
 
 fn at(all: &mut AllBets, runner: RunnerId) -> &mut Bets {
@@ -313,9 +331,10 @@ fn withdrawals<'a>(
     market: &'a Market,
     all: &'a [Bets],
 ) -> impl Iterator<Item = Withdrawal> + use<'a> {
-    let racing = market
-        .active_runners()
-        .any(|runner| runner.adjustment_factor.is_some());
+    let racing = !planted::is(Bug::WithdrawalsForgotten)
+        && market
+            .active_runners()
+            .any(|runner| runner.adjustment_factor.is_some());
     let of_winnings = is_place(&market.definition);
     let active = move || market.active_runners().filter(move |_| racing);
     let bet_on = |runner: RunnerId| all.iter().any(|bets| bets.runner == runner);

@@ -1,0 +1,268 @@
+//! What the simulator (`tests/simulator`) found wrong, each as a small example.
+
+use super::testing::{MARKET, defined, definition};
+use super::tests::{FILL, World, bet, once};
+use super::*;
+use crate::market::{
+    Doubt, Listing, MarketId, Money, Order, OrderChange, OrderId, OrderState, OrderStatement,
+    Price, Ratio, RunnerStatus, Settlement, TimeMs, VenueEvent,
+};
+
+const DOUBT: OrderChange = OrderChange::Doubted {
+    doubt: Doubt::TimedOut,
+};
+
+/// A world in which the first order is matched whole: 10.00 backed at 3.
+fn matched() -> (World, Order) {
+    let mut world = World::new();
+    world.load("a", once);
+    world.tick();
+    let id = world.orders()[0].id;
+    world.say(id, OrderChange::Accepted);
+    world.say(id, FILL);
+    world.tick();
+    let order = world.orders()[0].clone();
+    assert_eq!(order.state, OrderState::Complete);
+    (world, order)
+}
+
+fn statement(order: &Order) -> OrderStatement {
+    OrderStatement {
+        market: MarketId::new(MARKET),
+        order: Some(order.id),
+        venue_id: "77".into(),
+        runner: order.runner,
+        side: order.side,
+        kind: order.kind,
+        placed_at: TimeMs(1),
+        matched: order.matched,
+        matched_value: order.matched_value,
+        cancelled: order.cancelled,
+        lapsed: order.lapsed,
+        voided: order.voided,
+        is_complete: true,
+    }
+}
+
+fn state(world: &mut World, statement: &OrderStatement) {
+    let event = VenueEvent::Statement(TimeMs(world.now), statement.clone());
+    world.desk.venue.to_say.push(event);
+    world.tick();
+}
+
+fn recovered(order: Order) -> Recovered {
+    Recovered {
+        strategy: "native".into(),
+        market: MarketId::new(MARKET),
+        liability: Money::from_major(10),
+        order,
+    }
+}
+
+fn sending(id: u128) -> Order {
+    Order::new(OrderId::from_bits(id), &bet(), TimeMs(0))
+}
+
+#[test]
+fn a_statement_tells_that_a_matched_bet_was_reduced_and_an_old_one_does_not_take_it_back() {
+    let (mut world, order) = matched();
+    let reduced = OrderStatement {
+        matched_value: i128::from(Price::from_hundredths(250).nanos()) * 1_000,
+        ..statement(&order)
+    };
+    state(&mut world, &reduced);
+    assert_eq!(world.orders()[0].matched_value, reduced.matched_value);
+    state(&mut world, &statement(&order));
+    assert_eq!(world.orders()[0].matched_value, reduced.matched_value);
+}
+
+#[test]
+fn a_statement_tells_that_a_matched_bet_is_void() {
+    let (mut world, order) = matched();
+    let void = OrderStatement {
+        matched: Money::ZERO,
+        matched_value: 0,
+        voided: order.matched,
+        ..statement(&order)
+    };
+    state(&mut world, &void);
+    assert_eq!(world.orders()[0].matched, Money::ZERO);
+    assert_eq!(world.slot().account.burden.at_risk, Money::ZERO);
+    let house = world.desk.engine.house();
+    assert_eq!(house.burden.at_risk, Money::ZERO, "it is no bet of others");
+}
+
+#[test]
+fn a_bet_on_a_withdrawn_runner_offsets_nothing_before_the_venue_says_that_it_is_void() {
+    let (mut world, _) = matched();
+    assert_eq!(world.slot().account.burden.at_risk, Money::from_major(10));
+    let mut without = definition(3, 1);
+    without.runners[0].status = RunnerStatus::Removed;
+    world.step(&defined(without));
+    assert_eq!(world.slot().account.burden.at_risk, Money::ZERO);
+}
+
+#[test]
+fn recovered_orders_count_for_their_strategy_before_their_market_is_seen() {
+    let mut world = World::after(Recovery {
+        orders: vec![recovered(sending(5))],
+        ..Recovery::default()
+    });
+    world.load("a", |_, _| Ok(vec![]));
+    let burden = &world.slot().account.burden;
+    assert_eq!(
+        (burden.at_risk, burden.open_orders),
+        (Money::from_major(10), 1)
+    );
+    world.tick();
+    let burden = &world.slot().account.burden;
+    assert_eq!(
+        (burden.at_risk, burden.open_orders),
+        (Money::from_major(10), 1)
+    );
+}
+
+#[test]
+fn what_the_day_has_lost_is_known_to_the_house_after_a_restart() {
+    let mut account = Account::new(Money::from_major(1_000));
+    account.roll_day(TimeMs(0));
+    account.settle(TimeMs(0), Money::from_major(-7));
+    let world = World::after(Recovery {
+        accounts: [("native".into(), account)].into(),
+        ..Recovery::default()
+    });
+    let house = world.desk.engine.house();
+    assert_eq!(house.realised_today, Money::from_major(-7));
+}
+
+#[test]
+fn an_order_that_was_over_before_a_restart_is_no_bet_of_others() {
+    let order = sending(5);
+    let mut world = World::after(Recovery {
+        finished: [order.id].into(),
+        ..Recovery::default()
+    });
+    state(&mut world, &statement(&order));
+    assert_eq!(world.desk.notices().count(), 0);
+}
+
+#[test]
+fn a_bet_of_others_weighs_no_more_once_its_market_is_settled_though_it_is_listed_again() {
+    let mut world = World::new();
+    let theirs = OrderStatement {
+        order: None,
+        is_complete: false,
+        ..statement(&sending(9))
+    };
+    state(&mut world, &theirs);
+    assert!(world.desk.engine.house().burden.at_risk.is_positive());
+    let settled = Settlement {
+        market: MarketId::new(MARKET),
+        at: TimeMs(world.now),
+        version: 1,
+        commission_rate: Ratio::ZERO,
+        profits: vec![],
+    };
+    world.desk.venue.to_say.push(VenueEvent::Settled(settled));
+    world.tick();
+    state(&mut world, &theirs);
+    assert_eq!(world.desk.engine.house().burden.at_risk, Money::ZERO);
+}
+
+#[test]
+fn what_rests_in_a_settled_market_is_over_though_nobody_said_so() {
+    let mut world = World::new();
+    world.load("a", once);
+    world.tick();
+    let order = world.orders()[0].id;
+    world.say(order, OrderChange::Accepted);
+    world.tick();
+    let settled = Settlement {
+        market: MarketId::new(MARKET),
+        at: TimeMs(world.now),
+        version: 1,
+        commission_rate: Ratio::ZERO,
+        profits: vec![],
+    };
+    world.desk.venue.to_say.push(VenueEvent::Settled(settled));
+    world.tick();
+    assert_eq!(world.orders()[0].state, OrderState::Complete);
+    assert_eq!(world.slot().account.burden.at_risk, Money::ZERO);
+}
+
+#[test]
+fn a_halt_asks_again_for_a_cancel_that_was_lost() {
+    let mut world = World::new();
+    world.load("a", once);
+    world.tick();
+    let order = world.orders()[0].id;
+    world.say(order, OrderChange::Accepted);
+    world.tick();
+    let halt = Command::Trade(TradingState::Halted, "drill".into());
+    world.desk.operate(TimeMs(world.now), halt).unwrap();
+    world.story();
+    for _ in 0..11 {
+        world.tick();
+    }
+    assert_eq!(world.story(), ["commit", "cancel"], "nobody answered");
+}
+
+#[test]
+fn doubts_that_come_and_go_do_not_open_a_venue_that_is_deaf() {
+    let mut world = World::new();
+    world.desk.venue.listed = None;
+    world.load("a", once);
+    world.desk.engine = std::mem::replace(
+        &mut world.desk.engine,
+        Engine::new(super::tests::OpenGate, 9, Money::ZERO),
+    )
+    .with_doubt_rules(DoubtRules {
+        at_most: 1,
+        ..DoubtRules::default()
+    });
+    world.tick();
+    let order = world.orders()[0].id;
+    let deaf = VenueEvent::Deaf(TimeMs(world.now));
+    world.desk.venue.to_say.push(deaf);
+    world.say(order, DOUBT);
+    world.tick();
+    assert_eq!(world.desk.engine.house().unready, Some(Unready::Deaf));
+    world.say(order, OrderChange::Accepted);
+    world.tick();
+    assert_eq!(world.desk.engine.house().unready, Some(Unready::Deaf));
+    let listing = Listing {
+        asked_at: TimeMs(world.now),
+        orders: vec![],
+    };
+    let event = VenueEvent::Listing(TimeMs(world.now), listing);
+    world.desk.venue.to_say.push(event);
+    world.tick();
+    assert_eq!(world.desk.engine.house().unready, None);
+}
+
+#[test]
+fn records_amount_to_what_was_when_they_were_written() {
+    let (mut world, order) = matched();
+    let bank = Money::from_major(1_000);
+    let before = Recovery::from_records(&world.desk.journal.records, bank);
+    assert_eq!(before.orders.len(), 1);
+    assert_eq!(before.orders[0].order, order);
+    let settled = Settlement {
+        market: MarketId::new(MARKET),
+        at: TimeMs(world.now),
+        version: 1,
+        commission_rate: Ratio::percent(5),
+        profits: vec![(order.id, Money::from_major(20))],
+    };
+    world.desk.venue.to_say.push(VenueEvent::Settled(settled));
+    world.tick();
+    let halt = Command::Trade(TradingState::Halted, "drill".into());
+    world.desk.operate(TimeMs(world.now), halt).unwrap();
+    let after = Recovery::from_records(&world.desk.journal.records, bank);
+    assert!(after.orders.is_empty());
+    assert!(after.finished.contains(&order.id));
+    assert_eq!(after.state, TradingState::Halted);
+    let account = &after.accounts["native"];
+    assert_eq!(account.bankroll(), world.slot().account.bankroll());
+    assert_eq!(account.peak, world.slot().account.peak);
+}

@@ -1,0 +1,99 @@
+//! Faults planted on purpose, to show that the simulator finds such faults. Compiled to nothing without the feature
+//! `planted-bugs`, which no release has.
+//!
+//! One line at the place of each asks [`is`]. `tests/simulator` chooses the one that is switched on; see `docs/proof.md`.
+
+/// A fault that a program like this one might well have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Bug {
+    /// An order that timed out weighs nothing.
+    TimeoutDropsReservation = 1,
+    /// Requests leave before their records are durable.
+    SendBeforeCommit,
+    /// A failed commit is taken for one that succeeded.
+    CommitErrorIgnored,
+    /// Orders on their way weigh nothing.
+    InFlightIsNothing,
+    /// An order weighs nothing once its cancel is asked for.
+    CancelSentReleases,
+    /// One listing without an order shows that it is not there.
+    NotFoundOnce,
+    /// An order in doubt is taken for refused.
+    DoubtIsRefusal,
+    /// A listing counts that was asked for before the order could have arrived.
+    StaleListing,
+    /// The last word before sending is not asked for.
+    KillOnlyInGate,
+    /// Orders on their way when the program ended are forgotten.
+    RecoveryForgetsSending,
+    /// Recovered orders weigh nothing until their market is seen.
+    RecoveredWeighsNothing,
+    /// What a statement says is added to what is known.
+    FillsAddedTwice,
+    /// A halt cancels nothing.
+    SweepCancelsNothing,
+    /// Bets are placed before the venue has listed what it has.
+    OpenBeforeListing,
+    /// Ids of intents repeat in the next session.
+    EpochNotInIds,
+    /// A lay's liability is rounded down.
+    LiabilityRoundedDown,
+    /// Withdrawals are not reckoned with.
+    WithdrawalsForgotten,
+    /// Bets are placed although the venue cannot be heard.
+    DeafnessIgnored,
+    /// The exposure is checked without the order that is asked for.
+    ProposedNotCounted,
+    /// A halt is forgotten when the program ends.
+    HaltForgotten,
+}
+
+impl Bug {
+    /// Every one of them.
+    pub const ALL: [Self; 20] = [
+        Self::TimeoutDropsReservation,
+        Self::SendBeforeCommit,
+        Self::CommitErrorIgnored,
+        Self::InFlightIsNothing,
+        Self::CancelSentReleases,
+        Self::NotFoundOnce,
+        Self::DoubtIsRefusal,
+        Self::StaleListing,
+        Self::KillOnlyInGate,
+        Self::RecoveryForgetsSending,
+        Self::RecoveredWeighsNothing,
+        Self::FillsAddedTwice,
+        Self::SweepCancelsNothing,
+        Self::OpenBeforeListing,
+        Self::EpochNotInIds,
+        Self::LiabilityRoundedDown,
+        Self::WithdrawalsForgotten,
+        Self::DeafnessIgnored,
+        Self::ProposedNotCounted,
+        Self::HaltForgotten,
+    ];
+}
+
+#[cfg(feature = "planted-bugs")]
+static CHOSEN: std::sync::atomic::AtomicU8 = std::sync::atomic::AtomicU8::new(0);
+
+/// Switches one fault on, or all off. For the simulator alone.
+#[cfg(feature = "planted-bugs")]
+pub fn plant(bug: Option<Bug>) {
+    let chosen = bug.map_or(0, |bug| bug as u8);
+    CHOSEN.store(chosen, std::sync::atomic::Ordering::SeqCst);
+}
+
+/// Whether this fault is switched on: never, without the feature.
+#[inline]
+#[must_use]
+pub(crate) fn is(bug: Bug) -> bool {
+    #[cfg(feature = "planted-bugs")]
+    return CHOSEN.load(std::sync::atomic::Ordering::Relaxed) == bug as u8;
+    #[cfg(not(feature = "planted-bugs"))]
+    {
+        let _ = bug;
+        false
+    }
+}
