@@ -12,13 +12,15 @@ use super::{Failure, Shared, exit, output, prepare};
 use crate::config::Config;
 use crate::engine::TradingState;
 use crate::ledger::{self, Reader};
-use crate::live::switch::Switch;
+use crate::live::switch::{Position, Switch};
 
 /// How long a running host is given to obey before that is reported as it stands.
 const PATIENCE: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Halt betting: no new order leaves, what rests is cancelled; holds until `bea resume`, also over restarts
+/// Halt betting: no order leaves, what rests is cancelled, until `bea resume`
+///
+/// It holds over restarts.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -32,7 +34,7 @@ pub(super) struct Kill {
     why: Why,
 }
 
-/// Pause betting: no new order leaves, cancels still go; holds until `bea resume`
+/// Pause betting: no new order leaves, cancels still go, until `bea resume`
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
@@ -42,7 +44,7 @@ pub(super) struct Pause {
     why: Why,
 }
 
-/// Reduce only: nothing leaves but orders that lower what could be lost; holds until `bea resume`
+/// Reduce only: no order leaves that does not lower the risk, until `bea resume`
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
@@ -140,12 +142,19 @@ fn report(
     switch: &Switch,
     reason: &str,
 ) -> Result<ExitCode, Failure> {
-    let state = switch.read().state;
+    let Position {
+        state,
+        reason: stands,
+    } = switch.read();
     let host = obeyed(config, state)?;
     let document = Document {
         schema: "bea.switch/1",
         state: state.as_str(),
-        reason: reason.to_owned(),
+        // What stood before and restrains more says why by itself.
+        reason: match state {
+            TradingState::Active => reason.to_owned(),
+            _ => stands,
+        },
         kill_file: switch.file().to_owned(),
         obeyed: host.as_ref().map(|host| host.state == state.as_str()),
         host,
@@ -158,7 +167,9 @@ fn report(
     })
 }
 
-/// Waits for a host at work to come to this state, and what rests to be gone if it is halted.
+/// Waits for a host at work to come to this state, and what rests to be gone if it is halted. The host is another process:
+/// its ledger can only be looked at again.
+#[allow(clippy::disallowed_methods)]
 fn obeyed(config: &Config, state: TradingState) -> Result<Option<ledger::Standing>, Failure> {
     let path = &config.ledger.path;
     if !path.exists() || !ledger::is_held(path)? {
@@ -191,7 +202,7 @@ fn text(document: &Document) -> String {
     let file = kill_file.display();
     let switch = match *state {
         "ACTIVE" => format!("ACTIVE: {reason}\n{file} is gone"),
-        state => format!("{state}: {reason}\n{file} says so until bea resume"),
+        state => format!("{state}: {reason}\nit holds until bea resume"),
     };
     let host = match (host, obeyed) {
         (None, _) => "no host is at work on the ledger".to_owned(),

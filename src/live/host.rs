@@ -19,7 +19,7 @@ use super::memory::Keeper;
 use super::shelf::{Ears, Finding, Shelf};
 use super::signals::{self, Signals};
 use super::status::{Board, Feed, Status, StrategyStatus, health};
-use super::switch::Switch;
+use super::switch::{Position, Switch};
 use crate::backtest::{self, Memory, Report, RunError, Setup};
 use crate::config::{Config, Loaded};
 use crate::engine::TradingState;
@@ -298,7 +298,15 @@ fn greet(
             backup.display()
         ));
     }
-    voice.say(format_args!("kill switch: {}", config.kill.file.display()));
+    let switch = Switch::new(&config.kill.file);
+    voice.say(format_args!("kill switch: {}", switch.file().display()));
+    let Position { state, reason } = switch.read();
+    if state != TradingState::Active {
+        voice.warn(format_args!(
+            "betting is {}: {reason}; `bea resume` lets it go on",
+            state.as_str()
+        ));
+    }
     if let Some(server) = server {
         voice.say(format_args!("health: http://{}/health", server.address()));
     }

@@ -262,7 +262,7 @@ fn every_control_of_conduct_names_its_code_the_value_and_the_limit() {
         ),
         (
             "PRICE_THROUGH_BOOK (value 60, limit 50)",
-            refused(|c| seen(c, offers(&[(LadderKind::Back, 600, 10)]))),
+            refused(|c| seen(c, offers(&[(LadderKind::Back, 1_000, 10)]))),
         ),
         (
             "PRICE_TOO_GOOD (value 101, limit 100)",

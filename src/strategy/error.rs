@@ -264,6 +264,7 @@ impl Sources {
             return Some(format!("inside a function write global::{name}"));
         }
         let declare = || {
+            let name = bounded(name, 100);
             format!(
                 "declare it by let {name} = …, take it as a parameter, or keep it in this.{name}"
             )

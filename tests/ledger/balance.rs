@@ -68,7 +68,7 @@ fn the_audit_sees_books_that_were_cooked() {
             "that of its settlement",
         ),
         (
-            "DROP TRIGGER halts_stay; DELETE FROM halts",
+            "DROP TRIGGER house_events_stay; DELETE FROM house_events",
             "no record of a run is missing",
         ),
         (

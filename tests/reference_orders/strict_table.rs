@@ -5,7 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use bea::risk::RiskLimits;
 use serde::Deserialize;
+use serde_json::Value;
 
 #[derive(Debug, Deserialize)]
 struct Line {
@@ -33,22 +35,24 @@ impl Sums {
 
 type Measured = BTreeMap<(String, String), Sums>;
 
-/// The limits that `--fill reference` brings.
-const LIMITS: [&str; 13] = [
-    "risk.max_stake=1000",
-    "risk.max_stake_bankroll_ratio=0.2",
-    "risk.max_liability=1000",
-    "risk.max_lay_price=1000",
-    "risk.allow_in_play=true",
-    "risk.max_open_orders=500",
-    "risk.max_open_orders_per_runner=1",
-    "risk.max_orders_per_minute=600",
-    "risk.max_runner_exposure=105",
-    "risk.max_market_exposure=100000",
-    "risk.max_strategy_exposure=500000",
-    "risk.daily_loss_limit=500000",
-    "risk.max_intents_per_call=1000",
-];
+/// The limits that `--fill reference` brings, as settings for the other model.
+fn limits() -> Vec<String> {
+    fn add(key: &str, value: &Value, to: &mut Vec<String>) {
+        match value {
+            Value::Object(inner) => {
+                for (name, value) in inner {
+                    add(&format!("{key}.{name}"), value, to);
+                }
+            }
+            Value::Null => {}
+            value => to.push(format!("{key}={value}")),
+        }
+    }
+    let mut settings = Vec::new();
+    let limits = serde_json::to_value(RiskLimits::reference()).unwrap();
+    add("risk", &limits, &mut settings);
+    settings
+}
 
 fn root(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -64,7 +68,7 @@ fn measure(recordings: &Path, model: &str) -> Measured {
         .args(scripts.map(|entry| entry.unwrap().path()))
         .arg("--data")
         .arg(recordings)
-        .args(LIMITS.iter().flat_map(|limit| ["--set", limit]))
+        .args(limits().iter().flat_map(|limit| ["--set", limit]))
         .args(["--fill", model, "--orders"])
         .arg(&file)
         .output()

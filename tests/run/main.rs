@@ -137,10 +137,14 @@ fn a_broken_edit_keeps_the_last_good_version_until_it_is_mended() {
         check["output"]
             .as_str()
             .unwrap()
-            .starts_with("fav.rhai:2:13: "),
+            .starts_with("strategies/fav.rhai:2:13: "),
         "{check}"
     );
-    assert!(health["notes"].to_string().contains("fav: fav.rhai:2:13: "));
+    assert!(
+        health["notes"]
+            .to_string()
+            .contains("fav: strategies/fav.rhai:2:13: ")
+    );
     let line = host.hear("kept ");
     assert!(
         line.starts_with(&format!("kept {}: fav.rhai:2:13: ", &first[..12])),
@@ -502,10 +506,16 @@ fn it_starts_with_what_is_good_and_tells_of_the_rest() {
     assert_eq!(bad["standing"], "not_loaded");
     for field in ["output", "last_error"] {
         let words = bad[field].as_str().unwrap();
-        assert!(words.starts_with("bad.rhai:2:13: "), "{field}: {words}");
+        assert!(
+            words.starts_with("strategies/bad.rhai:2:13: "),
+            "{field}: {words}"
+        );
     }
     let said = host.said().join("\n");
-    assert!(said.contains("bad not loaded: bad.rhai:2:13: "), "{said}");
+    assert!(
+        said.contains("bad not loaded: strategies/bad.rhai:2:13: "),
+        "{said}"
+    );
     fs::write(place.strategy("bad"), counting("B")).unwrap();
     host.hear("loaded bad ");
     host.until("well", |health| health["status"] == "pass");
@@ -517,7 +527,7 @@ fn it_does_not_start_with_nothing_good_nor_beside_another_host() {
     let place = Place::new(&[("bad", BROKEN)]);
     let (code, said) = place.run(&["run", "--data", "long.jsonl"]);
     assert_eq!(code, Some(4), "{said}");
-    assert!(said.contains("bad.rhai:2:13: "), "{said}");
+    assert!(said.contains("strategies/bad.rhai:2:13: "), "{said}");
     fs::write(place.strategy("bad"), counting("A")).unwrap();
 
     let host: Host = place.start();

@@ -90,7 +90,7 @@ fn every_version_is_kept_and_can_be_shown_compared_and_brought_back() {
         shown["shown"]["reason"]
             .as_str()
             .unwrap()
-            .starts_with("fav.rhai:2:13: ")
+            .starts_with("strategies/fav.rhai:2:13: ")
     );
 
     let diff = place.json(&["strategies", "diff", "fav", &first[..8], &second[..8]]);

@@ -17,7 +17,7 @@ use crate::config::{Instance, Loaded, nearest, stem};
 use crate::ledger::{Reader, SourceRow, VersionRow};
 use crate::strategy::{Overrides, Script, find};
 
-/// List strategies; show, compare and bring back their versions; look at what they remember
+/// List strategies; show, compare, bring back versions; see what they remember
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

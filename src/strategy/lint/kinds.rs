@@ -147,18 +147,23 @@ pub(in crate::strategy) fn of_property(host: &str, name: &str) -> Kind {
             Kind::Text
         }
         ("Runner", "best_back" | "best_lay") => Kind::Host("Quote"),
+        ("Runner", "quotes") => Kind::array(Kind::Host("Quote")),
         ("Runner", "last_traded" | "bsp" | "sp_near" | "sp_far" | "vwap")
         | ("Quote" | "Order" | "Intent", "price")
         | ("Order", "average_price") => PRICE,
         ("Runner", "id" | "handicap") | ("Order" | "Intent", "runner_id") => NUMBER,
-        ("Runner", "is_active") | ("Order", "is_live" | "cancel_pending") => Kind::Bool,
+        ("Runner", "is_active") | ("Order", "is_live" | "cancel_pending" | "update_pending") => {
+            Kind::Bool
+        }
         ("Runner", "status") => {
             Kind::Word(&["ACTIVE", "WINNER", "LOSER", "PLACED", "REMOVED", "HIDDEN"])
         }
-        ("Runner", "key" | "name") | ("Quote", "book") => Kind::Text,
+        ("Runner", "key" | "name") | ("Quote" | "Order" | "Intent", "book") => Kind::Text,
         ("Context", "params") => Kind::Host("Params"),
         ("Context", "tables") => Kind::Host("Tables"),
-        ("Context", "now_ms") | ("Order", "requested_at_ms" | "placed_at_ms" | "age_ms") => MILLIS,
+        ("Context", "now_ms")
+        | ("Quote", "updated_at_ms")
+        | ("Order", "requested_at_ms" | "placed_at_ms" | "age_ms") => MILLIS,
         ("Context", "bankroll" | "exposure")
         | ("Order", "size" | "matched" | "remaining" | "profit")
         | ("Position", _)
@@ -175,8 +180,8 @@ pub(in crate::strategy) fn of_property(host: &str, name: &str) -> Kind {
         ]),
         ("Order", "id" | "runner_key" | "tag")
         | ("Intent", "runner_key" | "reason" | "tag" | "order_id" | "wrong") => Kind::Text,
-        ("Intent", "action") => Kind::Word(&["PLACE", "CANCEL", "REPLACE", "MALFORMED"]),
-        ("Intent", "persistence") => Kind::Word(&["LAPSE", "PERSIST", "MARKET_ON_CLOSE"]),
+        ("Intent", "action") => Kind::Word(&["PLACE", "CANCEL", "REPLACE", "UPDATE", "MALFORMED"]),
+        ("Order" | "Intent", "persistence") => Kind::Word(&["LAPSE", "PERSIST", "MARKET_ON_CLOSE"]),
         ("Intent", "probability") => CHANCE,
         ("Test", "ctx") => Kind::Host("Context"),
         ("Test", "state") => Kind::Map,
@@ -195,12 +200,13 @@ pub(in crate::strategy) fn of_function(name: &str) -> Kind {
     match name {
         "runner" => Kind::Host("Runner"),
         "position" => Kind::Host("Position"),
-        "back" | "lay" | "back_on_close" | "lay_on_close" | "cancel" | "replace" | "persist"
-        | "keep_to_sp" | "fill_or_kill" | "limit" | "reason" | "probability" | "tag" => {
-            Kind::Host("Intent")
-        }
+        "back" | "lay" | "back_on_close" | "lay_on_close" | "cancel" | "replace" | "update"
+        | "persist" | "book" | "keep_to_sp" | "fill_or_kill" | "limit" | "reason"
+        | "probability" | "tag" => Kind::Host("Intent"),
         "back_depth" | "lay_depth" => Kind::array(Kind::Host("Quote")),
-        "back_prices" | "lay_prices" | "mid_prices" => Kind::array(PRICE),
+        "best_backs" | "best_lays" | "back_prices" | "lay_prices" | "mid_prices" => {
+            Kind::array(PRICE)
+        }
         "ticks"
         | "nearest_price"
         | "average_price"
