@@ -266,7 +266,7 @@ fn every_control_of_conduct_names_its_code_the_value_and_the_limit() {
         ),
         (
             "PRICE_TOO_GOOD (value 101, limit 100)",
-            refused(|c| seen(c, traded(199))),
+            refused(|c| seen(c, traded(149))),
         ),
         (
             "BET_TOO_SOON (value 4000 ms, limit 5000 ms)",

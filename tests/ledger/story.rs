@@ -94,23 +94,13 @@ pub(crate) fn place(side: Side, kind: OrderKind) -> Action {
     }
 }
 
-/// What the order could lose at most at its own price.
-fn at_risk(action: &Action) -> Money {
-    let Action::Place { place, .. } = action else {
-        return Money::ZERO;
-    };
-    match (place.kind, place.side) {
-        (OrderKind::Limit { size, .. }, Side::Back) => size,
-        (OrderKind::Limit { price, size, .. }, Side::Lay) => size.liability_at(price),
-        (OrderKind::LimitOnClose { liability, .. } | OrderKind::MarketOnClose { liability }, _) => {
-            liability
-        }
-    }
-}
-
 pub(crate) fn intent(number: u128, action: Action, verdict: Verdict) -> Record {
+    let liability = match &action {
+        Action::Place { place, .. } => place.kind.at_risk(place.side),
+        _ => Money::ZERO,
+    };
     Record::Intent(Box::new(IntentRecord {
-        liability: at_risk(&action),
+        liability,
         id: id(number),
         at: TimeMs(1_617_121_200_123),
         strategy: Arc::from("value_back"),

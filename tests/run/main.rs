@@ -147,7 +147,10 @@ fn a_broken_edit_keeps_the_last_good_version_until_it_is_mended() {
     );
     let line = host.hear("kept ");
     assert!(
-        line.starts_with(&format!("kept {}: fav.rhai:2:13: ", &first[..12])),
+        line.starts_with(&format!(
+            "kept {}: strategies/fav.rhai:2:13: ",
+            &first[..12]
+        )),
         "{line}"
     );
     assert_eq!(host.hear("let x"), "  2 |     let x = ;");
