@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use serde_json::Value;
+use bea::ledger::{Ledger, LedgerSettings, State};
+use bea::market::TimeMs;
+use serde_json::{Value, json};
 
 use crate::counting;
 use crate::host::Place;
@@ -106,12 +108,19 @@ fn with_nothing_to_remember_a_run_is_the_backtest_and_with_it_the_one_that_carri
 fn a_state_that_cannot_be_taken_over_is_kept_and_said() {
     let place = place(&counting("A"));
     place.json(&SHORT);
-    let ledger = rusqlite::Connection::open(place.path("data/ledger.sqlite")).unwrap();
-    let huge = format!(r#"{{"calls":"{}"}}"#, "x".repeat(70_000));
-    ledger
-        .execute("UPDATE strategy_states SET state = ?1", [&huge])
-        .unwrap();
-    drop(ledger);
+    let path = place.path("data/ledger.sqlite");
+    let state = json!({ "calls": "x".repeat(70_000) });
+    let huge = state.to_string();
+    let ledger = Ledger::open(&path, LedgerSettings::default()).unwrap();
+    let kept = ledger.reader().unwrap().states().unwrap().remove(0);
+    let too_much = State {
+        strategy: kept.strategy,
+        hash: kept.script_hash,
+        state,
+        at: TimeMs(0),
+    };
+    ledger.keep_state(kept.run, too_much).unwrap();
+    ledger.close().unwrap();
     let (code, said) = place.run(&SHORT);
     assert_eq!(code, Some(4), "{said}");
     assert!(said.contains("`this` holds about 70"), "{said}");

@@ -107,28 +107,39 @@ pub fn worst_case(market: &Market, holding: &Holding, proposed: Option<Proposed>
     }
 }
 
-/// Whether a proposed order can only help: matched it lowers the worst case, and unmatched it does not raise it.
+/// Whether a proposed order can only help: matched it lowers the worst case of the market, unmatched it does not raise it,
+/// and neither way does it raise that of its runner.
 #[must_use]
 pub fn reduces(market: &Market, holding: &Holding, place: &Place, now: TimeMs) -> bool {
     let OrderKind::Limit { price, size, .. } = place.kind else {
         // At which price, or whether at all, is not known.
         return false;
     };
-    let present = worst_case(market, holding, None);
-    let proposed = Proposed {
+    let proposed = |size| Proposed {
         runner: place.runner,
         side: place.side,
-        kind: place.kind,
+        kind: OrderKind::Limit {
+            price,
+            size,
+            persistence: Persistence::Lapse,
+            fill_or_kill: None,
+        },
     };
-    let open = worst_case(market, holding, Some(proposed));
+    // An order for nothing, for what its runner could lose now.
+    let nothing = Some(proposed(Money::ZERO));
+    let present = worst_case(market, holding, nothing);
+    let open = worst_case(market, holding, Some(proposed(size)));
     let mut matched = Order::new(OrderId::from_bits(0), place, now);
     matched.matched = size;
     matched.matched_value = i128::from(price.nanos()) * i128::from(size.minor());
     matched.state = OrderState::Complete;
     let mut with = holding.clone();
     with.add(matched);
-    let done = worst_case(market, &with, None);
-    open.market <= present.market && done.market < present.market
+    let done = worst_case(market, &with, nothing);
+    open.market <= present.market
+        && open.runner <= present.runner
+        && done.market < present.market
+        && done.runner <= present.runner
 }
 
 fn loss(result: Money) -> Money {
