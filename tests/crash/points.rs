@@ -26,9 +26,10 @@ const CALLS: &str = "pwrite64,pwritev,write,writev,fdatasync,fsync,ftruncate,fal
 
 /// One bet that rests, is filled and settled.
 const LIFE: &str = "fn on_odds(market, ctx) {
-    if this.get(\"asked\") != () { return []; }
-    this.asked = true;
-    back(market.runner(7), 3.05, 2.0).reason(\"rests\")
+    this.calls = (this.get(\"calls\") ?? 0) + 1;
+    let runner = market.runner(7);
+    if !ctx.orders.is_empty() || ctx.position(runner).backed > 0.0 { return []; }
+    back(runner, 3.05, 2.0).reason(\"rests\")
 }
 ";
 
@@ -125,7 +126,13 @@ pub(crate) fn run(choice: &Choice) -> bool {
             .into_iter()
             .filter(|point| point.to_string() == *only)
             .collect(),
-        None => points.into_iter().step_by(choice.every.max(1)).collect(),
+        // A sample of the calls, each with all faults.
+        None => points
+            .chunks(Fault::ALL.len())
+            .step_by(choice.every.max(1))
+            .flatten()
+            .cloned()
+            .collect(),
     };
     if chosen.is_empty() {
         eprintln!("there is no such point");
