@@ -16,6 +16,8 @@ use crate::place::{Acknowledged, Checked, Line, Place};
 
 /// A new ledger after so many kills: all of it is verified after each, so a larger one takes ever longer.
 const KILLS_A_LEDGER: u32 = 50;
+/// Some hundred updates a second: as fast as it goes, the ledger soon takes long to verify.
+const SPEED: &str = "400";
 /// The latest instant of a kill after the run's first commit.
 const LATEST_MILLIS: u64 = 500;
 /// Pause between two questions after its health.
@@ -140,7 +142,7 @@ fn one_life(place: &Place, delay: Duration) -> Checked<(Acknowledged, bool)> {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/recordings");
     let mut command = place.dress(Command::new(env!("CARGO_BIN_EXE_bea")));
     command
-        .args(place.host_arguments(&data))
+        .args(place.host_arguments(&data, SPEED))
         .args(["--set", "http.bind=127.0.0.1:0"])
         .args(["--set", "risk.max_open_orders_per_runner=100"])
         .stdout(Stdio::null())

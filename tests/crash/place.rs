@@ -148,14 +148,14 @@ impl Place {
     }
 
     /// The arguments of a host over a recording.
-    pub(crate) fn host_arguments(&self, data: &Path) -> Vec<String> {
+    pub(crate) fn host_arguments(&self, data: &Path, speed: &str) -> Vec<String> {
         let data = data.display().to_string();
         let line = [
             "run",
             "--data",
             &data,
             "--speed",
-            "max",
+            speed,
             "--strategies",
             "strategies",
             "--ledger",
