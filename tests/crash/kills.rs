@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -156,8 +156,13 @@ fn one_life(place: &Place, delay: Duration) -> Checked<(Acknowledged, bool)> {
             Err(_) => return Err(format!("it never began a run: {}", life.last_words())),
         }
     }
-    // A random instant is what is wanted here.
-    thread::sleep(delay);
+    let instant = Instant::now() + delay;
+    while let Ok(line) = life
+        .lines
+        .recv_timeout(instant.saturating_duration_since(Instant::now()))
+    {
+        acknowledged.hear(line);
+    }
     let was_killed = life.kill();
     acknowledged.records = life.records.load(Relaxed);
     for line in life.lines.iter() {
@@ -240,7 +245,7 @@ fn listen(
                         records.fetch_max(count, Relaxed);
                     }
                     // Asked without a pause, the host would do little else.
-                    thread::sleep(BETWEEN_QUESTIONS);
+                    thread::park_timeout(BETWEEN_QUESTIONS);
                 }
             }));
         }
