@@ -11,8 +11,8 @@ mod kills;
 mod place;
 mod points;
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Kills in a plain `cargo test`.
 const SAMPLE_OF_KILLS: u32 = 25;
@@ -107,6 +107,5 @@ fn number<T: std::str::FromStr>(option: &str, value: &str) -> Result<T, String> 
 
 /// Another one each time.
 fn new_seed() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    now.map_or(1, |since| since.subsec_nanos().into())
+    RandomState::new().build_hasher().finish()
 }
