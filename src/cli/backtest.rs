@@ -171,6 +171,11 @@ pub(super) fn play(
         Some(path) => Some(prepare::ledger(played.config, path, Durability::Batched)?),
         None => None,
     };
+    if let (Some(ledger), false) = (&ledger, shared.quiet || shared.json) {
+        for death in ledger.deaths() {
+            output::complain(format_args!("warning: {death}"));
+        }
+    }
     let mut run = match &ledger {
         Some(ledger) => Some(ledger.begin_run(prepare::run_info(played.config, outputs.kind))?),
         None => None,

@@ -176,11 +176,14 @@ fn bets_text(bets: &[BetRow], limit: u32) -> String {
     lines.join("\n")
 }
 
-/// What sets a bet apart: with which bookmaker it is, or what becomes of its rest in play, if that is not to lapse.
+/// What sets a bet apart: with which bookmaker it is, or what becomes of its rest in play, if that is not to lapse; and
+/// that nothing more became of it.
 fn terms(bet: &BetRow) -> String {
     let persists = bet.persistence.as_deref().filter(|terms| *terms != "LAPSE");
     let apart = bet.book.as_deref().or(persists);
-    apart.map_or_else(String::new, |terms| format!(" {terms}"))
+    let lost = bet.lost.then_some("lost: its run died");
+    let terms = apart.into_iter().chain(lost);
+    terms.map(|words| format!(" {words}")).collect()
 }
 
 /// How many rows there are, and that there may be more.

@@ -187,6 +187,13 @@ fn after_text(story: &IntentStory, out: &mut String) {
             event.state
         );
     }
+    if let Some(lost) = &story.lost {
+        let _ = writeln!(
+            out,
+            "  {} found that its run had died: {}, it is gone with the simulated exchange it was on",
+            lost.found_at, lost.state
+        );
+    }
     for settlement in &story.settlements {
         let what = if settlement.reversal {
             "settlement taken back"

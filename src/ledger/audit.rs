@@ -105,6 +105,18 @@ const RULES: &[(&str, &str)] = &[
                     AND e.change = 'LAPSED' AND e.applied = 1)",
     ),
     (
+        "the orders that a run left undone when it died are known to be lost, and no others",
+        "SELECT 'run ' || d.run_id || ' ' || o.id FROM deaths d
+           JOIN orders o ON o.run_id = d.run_id
+           LEFT JOIN v_unfinished u ON u.run_id = o.run_id AND u.order_id = o.id
+           LEFT JOIN lost_orders l ON l.run_id = o.run_id AND l.order_id = o.id
+          WHERE (u.state, u.matched_minor) IS NOT (l.state, l.matched_minor)",
+    ),
+    (
+        "a run that died has no end",
+        "SELECT 'run ' || id FROM runs JOIN deaths ON run_id = id WHERE outcome IS NOT NULL",
+    ),
+    (
         "the orders of a settlement sum to its gross",
         "SELECT 'run ' || run_id || ' ' || market || ' ' || strategy FROM settlements s
           WHERE gross_minor <> (SELECT coalesce(sum(profit_minor), 0) FROM settlement_orders o

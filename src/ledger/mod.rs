@@ -11,6 +11,7 @@ mod audit;
 mod chain;
 mod columns;
 mod copy;
+mod deaths;
 mod error;
 mod export;
 mod health;
@@ -33,6 +34,7 @@ mod writer;
 pub use audit::{Audit, Finding};
 pub use chain::{Break, Head, Verified};
 pub use copy::{Restored, restore};
+pub use deaths::Death;
 pub use error::LedgerError;
 pub use export::{Exported, Format, TABLES, Wanted};
 pub use health::{Health, HealthReport};
@@ -44,6 +46,6 @@ pub use run::{Outcome, RunInfo, RunKind, RunWriter, VisitRow};
 pub use standing::Standing;
 pub use strategies::{SourceRow, State, StateRow, Verdict, Version, VersionRow};
 pub use why::{
-    About, ControlRow, EventRow, IntentStory, MarketStory, SeenThen, SettlementRow,
+    About, ControlRow, EventRow, IntentStory, LostRow, MarketStory, SeenThen, SettlementRow,
     StrategyInMarket, Why,
 };

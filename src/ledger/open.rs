@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
+use super::deaths::Death;
 use super::health::Health;
 use super::lock::Lock;
 use super::pen::Pen;
@@ -58,6 +59,7 @@ pub struct Ledger {
     next_run: AtomicI64,
     instance: Instance,
     backup: Option<PathBuf>,
+    deaths: Vec<Death>,
     // The order matters: the writer ends, then the lock is freed.
     thread: Option<JoinHandle<()>>,
     _lock: Lock,
@@ -104,13 +106,14 @@ impl Ledger {
         let health = Arc::new(Health::default());
         let instance = Instance::present(&connection)
             .map_err(LedgerError::database(&path, "read its instance"))?;
-        let writer = Writer::new(
+        let mut writer = Writer::new(
             connection,
             path.clone(),
             jobs,
             Arc::clone(&health),
             settings.attempts,
         )?;
+        let deaths = writer.register_deaths()?;
         let thread = std::thread::Builder::new()
             .name("ledger".to_owned())
             .spawn(move || writer.run())
@@ -129,6 +132,7 @@ impl Ledger {
             next_run: AtomicI64::new(last_run + 1),
             instance,
             backup,
+            deaths,
             thread: Some(thread),
             _lock: lock,
         })
@@ -144,6 +148,12 @@ impl Ledger {
     #[must_use]
     pub fn backup(&self) -> Option<&Path> {
         self.backup.as_deref()
+    }
+
+    /// Runs that were found to have died when this ledger was opened, for the first time.
+    #[must_use]
+    pub fn deaths(&self) -> &[Death] {
+        &self.deaths
     }
 
     /// Which life of the ledger this is.

@@ -52,7 +52,8 @@ pub struct RunRow {
     /// When it ended.
     #[serde(rename = "ended_at_ms")]
     pub ended_at: Option<TimeMs>,
-    /// How it ended; `None` while it runs, or if it died.
+    /// How it ended: completed, failed, interrupted or died; `None` while it runs, or if it died and the ledger was not
+    /// opened for writing since.
     pub outcome: Option<String>,
     /// Recordings it went through.
     pub recordings: u64,
@@ -111,6 +112,8 @@ pub struct BetRow {
     pub average_price: Option<Price>,
     /// Where it stands.
     pub state: String,
+    /// Whether it was not done when its run died: it is gone with the simulated exchange it was on.
+    pub lost: bool,
     /// The venue's last word on why not.
     pub venue_reason: Option<String>,
     /// Profit at settlement, before commission.
@@ -216,7 +219,8 @@ impl Reader {
     pub fn runs(&self, limit: u32) -> Result<Vec<RunRow>, LedgerError> {
         self.rows(
             "SELECT * FROM (
-                 SELECT id, kind, mode, version, currency, started_at_ms, ended_at_ms, outcome,
+                 SELECT id, kind, mode, version, currency, started_at_ms, ended_at_ms,
+                        coalesce(outcome, (SELECT 'died' FROM deaths WHERE run_id = runs.id)),
                         (SELECT count(*) FROM recordings WHERE run_id = runs.id),
                         (SELECT count(*) FROM orders WHERE run_id = runs.id),
                         config_hash, trace_hash
@@ -255,7 +259,9 @@ impl Reader {
                         o.state, o.venue_reason, o.profit_minor, i.reason, i.probability, i.tag,
                         i.seen_back_price, i.seen_back_size_minor,
                         i.seen_lay_price, i.seen_lay_size_minor, i.seen_last_traded,
-                        o.persistence, o.book, o.record
+                        o.persistence, o.book,
+                        EXISTS (SELECT 1 FROM lost_orders l WHERE l.run_id = o.run_id AND l.order_id = o.id),
+                        o.record
                    FROM orders o
                    JOIN intents i ON i.run_id = o.run_id AND i.id = o.id
                    JOIN recordings r ON r.run_id = o.run_id AND r.ordinal = o.recording
@@ -297,6 +303,7 @@ impl Reader {
                     seen_last: price(row, 27)?,
                     persistence: row.get(28)?,
                     book: row.get(29)?,
+                    lost: row.get(30)?,
                 })
             },
         )

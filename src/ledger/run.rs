@@ -34,7 +34,7 @@ impl RunKind {
     }
 }
 
-/// How a run ended. One without an outcome is running, or died.
+/// How a run ended. One without an outcome is running, or died: see [`super::Death`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It reached its end.

@@ -63,6 +63,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "order_life",
         sql: include_str!("../../migrations/0009_order_life.sql"),
     },
+    Migration {
+        name: "deaths",
+        sql: include_str!("../../migrations/0010_deaths.sql"),
+    },
 ];
 
 /// The number of the last step of a list.

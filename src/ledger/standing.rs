@@ -21,14 +21,16 @@ pub struct Standing {
 }
 
 impl Reader {
-    /// How the latest run stands that has not ended; `None` if all have. A run that died stands here as well.
+    /// How the latest run stands that has not ended; `None` if all have. A run that died stands here until the
+    /// ledger is next opened for writing.
     ///
     /// # Errors
     /// If the ledger cannot be read.
     pub fn standing(&self) -> Result<Option<Standing>, LedgerError> {
         let read = || -> rusqlite::Result<Option<Standing>> {
             let run: Option<i64> = self.connection.query_row(
-                "SELECT max(id) FROM runs WHERE outcome IS NULL",
+                "SELECT max(id) FROM runs
+                  WHERE outcome IS NULL AND id NOT IN (SELECT run_id FROM deaths)",
                 [],
                 |row| row.get(0),
             )?;

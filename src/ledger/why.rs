@@ -73,6 +73,8 @@ pub struct IntentStory {
     pub remedy: Option<String>,
     /// What happened to the order, in time.
     pub events: Vec<EventRow>,
+    /// That its run died before the order was done.
+    pub lost: Option<LostRow>,
     /// What it brought, before commission.
     pub profit: Option<String>,
     /// The settlements of its market for the strategy.
@@ -127,6 +129,16 @@ pub struct EventRow {
     pub state: String,
     /// Whether it came in time to change anything.
     pub applied: bool,
+}
+
+/// That an order was not done when its run died: it is gone with the simulated exchange it was on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LostRow {
+    /// When it was found that the run had died.
+    #[serde(rename = "found_at_ms")]
+    pub found_at: TimeMs,
+    /// Where the order stood.
+    pub state: String,
 }
 
 /// A settlement of the market for the strategy, or its reversal.
@@ -287,6 +299,7 @@ impl Reader {
                     limit: row.get(31)?,
                     remedy: row.get(32)?,
                     events: Vec::new(),
+                    lost: None,
                     profit: amount(row, 33)?,
                     settlements: Vec::new(),
                 })
@@ -322,6 +335,18 @@ impl Reader {
                 })
             },
         )?;
+        let lost = self.list(
+            "SELECT d.found_at_ms, l.state FROM lost_orders l JOIN deaths d USING (run_id)
+              WHERE l.run_id = :run AND l.order_id = :intent",
+            order,
+            |row| {
+                Ok(LostRow {
+                    found_at: TimeMs(row.get(0)?),
+                    state: row.get(1)?,
+                })
+            },
+        )?;
+        story.lost = lost.into_iter().next();
         story.settlements = self.list(
             "SELECT s.at_ms, s.reverses IS NOT NULL, s.gross_minor, s.commission_minor, s.net_minor
                FROM settlement_orders o JOIN settlements s USING (run_id, record)

@@ -15,6 +15,7 @@ use rusqlite::{Connection, ErrorCode, params};
 use super::LedgerError;
 use super::chain::Scribe;
 use super::columns::whole;
+use super::deaths::{self, Death};
 use super::health::Health;
 use super::identity::Identity;
 use super::rows::{self, RowError, Spot};
@@ -136,6 +137,17 @@ impl Writer {
             attempts,
             scribe,
         })
+    }
+
+    /// Keeps which runs died, before anything else is written.
+    pub(super) fn register_deaths(&mut self) -> Result<Vec<Death>, LedgerError> {
+        let Some(connection) = &self.connection else {
+            return Ok(Vec::new());
+        };
+        deaths::register(connection, &mut self.scribe).map_err(LedgerError::database(
+            &self.path,
+            "record which runs have died",
+        ))
     }
 
     /// Works until told to stop.

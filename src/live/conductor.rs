@@ -9,6 +9,7 @@ use super::host::Plan;
 use super::log::{Throttle, Voice};
 use super::memory::Keeper;
 use super::pace::Pace;
+use super::settings_files::SettingsFiles;
 use super::shelf::Finding;
 use super::status::{Board, ShadowStatus, Status, StrategyStatus};
 use super::switch::{Position, Switch};
@@ -55,6 +56,7 @@ pub(super) struct Conductor<'a> {
     /// The session has not had its first message.
     is_fresh: bool,
     looked_at: Option<Instant>,
+    settings_files: SettingsFiles,
 }
 
 impl<'a> Conductor<'a> {
@@ -86,6 +88,7 @@ impl<'a> Conductor<'a> {
             updates_before: 0,
             is_fresh: true,
             looked_at: None,
+            settings_files: SettingsFiles::of(plan.settings),
         }
     }
 
@@ -131,6 +134,12 @@ impl<'a> Conductor<'a> {
             session.operate(Command::Trade(position.state, reason.to_owned()))?;
         }
         self.status.trading = position;
+        for file in self.settings_files.changed() {
+            self.voice.warn(format_args!(
+                "{} changed: this host goes on with the settings it began with; end it and start it again for the new ones",
+                file.display()
+            ));
+        }
         self.keeper.tend(session.slots(), now)?;
         self.publish(session, now);
         Ok(())

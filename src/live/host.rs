@@ -292,6 +292,9 @@ fn greet(
     }
     let (path, number) = (ledger.path().display(), run.run());
     voice.say(format_args!("ledger: {path}, run {number}"));
+    for death in ledger.deaths() {
+        voice.warn(death);
+    }
     if let Some(backup) = ledger.backup() {
         voice.say(format_args!(
             "the ledger was migrated; the copy from before is {}",

@@ -56,7 +56,7 @@ fn a_commit_whose_sync_fails_is_not_taken_for_written_nor_tried_again() {
     }
     let bench = Bench::new();
     host_under(&bench, "").succeeded();
-    let inject = "exec strace -f -qq -o strace.txt -e trace=fdatasync -e inject=fdatasync:error=EIO:when=12+";
+    let inject = "exec strace -f -qq -o strace.txt -e trace=fsync,fdatasync -e inject=fsync,fdatasync:error=EIO:when=12+";
     let outcome = host_under(&bench, inject);
     if !bench.read("strace.txt").contains("INJECTED") {
         eprintln!("SKIPPED: strace may not trace here: {}", outcome.err);

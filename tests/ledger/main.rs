@@ -4,6 +4,7 @@ mod balance;
 mod chain;
 mod copies;
 mod crash;
+mod deaths;
 mod opening;
 mod rate;
 mod reading;

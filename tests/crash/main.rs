@@ -1,0 +1,111 @@
+//! Records that are never lost: the real program is killed, and its disk made to fail, again and again.
+//!
+//! ```text
+//! cargo test --test crash                       a sample of both, as in every cargo test
+//! cargo test --test crash -- --kills 1000       SIGKILL at random instants; --seed N replays them
+//! cargo test --test crash -- --points           every system call on the ledger's files, three faults each
+//! cargo test --test crash -- --points --every 7 a sample of them; --only "…" replays one
+//! ```
+
+mod kills;
+mod place;
+mod points;
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::process::ExitCode;
+
+/// Kills in a plain `cargo test`.
+const SAMPLE_OF_KILLS: u32 = 25;
+/// Which points a plain `cargo test` takes.
+const SAMPLE_OF_POINTS: usize = 7;
+
+/// What is asked for.
+#[derive(Debug)]
+struct Wanted {
+    kills: Option<u32>,
+    /// Of the kills.
+    seed: u64,
+    points: Option<points::Choice>,
+}
+
+fn main() -> ExitCode {
+    let wanted = match wanted(&std::env::args().skip(1).collect::<Vec<_>>()) {
+        Ok(Some(wanted)) => wanted,
+        Ok(None) => return ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("error: {problem}");
+            return ExitCode::from(2);
+        }
+    };
+    let mut is_sound = true;
+    if let Some(kills) = wanted.kills {
+        is_sound &= kills::run(kills, wanted.seed);
+    }
+    if let Some(choice) = &wanted.points {
+        is_sound &= points::run(choice);
+    }
+    match is_sound {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    }
+}
+
+/// Reads the command line. It also knows what `cargo test` passes on to every test program.
+fn wanted(arguments: &[String]) -> Result<Option<Wanted>, String> {
+    let (mut kills, mut points, mut names) = (None, None, Vec::new());
+    let (mut seed, mut every, mut only) = (None, None, None);
+    let mut left = arguments.iter();
+    while let Some(argument) = left.next() {
+        let mut value = || {
+            let value = left.next();
+            value.ok_or_else(|| format!("{argument} needs a value"))
+        };
+        match argument.as_str() {
+            "--kills" => kills = Some(number(argument, value()?)?),
+            "--seed" => seed = Some(number(argument, value()?)?),
+            "--points" => points = Some(()),
+            "--every" => every = Some(number(argument, value()?)?),
+            "--only" => only = Some(value()?.clone()),
+            "--list" => {
+                println!("kills: test\npoints: test");
+                return Ok(None);
+            }
+            // Neither is a test to be ignored, and no benchmark.
+            "--ignored" | "--bench" => return Ok(None),
+            "--test-threads" | "--skip" | "--format" | "--color" | "-Z" => _ = value()?,
+            "--exact" | "--nocapture" | "--no-capture" | "--quiet" | "-q" | "--test"
+            | "--include-ignored" | "--show-output" => {}
+            option if option.starts_with("--test-threads=") => {}
+            option if option.starts_with('-') => {
+                return Err(format!(
+                    "there is no option {option}: use --kills N, --seed N, --points, --every N or --only POINT"
+                ));
+            }
+            name => names.push(name),
+        }
+    }
+    let chosen = |name: &str| {
+        let is_named = names.is_empty() || names.iter().any(|filter| name.contains(*filter));
+        is_named && kills.is_none() && points.is_none()
+    };
+    let sampled = chosen("kills").then_some(SAMPLE_OF_KILLS);
+    let every = match points {
+        Some(()) => Some(every.unwrap_or(1)),
+        None => chosen("points").then_some(every.unwrap_or(SAMPLE_OF_POINTS)),
+    };
+    Ok(Some(Wanted {
+        kills: kills.or(sampled),
+        seed: seed.unwrap_or_else(new_seed),
+        points: every.map(|every| points::Choice { every, only }),
+    }))
+}
+
+fn number<T: std::str::FromStr>(option: &str, value: &str) -> Result<T, String> {
+    let number = value.parse();
+    number.map_err(|_| format!("{option} {value}: use a whole number"))
+}
+
+/// Another one each time.
+fn new_seed() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
