@@ -46,6 +46,7 @@ pub struct Recording<'a> {
     contents: Contents,
     problems: Vec<Problem>,
     ended: bool,
+    pub(super) is_alone: bool,
 }
 
 impl<'a> Recording<'a> {
@@ -66,6 +67,7 @@ impl<'a> Recording<'a> {
             contents: Contents::default(),
             problems: Vec::new(),
             ended: false,
+            is_alone: true,
         }
     }
 
@@ -87,7 +89,13 @@ impl<'a> Recording<'a> {
         &self.problems
     }
 
-    /// Bytes of the file read so far, as they are on disk: for a progress bar.
+    /// Whether the piece of the file that it stands in holds no other.
+    #[must_use]
+    pub fn is_alone(&self) -> bool {
+        self.is_alone
+    }
+
+    /// Bytes of the piece of the file read so far, as they are on disk: for a progress bar.
     #[must_use]
     pub fn bytes_read(&self) -> u64 {
         self.read.get()
