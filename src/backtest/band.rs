@@ -4,21 +4,14 @@
 //! is most likely, and for it. A profit that lives only in the last is no profit to count on.
 
 use std::fmt;
-use std::ops::ControlFlow;
-use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::session::by_name;
-use super::{
-    Backtest, Driver, Makers, Playing, Report, RunError, Session, Setup, Sinks, StrategyReport,
-    play,
-};
-use crate::engine::{NoJournal, Notice, Strategy};
+use super::report::Summary;
+use super::{Report, RunError, Session, Setup, StrategyReport};
+use crate::engine::{NoJournal, Strategy};
 use crate::exchange::{ExchangeSettings, Fill, Outlook};
-use crate::market::Instruction;
 use crate::source::Update;
-use crate::strategy::ScriptError;
 
 /// One strategy's results under the three outlooks.
 #[derive(Clone, Debug, Serialize)]
@@ -93,38 +86,28 @@ fn verdict(nets: [f64; 3]) -> &'static str {
     }
 }
 
-/// Plays every recording once, each to three sessions side by side: one for each outlook. The report, and what goes to
-/// the sinks, is that of the neutral one, with the band in the report.
-///
-/// # Errors
-/// As those of [`super::run`].
-pub fn run_band(
-    setup: &Setup,
-    makers: Makers<'_>,
-    files: &[PathBuf],
-    sinks: &mut Sinks<'_>,
-) -> Result<Report, RunError> {
-    let beside = |outlook| Beside::new(with_outlook(setup, outlook));
-    let (neutral, ledger) = Backtest::new(makers, sinks);
-    let mut band = Band {
-        neutral,
-        beside: [beside(Outlook::Pessimistic), beside(Outlook::Optimistic)],
-        ordinal: 0,
-    };
-    let setup = with_outlook(setup, Outlook::Neutral);
-    let mut report = play(&setup, files, ledger, &mut band)?;
-    let [pessimistic, optimistic] = band.beside.map(|mut beside| {
-        beside.report.sum_up();
-        beside.report
-    });
-    report.band = pessimistic
+/// What three reports of the same strategies say side by side.
+pub(super) fn lines(
+    pessimistic: &Report,
+    neutral: &Report,
+    optimistic: &Report,
+) -> Vec<BandLine> {
+    let sides = pessimistic.strategies.iter().zip(&optimistic.strategies);
+    neutral
         .strategies
         .iter()
-        .zip(&report.strategies)
-        .zip(&optimistic.strategies)
-        .map(|((pessimistic, neutral), optimistic)| BandLine::new(pessimistic, neutral, optimistic))
-        .collect();
-    Ok(report)
+        .zip(sides)
+        .map(|(neutral, (pessimistic, optimistic))| BandLine::new(pessimistic, neutral, optimistic))
+        .collect()
+}
+
+/// The set-ups of the neutral sessions, and of those beside them.
+pub(super) fn setups(setup: &Setup) -> (Setup, Vec<Setup>) {
+    let beside = [Outlook::Pessimistic, Outlook::Optimistic];
+    (
+        with_outlook(setup, Outlook::Neutral),
+        beside.map(|outlook| with_outlook(setup, outlook)).into(),
+    )
 }
 
 fn with_outlook(setup: &Setup, outlook: Outlook) -> Setup {
@@ -139,93 +122,30 @@ fn with_outlook(setup: &Setup, outlook: Outlook) -> Setup {
     }
 }
 
-/// Drives the neutral sessions as a backtest does, and moves the others along beside them.
-struct Band<'a> {
-    neutral: Backtest<'a>,
-    beside: [Beside; 2],
-    ordinal: u32,
-}
-
-/// An outlook played beside the neutral one.
-struct Beside {
-    setup: Setup,
-    report: Report,
-    session: Option<Session<NoJournal>>,
+/// A session moved along beside the one whose records are kept.
+pub(super) struct Beside {
+    session: Session<NoJournal>,
 }
 
 impl Beside {
-    fn new(setup: Setup) -> Self {
-        Self {
-            report: Report::new(&setup),
-            setup,
-            session: None,
-        }
+    /// One that is about to begin.
+    pub(super) fn new(setup: &Setup, strategies: Vec<Box<dyn Strategy>>) -> Self {
+        // Ids of its orders are nobody's business, so any ordinal will do.
+        let session = Session::new(setup, 0, strategies, NoJournal);
+        Self { session }
     }
 
-    fn take(&mut self, update: &Update<'_>) -> Result<(), RunError> {
-        if let Some(session) = &mut self.session {
-            session.take(update.published_at, update.deltas, &mut |_| true)?;
-            // The neutral session's strategies say the same, or nearly.
-            session.notices().for_each(drop);
-        }
+    pub(super) fn take(&mut self, update: &Update<'_>) -> Result<(), RunError> {
+        let (at, deltas) = (update.published_at, update.deltas);
+        self.session.take(at, deltas, &mut |_| true)?;
+        // The neutral session's strategies say the same, or nearly.
+        self.session.notices().for_each(drop);
         Ok(())
     }
 
-    fn end(&mut self) -> Result<(), RunError> {
-        if let Some(mut session) = self.session.take() {
-            session.finish()?;
-            self.report.add_session(&session);
-        }
-        Ok(())
-    }
-}
-
-impl Driver for Band<'_> {
-    fn strategies(&mut self) -> Result<Vec<Box<dyn Strategy>>, ScriptError> {
-        for beside in &mut self.beside {
-            let strategies = by_name(self.neutral.strategies()?);
-            for strategy in &strategies {
-                beside.report.list(strategy.name(), strategy.hash());
-            }
-            let session = Session::new(&beside.setup, self.ordinal, strategies, NoJournal);
-            beside.session = Some(session);
-        }
-        self.ordinal += 1;
-        self.neutral.strategies()
-    }
-
-    fn begin(&mut self, recording: &str) {
-        self.neutral.begin(recording);
-    }
-
-    fn before(
-        &mut self,
-        session: &mut Playing<'_>,
-        update: &Update<'_>,
-        bytes: u64,
-    ) -> Result<ControlFlow<()>, RunError> {
-        let flow = self.neutral.before(session, update, bytes)?;
-        if flow.is_continue() {
-            for beside in &mut self.beside {
-                beside.take(update)?;
-            }
-        }
-        Ok(flow)
-    }
-
-    fn may_send(&mut self, order: &Instruction) -> bool {
-        self.neutral.may_send(order)
-    }
-
-    fn notice(&mut self, notice: Notice) {
-        self.neutral.notice(notice);
-    }
-
-    fn end(&mut self, session: &Playing<'_>, recording: &str) -> Result<(), RunError> {
-        for beside in &mut self.beside {
-            beside.end()?;
-        }
-        self.neutral.end(session, recording)
+    pub(super) fn end(mut self) -> Result<Summary, RunError> {
+        self.session.finish()?;
+        Ok(Summary::of(&self.session))
     }
 }
 

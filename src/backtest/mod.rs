@@ -3,24 +3,31 @@
 //! Each recording is a session of its own: fresh books, fresh strategies, a full bank, a new day. So recordings can be
 //! played in any number and the results add up, and a live host playing the same recording does the same.
 
+mod accounts;
 mod band;
 mod drawdown;
 mod orders;
+mod parallel;
 mod play;
 mod report;
 mod session;
 mod version;
 
 use std::io::Write;
+use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-pub use band::{BandLine, BandResult, run_band};
+pub use band::{BandLine, BandResult};
 pub use orders::write_orders;
 pub use play::{Driver, Playing, play};
-pub use report::{Fault, Report, StrategyReport, Trouble};
+pub use report::{Fault, Report, StrategyReport, Summary, Trouble};
 pub use session::{Means, Memory, Session, Setup};
 pub use version::version;
+
+use accounts::Accounts;
+use band::Beside;
+use play::in_order;
 
 use crate::engine::{JournalError, Notice, Strategy};
 use crate::ledger::{LedgerError, RunWriter};
@@ -28,8 +35,8 @@ use crate::market::Instruction;
 use crate::source::Update;
 use crate::strategy::ScriptError;
 
-/// Makes the strategies of a session anew.
-pub type Makers<'a> = &'a dyn Fn() -> Result<Vec<Box<dyn Strategy>>, ScriptError>;
+/// Makes the strategies of a session anew, on the thread that plays it.
+pub type Makers<'a> = &'a (dyn Fn() -> Result<Vec<Box<dyn Strategy>>, ScriptError> + Sync);
 
 /// What stops a whole run.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +61,12 @@ pub enum RunError {
     /// The file of orders cannot be written.
     #[error("the orders cannot be written: {0}")]
     Orders(std::io::Error),
+    /// The system gives no thread to play on.
+    #[error("no thread to play recordings on: {0}")]
+    NoThread(std::io::Error),
+    /// A thread that played a recording ended without a word.
+    #[error("a thread that played recordings ended unexpectedly")]
+    LostThread,
 }
 
 /// How far a run is, for a progress bar.
@@ -80,7 +93,17 @@ pub struct Sinks<'a> {
 /// How many updates pass between two reports of progress.
 const UPDATES_BETWEEN_PROGRESS: u64 = 4_096;
 
-/// Plays every recording in the files, in order, each as a session of its own, as fast as it goes.
+/// How a run is played.
+#[derive(Clone, Copy, Debug)]
+pub struct Way {
+    /// How many recordings are played at once. Whatever it is, the results are those of one after the other.
+    pub threads: NonZeroUsize,
+    /// Whether each is played under three outlooks side by side. The report, and what goes to the sinks, is then that
+    /// of the neutral one, with the band in the report.
+    pub band: bool,
+}
+
+/// Plays every recording in the files, each as a session of its own, as fast as it goes.
 ///
 /// What is wrong with a file is told in the report, and the other files are still done.
 ///
@@ -90,15 +113,42 @@ pub fn run(
     setup: &Setup,
     makers: Makers<'_>,
     files: &[PathBuf],
+    way: Way,
     sinks: &mut Sinks<'_>,
 ) -> Result<Report, RunError> {
-    let (mut backtest, ledger) = Backtest::new(makers, sinks);
-    play(setup, files, ledger, &mut backtest)
+    let (setup, beside) = match way.band {
+        true => band::setups(setup),
+        false => (setup.clone(), Vec::new()),
+    };
+    let crew = Crew {
+        setup: &setup,
+        beside: &beside,
+        makers,
+    };
+    let accounts = Accounts::open(&setup, &beside, sinks.ledger.take(), makers()?);
+    // What strategies remember goes from one recording to the next.
+    if way.threads.get() > 1 && setup.memory.is_none() {
+        return parallel::play(crew, files, way.threads, accounts, sinks);
+    }
+    let orders = sinks.orders.as_deref_mut().map(|out| out as &mut dyn Write);
+    let mut backtest = Backtest::new(crew, orders, sinks.progress, sinks.notice);
+    in_order(&setup, files, accounts, &mut backtest)
+}
+
+/// What each session of a backtest is made of.
+#[derive(Clone, Copy)]
+struct Crew<'a> {
+    setup: &'a Setup,
+    /// Of the sessions moved along beside it.
+    beside: &'a [Setup],
+    makers: Makers<'a>,
 }
 
 /// Drives sessions at full speed.
 struct Backtest<'a> {
-    makers: Makers<'a>,
+    crew: Crew<'a>,
+    beside: Vec<Beside>,
+    ended: Vec<Summary>,
     orders: Option<&'a mut dyn Write>,
     progress: &'a mut dyn FnMut(Progress) -> ControlFlow<()>,
     notice: &'a mut dyn FnMut(Notice),
@@ -109,42 +159,56 @@ struct Backtest<'a> {
 }
 
 impl<'a> Backtest<'a> {
-    /// A driver that fills all sinks but the ledger, which is handed back.
-    fn new(makers: Makers<'a>, sinks: &'a mut Sinks<'_>) -> (Self, Option<&'a mut RunWriter>) {
-        let backtest = Self {
-            makers,
-            orders: sinks.orders.as_deref_mut().map(|out| out as &mut dyn Write),
-            progress: sinks.progress,
-            notice: sinks.notice,
+    fn new(
+        crew: Crew<'a>,
+        orders: Option<&'a mut dyn Write>,
+        progress: &'a mut dyn FnMut(Progress) -> ControlFlow<()>,
+        notice: &'a mut dyn FnMut(Notice),
+    ) -> Self {
+        Self {
+            crew,
+            beside: Vec::new(),
+            ended: Vec::new(),
+            orders,
+            progress,
+            notice,
             updates_before: 0,
             due: 0,
-        };
-        (backtest, sinks.ledger.as_deref_mut())
+        }
     }
 }
 
 impl Driver for Backtest<'_> {
     fn strategies(&mut self) -> Result<Vec<Box<dyn Strategy>>, ScriptError> {
-        (self.makers)()
+        self.beside.clear();
+        for setup in self.crew.beside {
+            self.beside.push(Beside::new(setup, (self.crew.makers)()?));
+        }
+        (self.crew.makers)()
     }
 
     fn begin(&mut self, _recording: &str) {
-        self.due = UPDATES_BETWEEN_PROGRESS;
+        self.due = 0;
     }
 
     fn before(
         &mut self,
         session: &mut Playing<'_>,
-        _update: &Update<'_>,
+        update: &Update<'_>,
         bytes: u64,
     ) -> Result<ControlFlow<()>, RunError> {
         let updates = session.updates();
-        if updates < self.due {
-            return Ok(ControlFlow::Continue(()));
+        if updates >= self.due {
+            self.due = updates + UPDATES_BETWEEN_PROGRESS;
+            let updates = self.updates_before + updates;
+            if (self.progress)(Progress { bytes, updates }).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
         }
-        self.due = updates + UPDATES_BETWEEN_PROGRESS;
-        let updates = self.updates_before + updates;
-        Ok((self.progress)(Progress { bytes, updates }))
+        for beside in &mut self.beside {
+            beside.take(update)?;
+        }
+        Ok(ControlFlow::Continue(()))
     }
 
     fn may_send(&mut self, _order: &Instruction) -> bool {
@@ -157,9 +221,16 @@ impl Driver for Backtest<'_> {
 
     fn end(&mut self, session: &Playing<'_>, recording: &str) -> Result<(), RunError> {
         self.updates_before += session.updates();
+        for beside in self.beside.drain(..) {
+            self.ended.push(beside.end()?);
+        }
         match &mut self.orders {
             Some(out) => write_orders(session, recording, *out).map_err(RunError::Orders),
             None => Ok(()),
         }
+    }
+
+    fn beside(&mut self) -> Vec<Summary> {
+        std::mem::take(&mut self.ended)
     }
 }

@@ -2,11 +2,11 @@
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::time::Instant;
 
-use super::session::by_name;
-use super::{Memory, Report, RunError, Session, Setup};
-use crate::engine::{Journal, NoJournal, Notice, Strategy, Trace};
+use super::accounts::{Accounts, Played};
+use super::report::Summary;
+use super::{Fault, Memory, Report, RunError, Session, Setup, Trouble};
+use crate::engine::{Journal, NoJournal, Notice, Strategy};
 use crate::ledger::{RunWriter, VisitRow};
 use crate::market::Instruction;
 use crate::source::{self, Recording, SourceError, Update};
@@ -49,6 +49,11 @@ pub trait Driver {
     /// # Errors
     /// Whatever must end the run.
     fn end(&mut self, session: &Playing<'_>, recording: &str) -> Result<(), RunError>;
+
+    /// What sessions that were moved along beside this one gave, since it was asked last.
+    fn beside(&mut self) -> Vec<Summary> {
+        Vec::new()
+    }
 }
 
 /// Plays every recording in the files, in order, each as a session of its own.
@@ -63,29 +68,39 @@ pub fn play<D: Driver>(
     ledger: Option<&mut RunWriter>,
     driver: &mut D,
 ) -> Result<Report, RunError> {
-    let started = Instant::now();
+    let accounts = Accounts::open(setup, &[], ledger, driver.strategies()?);
+    in_order(setup, files, accounts, driver)
+}
+
+/// As [`play`], into accounts that were opened before.
+pub(super) fn in_order<D: Driver>(
+    setup: &Setup,
+    files: &[PathBuf],
+    accounts: Accounts<'_>,
+    driver: &mut D,
+) -> Result<Report, RunError> {
     let mut run = Run {
         setup,
-        ledger,
+        accounts,
         driver,
-        report: Report::new(setup),
-        trace: Trace::default(),
         memory: setup.memory.clone(),
         ordinal: 0,
         bytes: 0,
     };
-    for strategy in by_name(run.driver.strategies()?) {
-        run.report.list(strategy.name(), strategy.hash());
-    }
     let mut stopped = false;
-    for file in files {
-        let size = std::fs::metadata(file).map_or(0, |meta| meta.len());
+    for piece in files.iter().flat_map(|file| source::pieces(file)) {
+        let piece = match piece {
+            Ok(piece) => piece,
+            Err(error) => {
+                run.accounts.trouble(&error);
+                continue;
+            }
+        };
         let mut failed = None;
-        let walked = source::visit(file, &mut |recording| match run.recording(recording) {
-            Ok(ControlFlow::Continue(())) => ControlFlow::Continue(()),
-            Ok(ControlFlow::Break(())) => {
-                stopped = true;
-                ControlFlow::Break(())
+        let walked = piece.visit(&mut |recording| match run.recording(recording) {
+            Ok(flow) => {
+                stopped = flow.is_break();
+                flow
             }
             Err(error) => {
                 failed = Some(error);
@@ -96,83 +111,50 @@ pub fn play<D: Driver>(
             return Err(error);
         }
         if let Err(error) = walked {
-            run.report.trouble(&error);
+            run.accounts.trouble(&error);
         }
-        run.bytes += size;
+        run.bytes += piece.size();
         if stopped {
             break;
         }
     }
-    let Run {
-        mut report, trace, ..
-    } = run;
-    report.finish(trace.hash(), stopped, started.elapsed());
-    Ok(report)
+    Ok(run.accounts.close(stopped))
 }
 
 /// A run under way.
 struct Run<'a, D> {
     setup: &'a Setup,
-    ledger: Option<&'a mut RunWriter>,
+    accounts: Accounts<'a>,
     driver: &'a mut D,
-    report: Report,
-    trace: Trace,
     memory: Option<Memory>,
     ordinal: u32,
-    /// Bytes of the files done.
+    /// Bytes of the pieces done.
     bytes: u64,
 }
 
 impl<D: Driver> Run<'_, D> {
     fn recording(&mut self, recording: &mut Recording<'_>) -> Result<ControlFlow<()>, RunError> {
         self.ordinal += 1;
-        let name = recording.name().to_owned();
         let mut strategies = self.driver.strategies()?;
-        self.driver.begin(&name);
-        if let Some(ledger) = &mut self.ledger {
-            ledger.begin_recording(self.ordinal, &name, recording.path())?;
-        }
+        self.driver.begin(recording.name());
+        self.accounts
+            .begin(self.ordinal, recording.name(), recording.path())?;
         self.remind(&mut strategies)?;
         let mut nothing_kept = NoJournal;
-        let journal: &mut dyn Journal = match &mut self.ledger {
+        let journal: &mut dyn Journal = match &mut self.accounts.ledger {
             Some(ledger) => *ledger,
             None => &mut nothing_kept,
         };
         let mut session = Session::new(self.setup, self.ordinal, strategies, journal);
-        let (flow, trouble) = messages(
-            &mut session,
-            recording,
-            self.driver,
-            &mut self.report,
-            self.bytes,
-        )?;
-        session.finish()?;
-        tell(&mut session, self.driver, &mut self.report);
-        self.driver.end(&session, &name)?;
-        let (updates, hash) = (session.updates(), session.trace_hash());
-        let problems = recording.problems().len() + usize::from(trouble.is_some());
-        for problem in recording.problems() {
-            self.report.problem(problem);
-        }
-        if let Some(error) = trouble {
-            self.report.trouble(&error);
-        }
-        self.report.add_session(&session);
+        let (flow, played) = play_one(&mut session, recording, self.driver, self.bytes)?;
         if let Some(memory) = &mut self.memory {
             memory.take_from(session.slots());
         }
-        let visits = visits(&session);
         drop(session);
-        self.trace.add_part(&name, &hash);
-        if let Some(ledger) = &mut self.ledger {
-            ledger.visits(visits)?;
-            ledger.end_recording(updates, problems as u64, &hash)?;
-        }
+        self.accounts.end(played)?;
         Ok(flow)
     }
-}
 
-impl<D> Run<'_, D> {
     /// Gives strategies back what they remember, and records that as what the session started from.
     fn remind(&mut self, strategies: &mut [Box<dyn Strategy>]) -> Result<(), RunError> {
         let Some(memory) = &self.memory else {
@@ -185,12 +167,39 @@ impl<D> Run<'_, D> {
                     strategy: strategy.name().to_owned(),
                     fault,
                 })?;
-            if let (Some(ledger), Some(state)) = (&mut self.ledger, memory.of(strategy.name())) {
+            let ledger = &mut self.accounts.ledger;
+            if let (Some(ledger), Some(state)) = (ledger, memory.of(strategy.name())) {
                 ledger.starts_with(strategy.name(), state.clone())?;
             }
         }
         Ok(())
     }
+}
+
+/// Plays one recording to its end, to its damage, or until told to stop, and says what came of it.
+pub(super) fn play_one<D: Driver>(
+    session: &mut Playing<'_>,
+    recording: &mut Recording<'_>,
+    driver: &mut D,
+    bytes_before: u64,
+) -> Result<(ControlFlow<()>, Played), RunError> {
+    let mut faults = Vec::new();
+    let (flow, trouble) = messages(session, recording, driver, &mut faults, bytes_before)?;
+    session.finish()?;
+    tell(session, driver, &mut faults);
+    driver.end(session, recording.name())?;
+    let mut problems: Vec<Trouble> = recording.problems().iter().map(Trouble::from).collect();
+    problems.extend(trouble.as_ref().map(Trouble::from));
+    let played = Played {
+        name: recording.name().to_owned(),
+        summary: Summary::of(session),
+        beside: driver.beside(),
+        problems,
+        faults,
+        visits: visits(session),
+        trace_hash: session.trace_hash(),
+    };
+    Ok((flow, played))
 }
 
 /// What each strategy was shown of each market.
@@ -210,12 +219,11 @@ fn visits(session: &Playing<'_>) -> Vec<VisitRow> {
     rows
 }
 
-/// Plays a recording to its end, to its damage, or until told to stop.
 fn messages<D: Driver>(
     session: &mut Playing<'_>,
     recording: &mut Recording<'_>,
     driver: &mut D,
-    report: &mut Report,
+    faults: &mut Vec<Fault>,
     bytes_before: u64,
 ) -> Result<(ControlFlow<()>, Option<SourceError>), RunError> {
     loop {
@@ -231,17 +239,17 @@ fn messages<D: Driver>(
         session.take(update.published_at, update.deltas, &mut |order| {
             driver.may_send(order)
         })?;
-        tell(session, driver, report);
+        tell(session, driver, faults);
     }
 }
 
-fn tell<D: Driver>(session: &mut Playing<'_>, driver: &mut D, report: &mut Report) {
+fn tell<D: Driver>(session: &mut Playing<'_>, driver: &mut D, faults: &mut Vec<Fault>) {
     for notice in session.notices() {
         if let Notice::Fault {
             strategy, detail, ..
         } = &notice
         {
-            report.fault(strategy, detail);
+            Fault::add(faults, strategy, detail, 1);
         }
         driver.notice(notice);
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -9,7 +10,7 @@ use serde::Serialize;
 use super::band::{BandLine, write_band};
 use super::drawdown::{Drawdown, deepest};
 use super::{Session, Setup};
-use crate::engine::{Journal, Totals};
+use crate::engine::{Journal, Slot, Totals};
 use crate::exchange::{ExchangeSettings, Fill, Outlook};
 use crate::market::{Currency, Money};
 use crate::risk::RiskLimits;
@@ -125,6 +126,68 @@ pub struct Fault {
     pub count: u64,
 }
 
+/// What a session did, for the report.
+pub struct Summary {
+    markets: u64,
+    /// Market changes delivered.
+    pub(super) updates: u64,
+    basic_markets: u64,
+    bookmaker_markets: u64,
+    /// Each strategy with its version.
+    strategies: Vec<(Arc<str>, Arc<str>, Totals)>,
+}
+
+impl Summary {
+    pub(super) fn of<J: Journal>(session: &Session<J>) -> Self {
+        let strategy = |slot: &Slot| (slot.name.clone(), slot.hash.clone(), slot.totals());
+        Self {
+            markets: session.books().iter().count() as u64,
+            updates: session.updates(),
+            basic_markets: session.basic_markets(),
+            bookmaker_markets: session.bookmaker_markets(),
+            strategies: session.slots().iter().map(strategy).collect(),
+        }
+    }
+}
+
+impl From<&Problem> for Trouble {
+    fn from(problem: &Problem) -> Self {
+        Self {
+            path: problem.path.clone(),
+            line: Some(problem.line),
+            message: problem.to_string(),
+        }
+    }
+}
+
+/// What stopped a file.
+impl From<&SourceError> for Trouble {
+    fn from(error: &SourceError) -> Self {
+        Self {
+            path: error.path.clone(),
+            line: error.line,
+            message: error.to_string(),
+        }
+    }
+}
+
+impl Fault {
+    /// Counts failures, each message of a strategy once.
+    pub(super) fn add(faults: &mut Vec<Self>, strategy: &str, message: &str, count: u64) {
+        let full = faults.len() >= MOST_FAULTS;
+        let known = |f: &&mut Self| f.strategy == strategy && f.message == message;
+        match faults.iter_mut().find(known) {
+            Some(known) => known.count += count,
+            None if !full => faults.push(Self {
+                strategy: strategy.into(),
+                message: message.into(),
+                count,
+            }),
+            None => {}
+        }
+    }
+}
+
 impl Report {
     pub(super) fn new(setup: &Setup) -> Self {
         Self {
@@ -174,52 +237,17 @@ impl Report {
     }
 
     /// Adds what a session did.
-    pub(super) fn add_session<J: Journal>(&mut self, session: &Session<J>) {
+    pub(super) fn add(&mut self, session: &Summary) {
         self.recordings += 1;
-        self.markets += session.books().iter().count() as u64;
-        self.updates += session.updates();
-        self.basic_markets += session.basic_markets();
-        self.bookmaker_markets += session.bookmaker_markets();
-        for slot in session.slots() {
-            let totals = slot.totals();
-            let place = self.list(&slot.name, &slot.hash);
+        self.markets += session.markets;
+        self.updates += session.updates;
+        self.basic_markets += session.basic_markets;
+        self.bookmaker_markets += session.bookmaker_markets;
+        for (name, hash, totals) in &session.strategies {
+            let place = self.list(name, hash);
             let (sum, results) = &mut self.accounts[place];
             results.extend(totals.settled.iter().map(|&(_, net)| net));
             add(sum, totals);
-        }
-    }
-
-    pub(super) fn problem(&mut self, problem: &Problem) {
-        self.problems.push(Trouble {
-            path: problem.path.clone(),
-            line: Some(problem.line),
-            message: problem.to_string(),
-        });
-    }
-
-    /// Adds what stopped a file.
-    pub(super) fn trouble(&mut self, error: &SourceError) {
-        self.problems.push(Trouble {
-            path: error.path.clone(),
-            line: error.line,
-            message: error.to_string(),
-        });
-    }
-
-    /// Counts a failure of a strategy.
-    pub(super) fn fault(&mut self, strategy: &str, message: &str) {
-        let full = self.faults.len() >= MOST_FAULTS;
-        let known = |f: &&mut Fault| f.strategy == strategy && f.message == message;
-        match self.faults.iter_mut().find(known) {
-            Some(known) => known.count += 1,
-            None if !full => {
-                self.faults.push(Fault {
-                    strategy: strategy.into(),
-                    message: message.into(),
-                    count: 1,
-                });
-            }
-            None => {}
         }
     }
 
@@ -275,7 +303,7 @@ fn model_name(exchange: &ExchangeSettings) -> String {
 /// Different failures kept, so that a report stays readable.
 const MOST_FAULTS: usize = 50;
 
-fn add(sum: &mut Totals, more: Totals) {
+fn add(sum: &mut Totals, more: &Totals) {
     sum.bets += more.bets;
     sum.matched += more.matched;
     sum.turnover += more.turnover;
@@ -285,7 +313,7 @@ fn add(sum: &mut Totals, more: Totals) {
     sum.refused_by_venue += more.refused_by_venue;
     sum.faults += more.faults;
     sum.unsettled += more.unsettled;
-    for (code, count) in more.rejections {
+    for (&code, count) in &more.rejections {
         *sum.rejections.entry(code).or_default() += count;
     }
 }

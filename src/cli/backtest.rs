@@ -2,14 +2,16 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::thread;
 
 use clap::{Args, ValueEnum};
 
 use super::progress::Watch;
 use super::{Failure, Shared, exit, output, pair, prepare};
-use crate::backtest::{self, Memory, Report, RunError, Setup, Sinks};
+use crate::backtest::{self, Memory, Report, RunError, Setup, Sinks, Way};
 use crate::config::Config;
 use crate::engine::Notice;
 use crate::exchange::Fill;
@@ -28,7 +30,7 @@ Examples:
   bea backtest queue_joiner --data examples/recordings --fill band
 
 Each recording is a session of its own: full bank, empty state, new day. With --carry-state what
-strategies remember goes on from one to the next.")]
+strategies remember goes on from one to the next, which are then played one at a time.")]
 pub(super) struct Backtest {
     /// Strategies: a name of the configuration, a name in the strategies folder, a file, or a folder
     #[arg(required = true, value_name = "STRATEGY")]
@@ -42,6 +44,9 @@ pub(super) struct Backtest {
     /// Let what strategies remember go on from recording to recording, as bea run does
     #[arg(long)]
     carry_state: bool,
+    /// How many recordings are played at once; the results are the same [default: as many as there are cores]
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
     /// How orders are matched [default: exchange.fill of the configuration]
     #[arg(long, value_name = "MODEL")]
     fill: Option<FillChoice>,
@@ -128,7 +133,10 @@ impl Backtest {
         let played = Played {
             config: &config,
             setup: &setup,
-            band,
+            way: Way {
+                threads: self.threads.unwrap_or_else(cores),
+                band,
+            },
             scripts: &scripts,
             files: &files,
         };
@@ -143,12 +151,16 @@ impl Backtest {
     }
 }
 
+/// As many threads as the machine has cores for this process.
+pub(super) fn cores() -> NonZeroUsize {
+    thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
 /// What is played.
 pub(super) struct Played<'a> {
     pub(super) config: &'a Config,
     pub(super) setup: &'a Setup,
-    /// Under three outlooks at once.
-    pub(super) band: bool,
+    pub(super) way: Way,
     pub(super) scripts: &'a [Script],
     pub(super) files: &'a [PathBuf],
 }
@@ -236,15 +248,11 @@ fn run_all(
     shared: &Shared,
 ) -> Result<Report, RunError> {
     let mut logged: u64 = 0;
-    let run = if played.band {
-        backtest::run_band
-    } else {
-        backtest::run
-    };
-    let report = run(
+    let report = backtest::run(
         played.setup,
         &|| prepare::compile(played.scripts),
         played.files,
+        played.way,
         &mut Sinks {
             ledger,
             orders: orders.map(|out| out as &mut dyn Write),

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use clap::Args;
 use serde::Serialize;
 
-use super::backtest::{Outputs, Played, conclude, play};
+use super::backtest::{Outputs, Played, conclude, cores, play};
 use super::{Failure, Shared, output, prepare};
-use crate::backtest::Report;
+use crate::backtest::{Report, Way};
 use crate::ledger::RunKind;
 use crate::strategy::{Overrides, Script};
 
@@ -87,7 +87,10 @@ impl Demo {
         let played = Played {
             config: &config,
             setup: &prepare::setup(&config)?,
-            band: false,
+            way: Way {
+                threads: cores(),
+                band: false,
+            },
             scripts: &scripts,
             files: &files,
         };

@@ -9,7 +9,7 @@ use crate::config::{Config, ConfigError, Instance, Loaded, nearest, stem};
 use crate::engine::Strategy;
 use crate::ledger::{Durability, Ledger, LedgerSettings, RunInfo, RunKind};
 use crate::market::TimeMs;
-use crate::strategy::{Overrides, Script, ScriptError, find};
+use crate::strategy::{Overrides, SCRIPT_STACK, Script, ScriptError, find};
 
 /// Loads the configuration, all layers.
 pub(super) fn config(shared: &Shared) -> Result<Config, Failure> {
@@ -249,9 +249,6 @@ pub(super) fn wall_clock() -> TimeMs {
         .unwrap_or_default();
     TimeMs(i64::try_from(since.as_millis()).unwrap_or_default())
 }
-
-/// Stack of a thread that runs scripts: a deep script must meet its limits before the stack's end.
-pub(super) const SCRIPT_STACK: usize = 32 << 20;
 
 /// Runs `work` on a thread with room for scripts.
 pub(super) fn with_script_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, Failure> {

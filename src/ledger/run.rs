@@ -232,7 +232,11 @@ impl RunWriter {
         })
     }
 
-    fn keep(&mut self, records: &[Record]) -> Result<(), LedgerError> {
+    /// Keeps records of the present recording, in order, without a receipt for what was to wait for them.
+    ///
+    /// # Errors
+    /// If no recording was begun, or the ledger cannot be written.
+    pub fn records(&mut self, records: Vec<Record>) -> Result<(), LedgerError> {
         self.pen.check()?;
         if records.is_empty() {
             return Ok(());
@@ -243,10 +247,7 @@ impl RunWriter {
             record: self.next_record,
         };
         self.next_record += i64::try_from(records.len()).expect("a batch fits in memory");
-        self.pen.write(Entry::Records {
-            first,
-            records: records.to_vec(),
-        })
+        self.pen.write(Entry::Records { first, records })
     }
 }
 
@@ -254,7 +255,7 @@ impl Journal for RunWriter {
     /// With [`Durability::Full`] the receipt follows the COMMIT. With [`Durability::Batched`] it follows the queue:
     /// for backtests, which send nothing and can be had again.
     fn commit(&mut self, token: Token, records: &[Record]) -> Result<Receipt, JournalError> {
-        match self.keep(records) {
+        match self.records(records.to_vec()) {
             Ok(()) => Ok(Receipt::committed(token)),
             Err(error) => Err(JournalError(error.to_string())),
         }

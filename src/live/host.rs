@@ -26,10 +26,8 @@ use crate::engine::TradingState;
 use crate::http::{Ask, Server, Service};
 use crate::ledger::{Ledger, LedgerError, Outcome, RunInfo, RunWriter, StateRow, Verdict};
 use crate::market::TimeMs;
-use crate::strategy::Script;
+use crate::strategy::{SCRIPT_STACK, Script};
 
-/// Stack of a thread that runs scripts: a deep script must meet its limits before the stack's end.
-const SCRIPT_STACK: usize = 32 << 20;
 /// How long connections to the health server may keep the process after the run.
 const FAREWELL: Duration = Duration::from_millis(200);
 

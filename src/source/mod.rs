@@ -10,4 +10,4 @@ mod unpack;
 pub use error::{Cause, Problem, SourceError};
 pub use paths::expand;
 pub use recording::{Recording, Update};
-pub use unpack::visit;
+pub use unpack::{Piece, pieces, visit};

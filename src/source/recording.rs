@@ -46,6 +46,7 @@ pub struct Recording<'a> {
     contents: Contents,
     problems: Vec<Problem>,
     ended: bool,
+    pub(super) is_alone: bool,
 }
 
 impl<'a> Recording<'a> {
@@ -66,6 +67,7 @@ impl<'a> Recording<'a> {
             contents: Contents::default(),
             problems: Vec::new(),
             ended: false,
+            is_alone: true,
         }
     }
 
@@ -87,7 +89,13 @@ impl<'a> Recording<'a> {
         &self.problems
     }
 
-    /// Bytes of the file read so far, as they are on disk: for a progress bar.
+    /// Whether the piece of the file that it stands in holds no other.
+    #[must_use]
+    pub fn is_alone(&self) -> bool {
+        self.is_alone
+    }
+
+    /// Bytes of the piece of the file read so far, as they are on disk: for a progress bar.
     #[must_use]
     pub fn bytes_read(&self) -> u64 {
         self.read.get()
@@ -149,11 +157,10 @@ impl<'a> Recording<'a> {
 
     fn read_line(&mut self) -> Result<bool, SourceError> {
         self.line.clear();
-        let mut rest = (&mut self.input).take(LONGEST_LINE + 1);
-        let length = match rest.read_until(b'\n', &mut self.line) {
-            Ok(length) => length as u64,
-            Err(error) => return Err(self.here(self.number + 1, Cause::of(error))),
-        };
+        if let Err(error) = read_line(&mut self.input, &mut self.line) {
+            return Err(self.here(self.number + 1, Cause::of(error)));
+        }
+        let length = self.line.len() as u64;
         self.number += u64::from(length > 0);
         if self.number == 1 && self.line.starts_with(BYTE_ORDER_MARK) {
             self.line.drain(..BYTE_ORDER_MARK.len());
@@ -207,6 +214,25 @@ impl<'a> Recording<'a> {
 
     fn whole(&self, cause: Cause) -> SourceError {
         SourceError::new(self.path.clone(), cause)
+    }
+}
+
+/// Appends what comes up to and with the next line ending; a line that is too long only until that is plain. As
+/// `read_until`, with a search that is several times as fast.
+fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<()> {
+    loop {
+        let ready = match input.fill_buf() {
+            Ok(ready) => ready,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        let end = memchr::memchr(b'\n', ready);
+        let used = end.map_or(ready.len(), |at| at + 1);
+        line.extend_from_slice(&ready[..used]);
+        input.consume(used);
+        if end.is_some() || used == 0 || line.len() as u64 > LONGEST_LINE {
+            return Ok(());
+        }
     }
 }
 

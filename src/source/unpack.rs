@@ -3,8 +3,8 @@
 use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
-use std::ops::ControlFlow;
-use std::path::Path;
+use std::ops::{ControlFlow, Range};
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::error::{Cause, SourceError};
@@ -27,28 +27,151 @@ pub fn visit(
     path: &Path,
     each: &mut dyn FnMut(&mut Recording<'_>) -> ControlFlow<()>,
 ) -> Result<(), SourceError> {
+    for piece in pieces(path) {
+        if piece?.visit(each)?.is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// A part of a file that can be read by itself: a member of a tar archive, or any other file as a whole.
+#[derive(Clone, Debug)]
+pub struct Piece {
+    file: PathBuf,
+    folder: String,
+    name: String,
+    member: Option<Range<u64>>,
+}
+
+/// What a file is made of, in order. Only a plain tar archive is taken apart: there, finding the members costs next to
+/// nothing. An error, of an archive that cannot be walked further, is the last.
+#[must_use]
+pub fn pieces(path: &Path) -> Vec<Result<Piece, SourceError>> {
     let full = excerpt(path.as_os_str().as_encoded_bytes(), 0, 4096);
     let name = path.file_name().unwrap_or(path.as_os_str());
     let name = excerpt(name.as_encoded_bytes(), 0, 4096);
-    let mut visit = Visit {
+    let whole = Piece {
+        file: path.to_owned(),
         folder: full.strip_suffix(&name).unwrap_or_default().to_owned(),
-        each,
-        read: Rc::default(),
+        name,
+        member: None,
     };
-    let open = || match File::open(path) {
-        Ok(file) => Ok(file),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Err(SourceError::new(full.clone(), Cause::NotFound))
+    // What cannot be opened says so when it is read.
+    match whole.opened() {
+        Ok(file) if starts_as_tar(&file) => whole.members(file),
+        _ => vec![Ok(whole)],
+    }
+}
+
+impl Piece {
+    /// Bytes of it, as they are on disk.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        match &self.member {
+            Some(bytes) => bytes.end - bytes.start,
+            None => std::fs::metadata(&self.file).map_or(0, |meta| meta.len()),
         }
-        Err(error) => Err(SourceError::new(full.clone(), Cause::Unreadable(error))),
-    };
-    let input = Peeked::new(Box::new(visit.metered(open()?)));
-    let _ = match Packing::of(&input.head) {
-        // The list of its members stands at its end, so it is read from the file itself.
-        Packing::Zip => visit.zip(&name, open()?)?,
-        packing => visit.unpack(&name, packing, input, 0)?,
-    };
-    Ok(())
+    }
+
+    /// Calls `each` for every recording in it, in order, until it breaks.
+    ///
+    /// # Errors
+    /// As those of [`visit`].
+    pub fn visit(
+        &self,
+        each: &mut dyn FnMut(&mut Recording<'_>) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, SourceError> {
+        let mut visit = Visit {
+            folder: self.folder.clone(),
+            each,
+            read: Rc::default(),
+            in_archive: false,
+        };
+        let mut file = self.opened()?;
+        if let Some(bytes) = &self.member {
+            file.seek(SeekFrom::Start(bytes.start))
+                .map_err(|error| visit.error(&self.name, Cause::of(error)))?;
+            let left = bytes.end - bytes.start;
+            let inner = visit.metered(file).take(left);
+            return visit.open(&self.name, Box::new(Whole { inner, left }), 1);
+        }
+        let input = Peeked::new(Box::new(visit.metered(file)));
+        match Packing::of(&input.head) {
+            // The list of its members stands at its end, so it is read from the file itself.
+            Packing::Zip => visit.zip(&self.name, self.opened()?),
+            packing => visit.unpack(&self.name, packing, input, 0),
+        }
+    }
+
+    fn opened(&self) -> Result<File, SourceError> {
+        File::open(&self.file).map_err(|error| {
+            let cause = match error.kind() {
+                io::ErrorKind::NotFound => Cause::NotFound,
+                _ => Cause::Unreadable(error),
+            };
+            self.error(cause)
+        })
+    }
+
+    fn error(&self, cause: Cause) -> SourceError {
+        SourceError::new(format!("{}{}", self.folder, self.name), cause)
+    }
+
+    /// The members of this file, a tar archive.
+    fn members(&self, file: File) -> Vec<Result<Self, SourceError>> {
+        let mut pieces = Vec::new();
+        let length = file.metadata().map_or(u64::MAX, |meta| meta.len());
+        let mut archive = tar::Archive::new(file);
+        let listed = archive.entries_with_seek().and_then(|mut members| {
+            members.try_for_each(|member| {
+                let member = member?;
+                let start = member.raw_file_position();
+                let end = start.saturating_add(member.size());
+                if is_recording(&member) {
+                    let path = member_name(&member.path_bytes());
+                    pieces.push(Ok(Self {
+                        name: format!("{}/{path}", self.name),
+                        member: Some(start..end),
+                        ..self.clone()
+                    }));
+                }
+                // Seeking past the end is no error by itself.
+                if end > length {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+                Ok(())
+            })
+        });
+        match listed {
+            Err(error) => pieces.push(Err(self.error(damaged(error)))),
+            Ok(()) if pieces.is_empty() => pieces.push(Err(self.error(Cause::NoFiles))),
+            Ok(()) => {}
+        }
+        pieces
+    }
+}
+
+/// Whether a file is a plain tar archive. It stands at its start afterwards.
+fn starts_as_tar(mut file: &File) -> bool {
+    let mut head = Vec::with_capacity(HEAD);
+    let read = (&mut file).take(HEAD as u64).read_to_end(&mut head);
+    read.is_ok() && Packing::of(&head) == Packing::Tar && file.rewind().is_ok()
+}
+
+/// Whether a member of a tar archive is to be played.
+fn is_recording<R: Read>(member: &tar::Entry<'_, R>) -> bool {
+    member.header().entry_type().is_file() && !is_hidden(&member.path_bytes())
+}
+
+/// What is wrong with a tar archive: the crate does not tell an early end from damage by kind.
+fn damaged(error: io::Error) -> Cause {
+    match Cause::of(error) {
+        Cause::Damaged(text) if text.contains("EOF") || text.contains("entire block") => {
+            Cause::Truncated
+        }
+        cause => cause,
+    }
 }
 
 struct Visit<'v> {
@@ -56,6 +179,8 @@ struct Visit<'v> {
     folder: String,
     each: &'v mut dyn FnMut(&mut Recording<'_>) -> ControlFlow<()>,
     read: Rc<Cell<u64>>,
+    /// What is visited has others beside it in the same piece.
+    in_archive: bool,
 }
 
 type Walk = Result<ControlFlow<()>, SourceError>;
@@ -83,6 +208,7 @@ impl Visit<'_> {
                 let path = format!("{}{name}", self.folder);
                 let read = Rc::clone(&self.read);
                 let mut recording = Recording::new(name.to_owned(), path, Box::new(input), read);
+                recording.is_alone = !self.in_archive;
                 return Ok((self.each)(&mut recording));
             }
         };
@@ -95,13 +221,7 @@ impl Visit<'_> {
     }
 
     fn tar(&mut self, name: &str, input: Peeked<'_>, depth: u8) -> Walk {
-        let damaged = |error: io::Error| match Cause::of(error) {
-            // The crate does not tell an early end from damage by kind.
-            Cause::Damaged(text) if text.contains("EOF") || text.contains("entire block") => {
-                Cause::Truncated
-            }
-            cause => cause,
-        };
+        self.in_archive = true;
         let mut archive = tar::Archive::new(input);
         let members = archive
             .entries()
@@ -109,12 +229,11 @@ impl Visit<'_> {
         let mut any = false;
         for member in members {
             let member = member.map_err(|error| self.error(name, damaged(error)))?;
-            let path = member.path_bytes().into_owned();
-            if !member.header().entry_type().is_file() || is_hidden(&path) {
+            if !is_recording(&member) {
                 continue;
             }
             any = true;
-            let inner = format!("{name}/{}", member_name(&path));
+            let inner = format!("{name}/{}", member_name(&member.path_bytes()));
             let member = Whole {
                 left: member.size(),
                 inner: member,
@@ -131,6 +250,7 @@ impl Visit<'_> {
             zip::result::ZipError::Io(error) => Cause::of(error),
             error => Cause::Damaged(error.to_string()),
         };
+        self.in_archive = true;
         let file = BufReader::new(self.metered(file));
         let mut archive =
             zip::ZipArchive::new(file).map_err(|error| self.error(name, damaged(error)))?;

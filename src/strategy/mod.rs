@@ -28,6 +28,9 @@ mod testing;
 mod tests;
 mod view;
 
+/// Stack of a thread that runs scripts, in bytes: a deep script must meet its limits before the stack's end.
+pub const SCRIPT_STACK: usize = 32 << 20;
+
 pub use cut::{Cut, fixture};
 pub use error::ScriptError;
 pub use host::RhaiStrategy;

@@ -319,25 +319,27 @@ impl<'a> Scanner<'a> {
             digits: 0,
             exponent: 0,
         };
-        let mut any = false;
+        let (mut digits, mut exponent) = (0_u64, 0_i32);
+        let before = self.at;
         while let Some(digit) = self.digit() {
-            any = true;
-            if number.digits < FULL {
-                number.digits = number.digits * 10 + digit;
+            if digits < FULL {
+                digits = digits * 10 + digit;
             } else {
-                number.exponent = number.exponent.saturating_add(1);
+                exponent = exponent.saturating_add(1);
             }
         }
+        let mut any = self.at > before;
         if any && self.here(b'.') {
-            any = false;
+            let before = self.at;
             while let Some(digit) = self.digit() {
-                any = true;
-                if number.digits < FULL {
-                    number.digits = number.digits * 10 + digit;
-                    number.exponent = number.exponent.saturating_sub(1);
+                if digits < FULL {
+                    digits = digits * 10 + digit;
+                    exponent = exponent.saturating_sub(1);
                 }
             }
+            any = self.at > before;
         }
+        (number.digits, number.exponent) = (digits, exponent);
         if any && (self.here(b'e') || self.here(b'E')) {
             any = false;
             let down = self.here(b'-');
@@ -456,12 +458,14 @@ impl<'a> Scanner<'a> {
     }
 
     /// As `take`, without skipping white space.
+    #[inline(always)]
     fn here(&mut self, byte: u8) -> bool {
         let found = self.bytes.get(self.at) == Some(&byte);
         self.at += usize::from(found);
         found
     }
 
+    #[inline(always)]
     fn digit(&mut self) -> Option<u64> {
         let digit = self.bytes.get(self.at)?.wrapping_sub(b'0');
         (digit < 10).then(|| {

@@ -9,5 +9,6 @@ mod generate;
 mod help;
 mod ledger;
 mod strategies;
+mod threads;
 mod tools;
 mod why;
