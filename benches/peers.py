@@ -3,9 +3,9 @@
 
     cargo build --release
     python3 -m venv /tmp/peers && /tmp/peers/bin/pip install betfair_data flumine
-    /tmp/peers/bin/python benches/peers.py RECORDING [--bea target/release/bea] [--rounds 3]
+    /tmp/peers/bin/python benches/peers.py RECORDING [--in-play RECORDING] [--bea target/release/bea] [--rounds 3]
 
-RECORDING is one market as the venue recorded it, plain or .bz2. Peers that are not installed are left out. Each figure is
+RECORDING is one market as the venue recorded it, plain or .bz2; one that is busy in play may be named for LayInPlay. Peers that are not installed are left out. Each figure is
 updates a second of processor time, the best of the rounds, so that other load on the machine is not measured;
 rounds of ours and theirs alternate. Starting a program and compiling a script is taken off by timing it alone.
 """
@@ -146,18 +146,24 @@ def rate(measure, few, many, rounds):
     return best
 
 
+def content_of(path):
+    """A recording, unpacked, without a field that betfair_data cannot read as null and nobody needs."""
+    with open(path, "rb") as file:
+        content = file.read()
+    if content[:3] == b"BZh":
+        content = bz2.decompress(content)
+    return re.sub(rb'"clk": ?null', b'"clk":"A"', content)
+
+
 def main():
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("recording")
+    words.add_argument("--in-play", metavar="RECORDING")
     words.add_argument("--bea", default="target/release/bea")
     words.add_argument("--rounds", type=int, default=3)
     words = words.parse_args()
-    with open(words.recording, "rb") as file:
-        bytes_ = file.read()
-    if bytes_[:3] == b"BZh":
-        bytes_ = bz2.decompress(bytes_)
-    # A field that betfair_data cannot read as null, and nobody needs.
-    bytes_ = re.sub(rb'"clk": ?null', b'"clk":"A"', bytes_)
+    bytes_ = content_of(words.recording)
+    in_play = content_of(words.in_play or words.recording)
     folder = tempfile.TemporaryDirectory()
 
     def put(name, content):
@@ -169,6 +175,7 @@ def main():
     # The peers unpack by the ending, so a plain recording is measured as the bytes it is.
     plain = put("1.100000000", bytes_)
     packed = put("1.100000000.bz2", bz2.compress(bytes_))
+    busy = put("1.200000000", in_play)
     reads_all, nothing = put("reads_all.rhai", READS_ALL.encode()), put("nothing.rhai", NOTHING.encode())
     copies = max(1, 60_000_000 // len(bytes_))
 
@@ -183,7 +190,8 @@ def main():
         content = open(path, "rb").read()
 
         def measure(n):
-            paths = [os.path.join(folder.name, f"copy{at}{ending}") for at in range(n)]
+            stem = os.path.basename(path)[:4]
+            paths = [os.path.join(folder.name, f"copy{at}-{stem}{ending}") for at in range(n)]
             for path in paths:
                 if not os.path.exists(path):
                     with open(path, "wb") as file:
@@ -201,8 +209,8 @@ def main():
          lambda n: peer(BETFAIR_DATA_READS, plain, n), 4),
         ("all best prices, in Rhai / Python", bea(reads_all, plain), copies // 4, "flumine",
          lambda n: peer(FLUMINE, plain, n, "reads"), 3),
-        ("LayInPlay, reference fills", bea(LAY_IN_PLAY, plain, "--fill", "reference"), copies // 4, "flumine",
-         lambda n: peer(FLUMINE, plain, n, "lay"), 2),
+        ("LayInPlay, reference fills", bea(LAY_IN_PLAY, busy, "--fill", "reference"), copies // 4, "flumine",
+         lambda n: peer(FLUMINE, busy, n, "lay"), 2),
     ]
     print(f"{'what':<36}{'ours /s':>12}  {'peer':<14}{'theirs /s':>12}{'ratio':>8}")
     for what, mine, many, name, theirs, many_theirs in tables:

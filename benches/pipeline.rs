@@ -181,8 +181,13 @@ fn one_in_twenty(bytes: &[u8]) -> String {
     let updates = to_start.len();
     to_start.retain(|&seconds| seconds >= 0);
     to_start.sort_unstable();
-    let most = to_start.get(updates / 20).expect("it starts before its start");
-    READS_ALL.replace("status:", &format!("seconds_to_start: [0, {most}], status:"))
+    let most = to_start
+        .get(updates / 20)
+        .expect("it starts before its start");
+    READS_ALL.replace(
+        "status:",
+        &format!("seconds_to_start: [0, {most}], status:"),
+    )
 }
 
 fn calls(criterion: &mut Criterion) {

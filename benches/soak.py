@@ -20,7 +20,6 @@ import tempfile
 import time
 
 STRATEGY = """
-fn markets() { #{ seconds_to_start: [0, 300] } }
 fn on_odds(market, ctx) {
     if ctx.all_orders.len() > 0 || market.active.len() == 0 { return; }
     let best = market.active[0].best_back;

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use bea::backtest::{self, Report, Setup, Sinks};
+use bea::backtest::{self, Report, Setup, Sinks, Way};
 use bea::engine::Strategy;
 use bea::exchange::ExchangeSettings;
 use bea::ledger::{Durability, Filter, Ledger, LedgerSettings, Outcome, RunInfo, RunKind};
@@ -78,7 +78,11 @@ fn play(lines: &[String]) -> (Report, Vec<String>, Vec<Settled>) {
         notice: &mut |notice| notices.push(format!("{notice:?}")),
     };
     let makers = || Ok(vec![Box::new(script.compile()?) as Box<dyn Strategy>]);
-    let report = backtest::run(&setup, &makers, &[recording], &mut sinks).unwrap();
+    let one = Way {
+        threads: NonZeroUsize::MIN,
+        band: false,
+    };
+    let report = backtest::run(&setup, &makers, &[recording], one, &mut sinks).unwrap();
     run.finish(TimeMs(1), Outcome::Completed, None).unwrap();
     let reader = ledger.reader().unwrap();
     assert_eq!(reader.audit().unwrap(), [], "the books balance");

@@ -87,11 +87,7 @@ fn verdict(nets: [f64; 3]) -> &'static str {
 }
 
 /// What three reports of the same strategies say side by side.
-pub(super) fn lines(
-    pessimistic: &Report,
-    neutral: &Report,
-    optimistic: &Report,
-) -> Vec<BandLine> {
+pub(super) fn lines(pessimistic: &Report, neutral: &Report, optimistic: &Report) -> Vec<BandLine> {
     let sides = pessimistic.strategies.iter().zip(&optimistic.strategies);
     neutral
         .strategies

@@ -28,20 +28,27 @@ fn on_odds(market, ctx) {
 fn shapes(bench: &Bench) {
     bench.write("strategies/busy.rhai", BUSY);
     bench.write("strategies/eager.rhai", EAGER);
-    let made = "generate --count 9 --seed 3 --runners 5 --updates 150 --in-play-updates 40 --out made";
+    let made =
+        "generate --count 9 --seed 3 --runners 5 --updates 150 --in-play-updates 40 --out made";
     bench.run(made).succeeded();
     let mut made: Vec<_> = std::fs::read_dir(bench.path("made"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .collect();
     made.sort();
-    let bytes: Vec<Vec<u8>> = made.iter().map(|path| std::fs::read(path).unwrap()).collect();
+    let bytes: Vec<Vec<u8>> = made
+        .iter()
+        .map(|path| std::fs::read(path).unwrap())
+        .collect();
     let data = |name: &str, bytes: &[u8]| bench.write(&format!("data/{name}"), bytes);
     data("a", &bytes[0]);
     let archive = tar(&[("x/1", &bytes[1]), ("2", &bytes[2]), (".hidden", b"x")]);
     data("b.tar", &archive);
     data("c.tar.gz", &gz(&tar(&[("1", &bytes[3]), ("2", &bytes[4])])));
-    data("d", &[&bytes[5][..bytes[5].len() / 2], b"{\"op\":\"mcm\",\"pt\"\n"].concat());
+    data(
+        "d",
+        &[&bytes[5][..bytes[5].len() / 2], b"{\"op\":\"mcm\",\"pt\"\n"].concat(),
+    );
     data("e.txt", b"no recording at all\n");
     data("f.tar", &tar(&[("in.tar", &archive), ("3", &bytes[6])]));
     data("g.tar", &archive[..archive.len() * 2 / 3]);
@@ -107,9 +114,11 @@ fn tables(ledger: &Path) -> Vec<(String, Vec<Vec<Cell>>)> {
     names
         .map(|name| {
             let name = name.unwrap();
-            let mut rows = ledger.prepare(&format!("SELECT rowid, * FROM {name}")).unwrap_or_else(
-                |_no_rowid| ledger.prepare(&format!("SELECT * FROM {name}")).unwrap(),
-            );
+            let mut rows = ledger
+                .prepare(&format!("SELECT rowid, * FROM {name}"))
+                .unwrap_or_else(|_no_rowid| {
+                    ledger.prepare(&format!("SELECT * FROM {name}")).unwrap()
+                });
             let columns = rows.column_count();
             let rows = rows
                 .query_map([], |row| (0..columns).map(|at| row.get(at)).collect())
@@ -126,12 +135,34 @@ fn any_number_of_threads_leaves_what_one_leaves() {
     let one = left_by(&bench, 1, "");
     // Something of everything was there to be compared.
     assert_eq!(one.report["recordings"], 15);
-    assert!(one.report["problems"].as_array().unwrap().len() >= 5, "{:#}", one.report);
-    assert!(one.report["faults"].as_array().unwrap().len() > 3, "{:#}", one.report);
+    assert!(
+        one.report["problems"].as_array().unwrap().len() >= 5,
+        "{:#}",
+        one.report
+    );
+    assert!(
+        one.report["faults"].as_array().unwrap().len() > 3,
+        "{:#}",
+        one.report
+    );
     assert!(one.said.contains("busy: call 40 of"), "{}", one.said);
     assert!(one.orders.lines().count() > 50);
-    let rows = |table: &str| one.tables.iter().find(|(name, _)| name == table).unwrap().1.len();
-    for table in ["recordings", "intents", "orders", "order_events", "visits", "settlements"] {
+    let rows = |table: &str| {
+        one.tables
+            .iter()
+            .find(|(name, _)| name == table)
+            .unwrap()
+            .1
+            .len()
+    };
+    for table in [
+        "recordings",
+        "intents",
+        "orders",
+        "order_events",
+        "visits",
+        "settlements",
+    ] {
         assert!(rows(table) > 10, "{table}: {}", rows(table));
     }
     for threads in [2, 3, 7] {
