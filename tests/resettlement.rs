@@ -1,5 +1,6 @@
 //! A market that closes twice, from the recording to the ledger: the first result is reversed and the second booked.
 
+use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 
 use bea::backtest::{self, Report, Setup, Sinks, Way};
