@@ -187,14 +187,15 @@ def main():
     def bea(script, path, *more):
         """Our run over so many copies: one file named twice would be played once."""
         ending = os.path.splitext(path)[1] if path == packed else ""
-        content = open(path, "rb").read()
+        stem = os.path.basename(path)[:4]
+        with open(path, "rb") as file:
+            content = file.read()
 
         def measure(n):
-            stem = os.path.basename(path)[:4]
             paths = [os.path.join(folder.name, f"copy{at}-{stem}{ending}") for at in range(n)]
-            for path in paths:
-                if not os.path.exists(path):
-                    with open(path, "wb") as file:
+            for copy in paths:
+                if not os.path.exists(copy):
+                    with open(copy, "wb") as file:
                         file.write(content)
             return ours(words.bea, script, paths, more)
 
