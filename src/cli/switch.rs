@@ -1,6 +1,6 @@
 //! `bea kill`, `bea pause`, `bea reduce`, `bea resume`: the trading switch by hand.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -119,7 +119,18 @@ impl Resume {
 
 fn restrain(shared: &Shared, state: TradingState, reason: &str) -> Result<ExitCode, Failure> {
     let config = prepare::config(shared)?;
-    let switch = Switch::new(&config.kill.file);
+    let file = std::path::absolute(&config.kill.file).unwrap_or_else(|_| config.kill.file.clone());
+    // A host makes the folder when it starts. Where it is missing, none has ever looked.
+    if !file.parent().is_some_and(Path::is_dir) {
+        let message = format!(
+            "there is no folder for the kill file {}: no host was started here, and none would see it",
+            file.display()
+        );
+        return Err(Failure::new(exit::SAFETY, message).hint(
+            "run this in the directory of the host, or name its configuration with --config",
+        ));
+    }
+    let switch = Switch::new(&file);
     switch
         .restrain(state, reason, "bea", prepare::wall_clock())
         .map_err(|error| refused(&switch, "written", &error))?;
@@ -205,7 +216,10 @@ fn text(document: &Document) -> String {
         state => format!("{state}: {reason}\nit holds until bea resume"),
     };
     let host = match (host, obeyed) {
-        (None, _) => "no host is at work on the ledger".to_owned(),
+        (None, _) => {
+            "no host is at work on the ledger of this configuration; one that starts will obey"
+                .to_owned()
+        }
         (Some(host), Some(true)) => format!(
             "the host (run {}) is {}: {} orders asked to be cancelled, {} still resting, {} unresolved",
             host.run, host.state, host.swept, host.working, host.unresolved

@@ -47,6 +47,16 @@ impl Account {
         }
     }
 
+    /// The same account, had it started with this bank.
+    #[must_use]
+    pub fn with_bank(self, start: Money) -> Self {
+        Self {
+            peak: self.peak - self.start + start,
+            start,
+            ..self
+        }
+    }
+
     /// The bank with settled results.
     #[must_use]
     pub fn bankroll(&self) -> Money {

@@ -218,7 +218,8 @@ impl<G: Gate> Engine<G> {
                     shadow: None,
                     name: Arc::clone(&name),
                     hash: Arc::clone(&hash),
-                    account: known.unwrap_or_else(|| Account::new(bank)),
+                    account: known
+                        .map_or_else(|| Account::new(bank), |known| known.with_bank(bank)),
                     standing: Standing::Running,
                     totals: Totals::default(),
                     faults_in_a_row: 0,

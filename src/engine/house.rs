@@ -231,6 +231,17 @@ impl AtRisk {
 /// How many of a venue's last words on new orders are remembered.
 const WORDS: usize = 20;
 
+/// What a venue said of our money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Funds {
+    /// When it said so.
+    pub said_at: TimeMs,
+    /// Free to bet with.
+    pub free: Money,
+    /// What all bets could lose at that moment.
+    pub at_risk: Money,
+}
+
 /// All strategies together.
 #[derive(Clone, Debug)]
 pub struct House {
@@ -248,8 +259,8 @@ pub struct House {
     pub at_risk: AtRisk,
     /// Net result of all strategies' markets settled on the present day.
     pub realised_today: Money,
-    /// What the venue has of our money, free to bet with, and when it said so.
-    pub funds: Option<(TimeMs, Money)>,
+    /// What the venue has of our money, free to bet with.
+    pub funds: Option<Funds>,
     /// The venue's last words on new orders: when, and whether it refused.
     words: VecDeque<(TimeMs, bool)>,
     day: i64,

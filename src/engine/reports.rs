@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::account::Booked;
 use super::core::Calling;
-use super::{Effects, Engine, Gate, Notice, Record, Standing};
+use super::{Effects, Engine, Funds, Gate, Notice, Record, Standing};
 use crate::market::{
     Books, MarketIndex, Money, OrderChange, OrderEvent, OrderId, OrderState, Reversal, Settlement,
     TimeMs, VenueEvent, VenueReason,
@@ -47,7 +47,13 @@ impl<G: Gate> Engine<G> {
                     changed = std::mem::take(&mut self.changed);
                 }
                 VenueEvent::Deaf(at) => self.deaf(*at, effects),
-                VenueEvent::Funds(at, funds) => self.house.funds = Some((*at, *funds)),
+                VenueEvent::Funds(said_at, free) => {
+                    self.house.funds = Some(Funds {
+                        said_at: *said_at,
+                        free: *free,
+                        at_risk: self.house.burden.at_risk,
+                    });
+                }
                 VenueEvent::Settled(settlement) => {
                     self.tell(now, &mut changed, books, effects);
                     self.changed = std::mem::take(&mut changed);

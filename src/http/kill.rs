@@ -15,8 +15,6 @@ use super::{Kill, document, problem};
 pub(super) const PATH: &str = "/api/v1/kill";
 /// The longest body that is read, in bytes.
 pub(super) const LONGEST_BODY: usize = 4_096;
-/// The longest reason, in characters.
-const LONGEST_REASON: usize = 500;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,7 +38,11 @@ pub(super) async fn answer(kill: &Kill, request: Request<Body>) -> Response {
         );
     }
     let kind = request.headers().get(header::CONTENT_TYPE);
-    if kind.is_none_or(|kind| kind != "application/json") {
+    let is_json = |kind: &HeaderValue| {
+        let kind = kind.to_str().unwrap_or_default();
+        kind.split(';').next().map(str::trim) == Some("application/json")
+    };
+    if !kind.is_some_and(is_json) {
         return problem(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "send Content-Type: application/json",
@@ -59,12 +61,7 @@ pub(super) async fn answer(kill: &Kill, request: Request<Body>) -> Response {
             return problem(StatusCode::BAD_REQUEST, &detail);
         }
     };
-    let reason: String = asked
-        .reason
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(LONGEST_REASON)
-        .collect();
+    let reason = asked.reason;
     if reason.trim().is_empty() {
         return problem(StatusCode::BAD_REQUEST, "the reason is empty");
     }

@@ -45,6 +45,15 @@ struct Words {
 /// The longest switch file that is read: anything longer is no switch file, and means halted.
 const LONGEST: u64 = 4_096;
 
+/// The longest reason, in characters.
+const LONGEST_REASON: usize = 500;
+
+/// Words as they may be shown on a terminal and kept in the file: without control characters, and not without end.
+fn plain(words: &str) -> String {
+    let shown = words.chars().filter(|c| !c.is_control());
+    shown.take(LONGEST_REASON).collect()
+}
+
 /// The switch. Its clones are one.
 #[derive(Clone, Debug)]
 pub struct Switch {
@@ -108,22 +117,30 @@ impl Switch {
             Err(error) => halted(format!(
                 "the kill file {shown} cannot be looked for: {error}"
             )),
-            Ok(found) if found.len() > LONGEST => halted(format!("the kill file {shown} exists")),
-            Ok(_) => {
-                match fs::read(&self.file).map(|text| serde_json::from_slice::<Words>(&text)) {
-                    Ok(Ok(words)) => Position {
-                        state: match words.state.as_str() {
-                            "REDUCE" => TradingState::Reduce,
-                            "PAUSED" => TradingState::Paused,
-                            // Only what is known to be less stops less.
-                            _ => TradingState::Halted,
-                        },
-                        reason: format!("{} (by {}, {shown})", words.reason, words.by),
-                    },
-                    _ => halted(format!("the kill file {shown} exists")),
-                }
+            // What is no plain file (a pipe, a device, a link) is not read: it might never end.
+            Ok(found) if !found.is_file() || found.len() > LONGEST => {
+                halted(format!("the kill file {shown} exists"))
             }
+            Ok(_) => self
+                .words()
+                .unwrap_or_else(|| halted(format!("the kill file {shown} exists"))),
         }
+    }
+
+    /// What the file says; `None` if it says nothing that is understood.
+    fn words(&self) -> Option<Position> {
+        let words: Words = serde_json::from_slice(&fs::read(&self.file).ok()?).ok()?;
+        let state = match words.state.as_str() {
+            "REDUCE" => TradingState::Reduce,
+            "PAUSED" => TradingState::Paused,
+            // Only what is known to be less stops less.
+            _ => TradingState::Halted,
+        };
+        let (reason, by) = (plain(&words.reason), plain(&words.by));
+        Some(Position {
+            state,
+            reason: format!("{reason} (by {by}, {})", self.file.display()),
+        })
     }
 
     /// Restrains betting; what already restrains it more is left as it is. It holds in this process at once, and for
@@ -138,28 +155,42 @@ impl Switch {
         by: &str,
         at: TimeMs,
     ) -> io::Result<()> {
-        let asked = Position {
-            state,
-            reason: reason.to_owned(),
-        };
+        let reason = plain(reason);
         {
             let mut held = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
             if held.as_ref().is_none_or(|held| state > held.state) {
-                *held = Some(asked);
+                *held = Some(Position {
+                    state,
+                    reason: reason.clone(),
+                });
             }
         }
-        // What only cannot be read now may be readable as less later, so it is written over.
-        let stands = fs::symlink_metadata(&self.file).is_ok() && self.read_file().state >= state;
-        if !stands {
-            self.write(&Words {
-                state: state.as_str().to_owned(),
-                reason: reason.to_owned(),
-                by: by.to_owned(),
-                at: at.to_string(),
-            })?;
+        let words = Words {
+            state: state.as_str().to_owned(),
+            reason,
+            by: plain(by),
+            at: at.to_string(),
+        };
+        loop {
+            // What only cannot be read now may be readable as less later, so it is written over.
+            let is_there = fs::symlink_metadata(&self.file).is_ok();
+            if is_there && self.read_file().state >= state {
+                break;
+            }
+            // Somebody else may speak at this moment: a file that comes in between is looked at again.
+            match self.write(&words, !is_there) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                done => {
+                    done?;
+                    break;
+                }
+            }
         }
         // From here on the file holds it, and whoever removes the file ends it.
-        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let mut held = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.as_ref().is_some_and(|held| held.state <= state) {
+            *held = None;
+        }
         Ok(())
     }
 
@@ -178,16 +209,26 @@ impl Switch {
         }
     }
 
-    /// Writes beside it, then renames: the file is there whole or not at all, and durable before this returns.
-    fn write(&self, words: &Words) -> io::Result<()> {
-        self.prepare()?;
+    /// Writes beside it, then puts it in its place: the file is there whole or not at all, and durable before this
+    /// returns. As the first, it takes nobody's place: if there is one by then, that is an error of its own kind.
+    fn write(&self, words: &Words, is_first: bool) -> io::Result<()> {
         let mut name = self.file.file_name().unwrap_or_default().to_owned();
         name.push(format!(".{}.new", std::process::id()));
         let beside = self.file.with_file_name(name);
-        let mut file = File::create(&beside)?;
-        file.write_all(serde_json::to_string_pretty(words)?.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&beside, &self.file)?;
+        // One that a process of this number left behind; a link planted here is removed, never followed.
+        let _ = fs::remove_file(&beside);
+        let put = || {
+            let mut file = File::options().write(true).create_new(true).open(&beside)?;
+            file.write_all(serde_json::to_string_pretty(words)?.as_bytes())?;
+            file.sync_all()?;
+            match is_first {
+                true => fs::hard_link(&beside, &self.file),
+                false => fs::rename(&beside, &self.file),
+            }
+        };
+        let done = put();
+        let _ = fs::remove_file(&beside);
+        done?;
         self.sync_folder()
     }
 
@@ -270,5 +311,25 @@ mod tests {
         switch.prepare().unwrap();
         assert_eq!(switch.read().state, TradingState::Halted);
         assert_eq!(switch.read().reason, "drill");
+    }
+
+    #[test]
+    fn words_without_end_or_with_control_characters_do_not_turn_a_pause_into_a_halt() {
+        let (_folder, switch) = switch();
+        let reason = format!("\u{1b}[2J{}", "x".repeat(10_000));
+        switch
+            .restrain(TradingState::Paused, &reason, "test", TimeMs(0))
+            .unwrap();
+        let position = Switch::new(switch.file()).read();
+        assert_eq!(position.state, TradingState::Paused);
+        assert!(!position.reason.contains('\u{1b}'));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_as_kill_file_means_halted_and_is_not_read() {
+        let (_folder, switch) = switch();
+        std::os::unix::fs::symlink("/dev/zero", switch.file()).unwrap();
+        assert_eq!(switch.read().state, TradingState::Halted);
     }
 }

@@ -152,6 +152,9 @@ fn at_most_ticks(code: ReasonCode, ticks: i64, limit: u32) -> Verdict {
 /// The same bet again, too soon after the last one ended.
 fn cooldown(ask: &Ask<'_>, limits: &RiskLimits) -> Verdict {
     let wait = i64::from(limits.same_bet_cooldown_ms);
+    if wait == 0 {
+        return Ok(None);
+    }
     let alike = ask.holding.orders().iter().filter(|order| {
         order.runner == ask.place.runner
             && order.side == ask.place.side

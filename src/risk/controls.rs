@@ -45,9 +45,11 @@ pub(super) const SIMPLE: [fn(&Ask<'_>, &RiskLimits) -> Verdict; 17] = [
 ];
 
 /// Controls of an order that is to live longer than it would.
-pub(super) const UPDATE: [fn(&Ask<'_>, &RiskLimits) -> Verdict; 6] = [
+pub(super) const UPDATE: [fn(&Ask<'_>, &RiskLimits) -> Verdict; 8] = [
     kill_switch,
     trading_state,
+    venue_ready,
+    health,
     market_open,
     in_play,
     snapshot_age,

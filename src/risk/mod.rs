@@ -124,6 +124,7 @@ fn judge(
         Err(_) => {
             let most = limits.max_orders_per_minute * 2;
             scale.extend(controls::rate(ask, most, &mut recent.placed)?);
+            scale.extend(together::rate(ask, &limits.together.doubled(), placed)?);
             Ok(())
         }
         Ok(()) => Ok(()),

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::engine::testing::{defined, definition, house, levels, limit, market_with, order};
-use crate::engine::{Account, Fence, Holding, House, ReasonCode, TradingState, Unready};
+use crate::engine::{Account, Fence, Funds, Holding, House, ReasonCode, TradingState, Unready};
 use crate::market::{
     BookName, Books, LadderKind, Market, MarketDelta, MarketId, MarketStatus, Money, Order,
     OrderId, OrderKind, OrderState, Persistence, Place, Price, Quote, QuoteChange, RunnerId,
@@ -321,6 +321,14 @@ fn every_control_of_conduct_names_its_code_the_value_and_the_limit() {
     }
 }
 
+fn funds(said_at: i64, pounds: i64) -> Funds {
+    Funds {
+        said_at: TimeMs(said_at),
+        free: Money::from_major(pounds),
+        at_risk: Money::ZERO,
+    }
+}
+
 #[test]
 fn every_control_of_all_strategies_names_its_code_the_value_and_the_limit() {
     let pounds = Money::from_major;
@@ -369,11 +377,11 @@ fn every_control_of_all_strategies_names_its_code_the_value_and_the_limit() {
         ),
         (
             "FUNDS_SHORT (value 10.00, limit 9.00)",
-            refused(|c| c.house.funds = Some((TimeMs(0), pounds(9)))),
+            refused(|c| c.house.funds = Some(funds(0, 9))),
         ),
         (
             "FUNDS_STALE (value 120001 ms, limit 120000 ms)",
-            refused(|c| c.house.funds = Some((TimeMs(-120_001), pounds(1_000)))),
+            refused(|c| c.house.funds = Some(funds(-120_001, 1_000))),
         ),
     ];
     for (expected, got) in &table {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Weights;
 use super::conduct::at_most_count;
 use super::controls::{Verdict, at_most, judge};
-use crate::engine::{Ask, Figure, ReasonCode};
+use crate::engine::{Ask, Figure, Funds, ReasonCode};
 use crate::market::{Bound, Money, TimeMs, setting};
 
 /// What an operator permits all strategies together.
@@ -81,6 +81,15 @@ impl TogetherLimits {
             max_orders_per_minute: 60_000,
             max_orders_per_hour: 1_000_000,
             max_funds_age_seconds: 3_600,
+        }
+    }
+
+    /// These limits, with twice the pace.
+    pub(super) fn doubled(&self) -> Self {
+        Self {
+            max_orders_per_minute: self.max_orders_per_minute.saturating_mul(2),
+            max_orders_per_hour: self.max_orders_per_hour.saturating_mul(2),
+            ..self.clone()
         }
     }
 
@@ -204,7 +213,12 @@ fn daily_loss(ask: &Ask<'_>, limits: &TogetherLimits, weights: &Weights) -> Verd
 
 /// What the venue says we have must cover the order, and it must have said so lately.
 fn funds(ask: &Ask<'_>, limits: &TogetherLimits) -> Verdict {
-    let Some((said_at, free)) = ask.house.funds else {
+    let Some(Funds {
+        said_at,
+        free,
+        at_risk,
+    }) = ask.house.funds
+    else {
         return Ok(None);
     };
     let (age, oldest) = (
@@ -221,7 +235,9 @@ fn funds(ask: &Ask<'_>, limits: &TogetherLimits) -> Verdict {
         .market
         .definition
         .at_risk(ask.place.side, ask.place.kind);
-    at_most(ReasonCode::FundsShort, needed, free)
+    // What was bet since the venue said so is taken from it.
+    let since = (ask.house.burden.at_risk - at_risk).max(Money::ZERO);
+    at_most(ReasonCode::FundsShort, needed + since, free)
 }
 
 /// Over the rate means refused, never delayed. `recent` are the last hour's orders, oldest first.

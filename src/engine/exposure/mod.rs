@@ -115,20 +115,24 @@ pub fn reduces(market: &Market, holding: &Holding, place: &Place, now: TimeMs) -
         // At which price, or whether at all, is not known.
         return false;
     };
-    let proposed = |size| Proposed {
+    let proposed = |kind| Proposed {
         runner: place.runner,
         side: place.side,
-        kind: OrderKind::Limit {
-            price,
-            size,
-            persistence: Persistence::Lapse,
-            fill_or_kill: None,
-        },
+        kind,
     };
     // An order for nothing, for what its runner could lose now.
-    let nothing = Some(proposed(Money::ZERO));
+    let nothing = Some(proposed(OrderKind::Limit {
+        price,
+        size: Money::ZERO,
+        persistence: Persistence::Lapse,
+        fill_or_kill: None,
+    }));
     let present = worst_case(market, holding, nothing);
-    let open = worst_case(market, holding, Some(proposed(size)));
+    let open = worst_case(market, holding, Some(proposed(place.kind)));
+    // Said first: most orders that are refused for what they cost end here, and copying all orders is dear.
+    if open.market > present.market || open.runner > present.runner {
+        return false;
+    }
     let mut matched = Order::new(OrderId::from_bits(0), place, now);
     matched.matched = size;
     matched.matched_value = i128::from(price.nanos()) * i128::from(size.minor());
@@ -136,10 +140,7 @@ pub fn reduces(market: &Market, holding: &Holding, place: &Place, now: TimeMs) -
     let mut with = holding.clone();
     with.add(matched);
     let done = worst_case(market, &with, nothing);
-    open.market <= present.market
-        && open.runner <= present.runner
-        && done.market < present.market
-        && done.runner <= present.runner
+    done.market < present.market && done.runner <= present.runner
 }
 
 fn loss(result: Money) -> Money {
