@@ -23,3 +23,4 @@ pub mod switch;
 
 pub use host::{HostError, Plan, run};
 pub use shelf::Finding;
+pub use signals::Signals;
