@@ -42,8 +42,19 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "market", "engine", "risk", "strategy", "exchange", "venue", "source", "ledger",
-            "config", "backtest", "live", "lookalike", "http",
+            "market",
+            "engine",
+            "risk",
+            "strategy",
+            "exchange",
+            "venue",
+            "source",
+            "ledger",
+            "config",
+            "backtest",
+            "live",
+            "lookalike",
+            "http",
         ],
     ),
 ];

@@ -98,7 +98,8 @@ impl Exchange {
         let ready = |addresses: Addresses| announce(shared, addresses, is_plain);
         let served = runtime.block_on(async {
             let signals = live::Signals::hear();
-            let mut signals = signals.map_err(|error| LookalikeError::System("hear signals", error))?;
+            let mut signals =
+                signals.map_err(|error| LookalikeError::System("hear signals", error))?;
             lookalike::serve(plan, ready, async move { signals.next().await }).await
         });
         // Threads that read ahead need not be waited for.
@@ -110,15 +111,22 @@ impl Exchange {
     fn plan(&self, config: &crate::config::Config) -> Result<Plan, Failure> {
         if self.data.is_empty() && self.generate == 0 {
             let failure = Failure::new(exit::USAGE, "there is nothing to play");
-            return Err(failure.hint("name recordings with --data, or have races made up with --generate 3"));
+            return Err(failure
+                .hint("name recordings with --data, or have races made up with --generate 3"));
         }
         let now = prepare::wall_clock();
-        let mut inputs: Vec<Input> = source::expand(&self.data)?.into_iter().map(Input::File).collect();
-        inputs.extend((0..self.generate).map(|nth| Input::Generated(Box::new(self.race(nth, now)))));
+        let mut inputs: Vec<Input> = source::expand(&self.data)?
+            .into_iter()
+            .map(Input::File)
+            .collect();
+        inputs
+            .extend((0..self.generate).map(|nth| Input::Generated(Box::new(self.race(nth, now)))));
         Ok(Plan {
             inputs,
             speed: self.speed,
-            join: self.join.map(|minutes| Duration::from_secs(60 * u64::from(minutes))),
+            join: self
+                .join
+                .map(|minutes| Duration::from_secs(60 * u64::from(minutes))),
             longest_quiet: Duration::from_secs(u64::from(self.leap)),
             begin: self.shift_to_now.then_some(now),
             paused: self.paused,

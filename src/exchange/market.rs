@@ -10,8 +10,8 @@ use super::{
     strict,
 };
 use crate::market::{
-    BookName, Instruction, LEAST_WIN_REDUCTION, Market, MarketDefinition, MarketId, MarketStatus, Money,
-    OrderChange, OrderId, OrderKind, OrderStatement, Persistence, Price, Runner, RunnerId,
+    BookName, Instruction, LEAST_WIN_REDUCTION, Market, MarketDefinition, MarketId, MarketStatus,
+    Money, OrderChange, OrderId, OrderKind, OrderStatement, Persistence, Price, Runner, RunnerId,
     RunnerStatus, Side, TimeMs, VenueReason,
 };
 

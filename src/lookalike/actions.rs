@@ -1,4 +1,4 @@
-//! What clients do with bets: place, cancel, replace, update. Answers as the venue gives them.
+//! Bets are placed: what is refused, what the exchange is sent, and what is answered. Shared with what changes bets.
 
 use std::time::Instant;
 
@@ -7,19 +7,16 @@ use super::bets::{Bet, Refs};
 use super::world::{Pass, World};
 use crate::engine::Request;
 use crate::market::{
-    FillOrKill, Instruction, MarketId, MarketStatus, Money, Order, OrderId, OrderKind,
-    Place, Price, VenueReason,
+    Instruction, MarketId, MarketStatus, Order, OrderId, OrderKind, Place, Price, VenueReason,
 };
 use crate::venue::betfair::{
-    ApiCode, BetCode, CancelInstruction, CancelOrders, CancelReport, ExecutionReport,
-    Instant as Date, MarketVersion, OrderStatus, PlaceInstruction, PlaceOrders, PlaceReport,
-    ReplaceInstruction, ReplaceOrders, ReplaceReport, ReportStatus, RpcError, UpdateOrders,
-    UpdateReport,
+    ApiCode, BetCode, ExecutionReport, Instant as Date, MarketVersion, OrderStatus,
+    PlaceInstruction, PlaceOrders, PlaceReport, ReportStatus, RpcError,
 };
 
 /// Most instructions in a request.
 const MOST_PLACED: usize = 200;
-const MOST_OTHERS: usize = 60;
+pub(super) const MOST_OTHERS: usize = 60;
 /// Longest names that customers may give.
 const LONGEST_REF: usize = 32;
 const LONGEST_STRATEGY: usize = 15;
@@ -27,19 +24,19 @@ const LONGEST_STRATEGY: usize = 15;
 /// A request to place or replace that the exchange has: its answer waits until all its bets are decided.
 #[derive(Debug)]
 pub(super) struct Ticket<I> {
-    request: ExecutionReport<()>,
-    steps: Vec<Step<I>>,
+    pub(super) request: ExecutionReport<()>,
+    pub(super) steps: Vec<Step<I>>,
     /// The answer does not wait.
     pub(super) is_async: bool,
 }
 
 #[derive(Debug)]
-struct Step<I> {
-    instruction: I,
+pub(super) struct Step<I> {
+    pub(super) instruction: I,
     /// The bet that comes; none if it was refused for this.
-    bet: Result<OrderId, BetCode>,
+    pub(super) bet: Result<OrderId, BetCode>,
     /// The bet that goes.
-    old: Option<OrderId>,
+    pub(super) old: Option<OrderId>,
 }
 
 /// What a request led to: an answer at once, or a wait.
@@ -50,14 +47,14 @@ pub(super) enum Outcome<I, R> {
 }
 
 /// The parts of a request that every answer repeats.
-struct Head<'a> {
-    account: AccountId,
-    market: Option<&'a str>,
-    name: Option<&'a str>,
+pub(super) struct Head<'a> {
+    pub(super) account: AccountId,
+    pub(super) market: Option<&'a str>,
+    pub(super) name: Option<&'a str>,
 }
 
 impl Head<'_> {
-    fn report<R>(
+    pub(super) fn report<R>(
         &self,
         status: ReportStatus,
         code: Option<BetCode>,
@@ -72,14 +69,20 @@ impl Head<'_> {
         }
     }
 
-    fn refuse<R>(&self, code: BetCode) -> ExecutionReport<R> {
-        self.report(ReportStatus::Failure, Some(code), None)
+    /// The request was refused as a whole. Of a suspended market the venue says nothing but that.
+    pub(super) fn refuse<R>(
+        &self,
+        code: BetCode,
+        reports: impl Iterator<Item = R>,
+    ) -> ExecutionReport<R> {
+        let reports = (code != BetCode::MarketSuspended).then(|| reports.collect());
+        self.report(ReportStatus::Failure, Some(code), reports)
     }
 }
 
 impl World {
     /// Checks what all requests about bets have in common; a code means that the request is refused as a whole.
-    fn receive(
+    pub(super) fn receive(
         &mut self,
         head: &Head<'_>,
         operation: &'static str,
@@ -91,7 +94,11 @@ impl World {
                 return Err(RpcError::api(ApiCode::InvalidInputData, "customerRef"));
             }
             let now = Instant::now();
-            if !name.is_empty() && self.accounts.is_repeated(head.account, operation, name, now) {
+            if !name.is_empty()
+                && self
+                    .accounts
+                    .is_repeated(head.account, operation, name, now)
+            {
                 return Ok(Some(BetCode::DuplicateTransaction));
             }
         }
@@ -109,7 +116,7 @@ impl World {
         })
     }
 
-    fn is_outdated(&self, market: &str, version: Option<MarketVersion>) -> bool {
+    pub(super) fn is_outdated(&self, market: &str, version: Option<MarketVersion>) -> bool {
         let present = self.market(market).map(|market| market.definition.version);
         version.is_some_and(|known| present.is_some_and(|present| present > known.version))
     }
@@ -130,7 +137,9 @@ impl World {
         };
         let count = asked.instructions.len();
         if let Some(code) = self.receive(&head, "placeOrders", count, MOST_PLACED)? {
-            return Ok(Outcome::Answer(head.refuse(code)));
+            let all = asked.instructions.into_iter();
+            let all = all.map(|instruction| refused(instruction, BetCode::ErrorInOrder));
+            return Ok(Outcome::Answer(head.refuse(code, all)));
         }
         let refs = Refs {
             request: asked.customer_ref.clone(),
@@ -146,7 +155,10 @@ impl World {
         let Ok(all) = all else {
             let reports = asked.instructions.into_iter().zip(kinds);
             let reports = reports.map(|(instruction, kind)| {
-                refused(instruction, kind.err().unwrap_or(BetCode::RelatedActionFailed))
+                refused(
+                    instruction,
+                    kind.err().unwrap_or(BetCode::RelatedActionFailed),
+                )
             });
             let (failure, code) = (ReportStatus::Failure, BetCode::BetActionError);
             let report = head.report(failure, Some(code), Some(reports.collect()));
@@ -260,7 +272,7 @@ impl World {
     }
 
     /// Sends an order to the exchange, alone or in the place of another.
-    fn put(
+    pub(super) fn put(
         &mut self,
         account: AccountId,
         market: &MarketId,
@@ -293,17 +305,17 @@ impl World {
 
     /// Whether the exchange has said of every bet of a request whether it takes it.
     pub(super) fn is_decided<I>(&self, ticket: &Ticket<I>) -> bool {
-        let ids = ticket.steps.iter().filter_map(|step| step.bet.as_ref().ok());
+        let ids = ticket
+            .steps
+            .iter()
+            .filter_map(|step| step.bet.as_ref().ok());
         ids.filter_map(|id| self.bets.get(*id))
             .all(|bet| !bet.is_undecided())
     }
 
     /// The answer to `placeOrders`. Bets that are not decided yet are told as unknown, or as pending if the client did not
     /// want to wait.
-    pub(super) fn placed(
-        &self,
-        ticket: Ticket<PlaceInstruction>,
-    ) -> ExecutionReport<PlaceReport> {
+    pub(super) fn placed(&self, ticket: Ticket<PlaceInstruction>) -> ExecutionReport<PlaceReport> {
         let is_async = ticket.is_async;
         let reports = ticket.steps.into_iter().map(|step| match step.bet {
             Ok(id) => self.place_report(step.instruction, id, is_async),
@@ -312,7 +324,7 @@ impl World {
         conclude(ticket.request, reports.collect(), |report| report.status)
     }
 
-    fn place_report(
+    pub(super) fn place_report(
         &self,
         instruction: PlaceInstruction,
         id: OrderId,
@@ -336,7 +348,10 @@ impl World {
             };
         }
         if !bet.stands() {
-            return refused(instruction, bet.reason.map_or(BetCode::ErrorInOrder, code_of));
+            return refused(
+                instruction,
+                bet.reason.map_or(BetCode::ErrorInOrder, code_of),
+            );
         }
         let average = bet.order.average_price().map_or(0.0, two_decimals);
         PlaceReport {
@@ -348,334 +363,6 @@ impl World {
             placed_date: bet.order.placed_at.map(Date::in_seconds),
             average_price_matched: Some(average),
             size_matched: Some(bet.order.matched.to_f64()),
-        }
-    }
-
-    /// `cancelOrders`.
-    pub(super) fn cancel(
-        &mut self,
-        account: AccountId,
-        asked: CancelOrders,
-    ) -> Result<ExecutionReport<CancelReport>, RpcError> {
-        let head = Head {
-            account,
-            market: asked.market_id.as_deref(),
-            name: asked.customer_ref.as_deref(),
-        };
-        let instructions = asked.instructions.unwrap_or_default();
-        let count = instructions.len();
-        if head.market.is_none() && count > 0 {
-            return Err(RpcError::api(ApiCode::InvalidInputData, "marketId"));
-        }
-        if let Some(code) = self.receive(&head, "cancelOrders", count, MOST_OTHERS)? {
-            return Ok(head.refuse(code));
-        }
-        let reports: Vec<CancelReport> = if instructions.is_empty() {
-            self.cancel_all(account, head.market)
-        } else {
-            let market = MarketId::new(head.market.unwrap_or_default());
-            instructions
-                .into_iter()
-                .map(|instruction| self.cancel_one(account, &market, instruction))
-                .collect()
-        };
-        self.notify();
-        // The venue calls it a success if the request could be carried out, whatever came of its instructions.
-        let failed = reports
-            .iter()
-            .filter(|report| report.status == ReportStatus::Failure)
-            .count();
-        let mixed = failed > 0 && failed < reports.len();
-        let (status, code) = if mixed {
-            let code = BetCode::ProcessedWithErrors;
-            (ReportStatus::ProcessedWithErrors, Some(code))
-        } else {
-            (ReportStatus::Success, None)
-        };
-        Ok(head.report(status, code, Some(reports)))
-    }
-
-    /// Cancels what remains of every limit order of an account, in a market or in all.
-    pub(super) fn cancel_all(
-        &mut self,
-        account: AccountId,
-        market: Option<&str>,
-    ) -> Vec<CancelReport> {
-        let waiting: Vec<(MarketId, String)> = self
-            .bets
-            .of(account)
-            .filter(|bet| market.is_none_or(|market| bet.market.as_str() == market))
-            .filter(|bet| bet.order.remaining().is_positive())
-            .map(|bet| (bet.market.clone(), bet.id()))
-            .collect();
-        waiting
-            .into_iter()
-            .map(|(market, bet_id)| {
-                let instruction = CancelInstruction {
-                    bet_id,
-                    size_reduction: None,
-                };
-                self.cancel_one(account, &market, instruction)
-            })
-            .collect()
-    }
-
-    fn cancel_one(
-        &mut self,
-        account: AccountId,
-        market: &MarketId,
-        instruction: CancelInstruction,
-    ) -> CancelReport {
-        let done = self.take_off(account, market, &instruction);
-        let at = Date::in_seconds(self.now());
-        CancelReport {
-            status: status_of(&done),
-            error_code: done.as_ref().err().cloned(),
-            instruction: Some(instruction),
-            size_cancelled: Some(done.as_ref().map_or(0.0, |size| size.to_f64())),
-            cancelled_date: done.is_ok().then_some(at),
-        }
-    }
-
-    /// Cancels a bet, or part of it; gives how much went.
-    fn take_off(
-        &mut self,
-        account: AccountId,
-        market: &MarketId,
-        instruction: &CancelInstruction,
-    ) -> Result<Money, BetCode> {
-        let size = instruction.size()?;
-        let bet = self.bets.named(account, &instruction.bet_id);
-        let bet = bet.filter(|bet| bet.market == *market);
-        // Of a bet that it does not know the venue says the same as of one that is over.
-        let bet = bet.ok_or(BetCode::BetTakenOrLapsed)?;
-        let (order, before) = (bet.order.id, bet.order.cancelled);
-        let request = Request::Cancel {
-            market: market.clone(),
-            order,
-            size,
-        };
-        self.send(market, request);
-        let after = self.bets.get(order).map(|bet| bet.order.cancelled);
-        let gone = after.unwrap_or_default() - before;
-        gone.is_positive()
-            .then_some(gone)
-            .ok_or(BetCode::BetTakenOrLapsed)
-    }
-
-    /// `updateOrders`.
-    pub(super) fn update(
-        &mut self,
-        account: AccountId,
-        asked: UpdateOrders,
-    ) -> Result<ExecutionReport<UpdateReport>, RpcError> {
-        let head = Head {
-            account,
-            market: Some(&asked.market_id),
-            name: asked.customer_ref.as_deref(),
-        };
-        let count = asked.instructions.len();
-        if let Some(code) = self.receive(&head, "updateOrders", count, MOST_OTHERS)? {
-            return Ok(head.refuse(code));
-        }
-        let market = MarketId::new(&asked.market_id);
-        let mut reports = Vec::new();
-        for instruction in asked.instructions {
-            let wanted = instruction.new_persistence_type;
-            let bet = self.bets.named(account, &instruction.bet_id);
-            let bet = bet.filter(|bet| bet.market == market);
-            let done = match bet.map(|bet| bet.order.clone()) {
-                None => Err(BetCode::InvalidBetId),
-                Some(order) if !order.remaining().is_positive() => Err(BetCode::BetTakenOrLapsed),
-                Some(order) if order.kind.persistence() == Some(wanted) => {
-                    Err(BetCode::NoActionRequired)
-                }
-                Some(order) => {
-                    let request = Request::Update {
-                        market: market.clone(),
-                        order: order.id,
-                        persistence: wanted,
-                    };
-                    self.send(&market, request);
-                    let bet = self.bets.get(order.id);
-                    let updated = bet.and_then(|bet| bet.order.kind.persistence()) == Some(wanted);
-                    updated.then_some(()).ok_or(BetCode::InvalidPersistence)
-                }
-            };
-            reports.push(UpdateReport {
-                status: status_of(&done),
-                error_code: done.err(),
-                instruction: Some(instruction),
-            });
-        }
-        self.notify();
-        let request = head.report(ReportStatus::Success, None, None);
-        Ok(conclude(request, reports, |report| report.status))
-    }
-
-    /// `replaceOrders`: the old bet goes first, and the new one has what remained of it.
-    pub(super) fn replace(
-        &mut self,
-        account: AccountId,
-        asked: ReplaceOrders,
-    ) -> Result<Outcome<ReplaceInstruction, ReplaceReport>, RpcError> {
-        if asked.instructions.is_empty() {
-            return Err(RpcError::api(ApiCode::InvalidInputData, "instructions"));
-        }
-        let head = Head {
-            account,
-            market: Some(&asked.market_id),
-            name: asked.customer_ref.as_deref(),
-        };
-        let count = asked.instructions.len();
-        if let Some(code) = self.receive(&head, "replaceOrders", count, MOST_OTHERS)? {
-            return Ok(Outcome::Answer(head.refuse(code)));
-        }
-        let market = MarketId::new(&asked.market_id);
-        let outdated = self.is_outdated(&asked.market_id, asked.market_version);
-        let request = head.report(ReportStatus::Success, None, None);
-        let steps = asked
-            .instructions
-            .into_iter()
-            .map(|instruction| {
-                let name = asked.customer_ref.as_deref();
-                let moved = self.move_bet(account, &market, &instruction, name, outdated);
-                let (bet, old) = match moved {
-                    Ok((bet, old)) => (Ok(bet), Some(old)),
-                    Err(code) => (Err(code), None),
-                };
-                Step {
-                    instruction,
-                    bet,
-                    old,
-                }
-            })
-            .collect();
-        self.notify();
-        Ok(Outcome::Wait(Ticket {
-            request,
-            steps,
-            is_async: asked.is_async == Some(true),
-        }))
-    }
-
-    fn move_bet(
-        &mut self,
-        account: AccountId,
-        market: &MarketId,
-        instruction: &ReplaceInstruction,
-        name: Option<&str>,
-        outdated: bool,
-    ) -> Result<(OrderId, OrderId), BetCode> {
-        let to = instruction.price()?;
-        let bet = self.bets.named(account, &instruction.bet_id);
-        let bet = bet.filter(|bet| bet.market == *market);
-        let bet = bet.ok_or(BetCode::BetTakenOrLapsed)?;
-        let old = bet.order.id;
-        let remaining = bet.order.remaining();
-        let OrderKind::Limit {
-            price, persistence, ..
-        } = bet.order.kind
-        else {
-            return Err(BetCode::InvalidBidType);
-        };
-        if !remaining.is_positive() {
-            return Err(BetCode::BetTakenOrLapsed);
-        }
-        if price == to {
-            return Err(BetCode::NoActionRequired);
-        }
-        let ladder = self.market(market.as_str()).map(|market| market.definition.ladder);
-        if ladder.is_some_and(|ladder| !ladder.contains(to)) {
-            return Err(BetCode::InvalidOdds);
-        }
-        let refs = Refs {
-            request: name.map(str::to_owned),
-            ..bet.refs.clone()
-        };
-        let place = Place {
-            runner: bet.order.runner,
-            side: bet.order.side,
-            kind: OrderKind::Limit {
-                price: to,
-                size: remaining,
-                persistence,
-                fill_or_kill: None::<FillOrKill>,
-            },
-            book: None,
-            reason: None,
-            probability: None,
-            tag: None,
-        };
-        let new = self.put(account, market, &place, refs, outdated, Some((old, to)));
-        Ok((new, old))
-    }
-
-    /// The answer to `replaceOrders`.
-    pub(super) fn replaced(
-        &self,
-        ticket: Ticket<ReplaceInstruction>,
-    ) -> ExecutionReport<ReplaceReport> {
-        let is_async = ticket.is_async;
-        let reports = ticket.steps.into_iter().map(|step| {
-            let (new, old) = match (step.bet, step.old) {
-                (Ok(new), Some(old)) => (new, old),
-                (Err(code), _) => return ReplaceReport::failed(code),
-                (Ok(_), None) => return ReplaceReport::failed(BetCode::ErrorInOrder),
-            };
-            self.replace_report(step.instruction, new, old, is_async)
-        });
-        conclude(ticket.request, reports.collect(), |report| report.status)
-    }
-
-    fn replace_report(
-        &self,
-        instruction: ReplaceInstruction,
-        new: OrderId,
-        old: OrderId,
-        is_async: bool,
-    ) -> ReplaceReport {
-        let (Some(bet), Some(gone)) = (self.bets.get(new), self.bets.get(old)) else {
-            return ReplaceReport::failed(BetCode::ErrorInMatcher);
-        };
-        let order = &bet.order;
-        let place = PlaceInstruction::new(order.runner, order.side, order.kind, bet.refs.order.clone());
-        let placed = self.place_report(place, new, is_async);
-        let cancelled = bet.is_undecided() || bet.stands() || !gone.order.remaining().is_positive();
-        let at = gone.cancelled_at.map(Date::in_seconds);
-        let cancel = CancelReport {
-            status: if cancelled { ReportStatus::Success } else { ReportStatus::Failure },
-            error_code: (!cancelled).then_some(BetCode::BetTakenOrLapsed),
-            instruction: Some(CancelInstruction {
-                bet_id: instruction.bet_id,
-                size_reduction: None,
-            }),
-            size_cancelled: order.kind.size().filter(|_| cancelled).map(Money::to_f64),
-            cancelled_date: at,
-        };
-        let (status, code) = match (placed.status, cancelled) {
-            (ReportStatus::Failure, true) => {
-                (ReportStatus::Failure, Some(BetCode::CancelledNotPlaced))
-            }
-            (ReportStatus::Failure, false) => (ReportStatus::Failure, placed.error_code.clone()),
-            (status, _) => (status, None),
-        };
-        ReplaceReport {
-            status,
-            error_code: code,
-            cancel_instruction_report: Some(cancel),
-            place_instruction_report: Some(placed),
-        }
-    }
-}
-
-impl ReplaceReport {
-    fn failed(code: BetCode) -> Self {
-        Self {
-            status: ReportStatus::Failure,
-            error_code: Some(code),
-            cancel_instruction_report: None,
-            place_instruction_report: None,
         }
     }
 }
@@ -709,7 +396,7 @@ fn refused(instruction: PlaceInstruction, code: BetCode) -> PlaceReport {
     }
 }
 
-fn status_of<T, E>(done: &Result<T, E>) -> ReportStatus {
+pub(super) fn status_of<T, E>(done: &Result<T, E>) -> ReportStatus {
     if done.is_ok() {
         ReportStatus::Success
     } else {
@@ -718,7 +405,7 @@ fn status_of<T, E>(done: &Result<T, E>) -> ReportStatus {
 }
 
 /// How a request ended whose instructions ended so.
-fn conclude<R>(
+pub(super) fn conclude<R>(
     request: ExecutionReport<()>,
     reports: Vec<R>,
     status: impl Fn(&R) -> ReportStatus,
@@ -746,8 +433,13 @@ fn conclude<R>(
 /// Where a bet stands, in the venue's words.
 pub(super) fn order_status(bet: &Bet) -> OrderStatus {
     let order = &bet.order;
-    let killed = matches!(order.kind, OrderKind::Limit { fill_or_kill: Some(_), .. })
-        && !order.matched.is_positive();
+    let killed = matches!(
+        order.kind,
+        OrderKind::Limit {
+            fill_or_kill: Some(_),
+            ..
+        }
+    ) && !order.matched.is_positive();
     match order.state.is_live() {
         true => OrderStatus::Executable,
         false if killed => OrderStatus::Expired,

@@ -75,7 +75,10 @@ async fn bet(
             let markets: Vec<String> = read(params["marketIds"].clone())?;
             Ok(hub.world().profit_and_loss(account, &markets))
         }
-        "listCurrentOrders" => write(hub.world().current_orders(account, &read(or_empty(params))?)?),
+        "listCurrentOrders" => write(
+            hub.world()
+                .current_orders(account, &read(or_empty(params))?)?,
+        ),
         "listClearedOrders" => write(hub.world().cleared_orders(account, &read(params)?)?),
         "cancelOrders" => write(hub.world().cancel(account, read(or_empty(params))?)?),
         "updateOrders" => write(hub.world().update(account, read(params)?)?),
@@ -142,7 +145,10 @@ fn heartbeat(world: &mut World, account: AccountId, params: &Value) -> Result<Va
     let seconds =
         seconds.ok_or_else(|| RpcError::BadParameter("preferredTimeoutSeconds".to_owned()))?;
     if seconds < 0 {
-        return Err(RpcError::api(ApiCode::InvalidInputData, "preferredTimeoutSeconds"));
+        return Err(RpcError::api(
+            ApiCode::InvalidInputData,
+            "preferredTimeoutSeconds",
+        ));
     }
     let actual = match seconds {
         0 => 0,

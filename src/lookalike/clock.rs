@@ -49,7 +49,9 @@ impl Clock {
     /// What time it is.
     pub(super) fn now(&self, wall: Instant) -> TimeMs {
         let position = self.position(wall).max(self.latest);
-        self.next.map_or(position, |next| position.min(next)).max(self.latest)
+        self.next
+            .map_or(position, |next| position.min(next))
+            .max(self.latest)
     }
 
     /// Whether the message of this time is due. `hurried` ones are, even if the clock stands still.
@@ -126,7 +128,8 @@ impl Clock {
         match (self.speed, self.anchor) {
             (Speed::Times(times), Some((start, first))) if self.is_running => {
                 let passed = wall.saturating_duration_since(start).as_secs_f64() * 1_000.0 * times;
-                #[allow(clippy::cast_possible_truncation)] // a float that is too large becomes the largest time
+                #[allow(clippy::cast_possible_truncation)]
+                // a float that is too large becomes the largest time
                 let passed = passed as i64;
                 TimeMs(first.0.saturating_add(passed))
             }
@@ -164,7 +167,10 @@ mod tests {
     fn it_leaps_over_what_is_quiet() {
         let (mut clock, wall) = clock(Speed::Times(1.0), true);
         let far = TimeMs(86_400_000);
-        assert_eq!(clock.due(far, false, wall), Due::In(Duration::from_secs(60)));
+        assert_eq!(
+            clock.due(far, false, wall),
+            Due::In(Duration::from_secs(60))
+        );
         let later = wall + Duration::from_secs(60);
         assert_eq!(clock.due(far, false, later), Due::Now);
         clock.play(far, false, later);

@@ -89,14 +89,20 @@ pub(super) async fn respond(
                 set_clock(hub, &order).await;
                 document(200, &standing(hub))
             }
-            Err(error) => problem(400, &format!("send {{\"run\": true}}, {{\"step\": 10}} or {{\"speed\": 5}}: {error}")),
+            Err(error) => problem(
+                400,
+                &format!("send {{\"run\": true}}, {{\"step\": 10}} or {{\"speed\": 5}}: {error}"),
+            ),
         },
         ("POST", "/market") => match serde_json::from_slice(body) {
             Ok(order) => match tamper(hub, &order) {
                 Ok(()) => document(200, &standing(hub)),
                 Err(error) => problem(404, &error),
             },
-            Err(error) => problem(400, &format!("send {{\"do\": \"suspend\", \"market\": \"1.1\"}}: {error}")),
+            Err(error) => problem(
+                400,
+                &format!("send {{\"do\": \"suspend\", \"market\": \"1.1\"}}: {error}"),
+            ),
         },
         _ => problem(
             404,
@@ -178,7 +184,8 @@ fn tamper(hub: &Hub, order: &MarketOrder) -> Result<(), String> {
             if book.runner(runner).is_none() {
                 return Err(format!("market {market} has no runner {runner}"));
             }
-            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // clamped to its range
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+            // clamped to its range
             let factor = factor.map(|percent| (percent.clamp(0.0, 99.99) * 100.0).round() as u32);
             let at = world.now();
             world.tampering.remove(&market, runner, factor, at);

@@ -105,7 +105,10 @@ impl Fault {
         if !(0.0..=1.0).contains(&probability) {
             return Some(format!("probability {probability}: use 0 to 1"));
         }
-        if self.status.is_some_and(|status| !(100..=599).contains(&status)) {
+        if self
+            .status
+            .is_some_and(|status| !(100..=599).contains(&status))
+        {
             return Some("status: use an HTTP status, 100 to 599".to_owned());
         }
         if self.next.is_some() && self.probability.is_some() {
@@ -128,8 +131,8 @@ pub fn read_faults(text: &[u8]) -> Result<Vec<Fault>, String> {
     };
     let mut faults = Vec::new();
     for (at, value) in list.into_iter().enumerate() {
-        let fault: Fault = serde_json::from_value(value)
-            .map_err(|error| format!("fault {}: {error}", at + 1))?;
+        let fault: Fault =
+            serde_json::from_value(value).map_err(|error| format!("fault {}: {error}", at + 1))?;
         if let Some(objection) = fault.objection() {
             return Err(format!("fault {}: {objection}", at + 1));
         }
@@ -232,8 +235,9 @@ mod tests {
 
     #[test]
     fn a_fault_strikes_so_often_and_only_where_it_is_meant_to() {
-        let mut faults =
-            faults(r#"[{"fault":"drop_after","operation":"placeOrders","next":2},{"fault":"api_error"}]"#);
+        let mut faults = faults(
+            r#"[{"fault":"drop_after","operation":"placeOrders","next":2},{"fault":"api_error"}]"#,
+        );
         assert!(faults.after("listMarketBook").is_empty());
         assert_eq!(kinds(&faults.after("placeOrders")), [Kind::DropAfter]);
         assert_eq!(kinds(&faults.before("placeOrders")), [Kind::ApiError]);
@@ -257,8 +261,14 @@ mod tests {
         for (text, cause) in [
             ("{", "no JSON"),
             (r#"{"fault":"tea"}"#, "unknown variant `tea`"),
-            (r#"[{"fault":"drop_after","probability":2}]"#, "fault 1: probability 2"),
-            (r#"{"fault":"drop_after","probability":1,"next":1}"#, "not both"),
+            (
+                r#"[{"fault":"drop_after","probability":2}]"#,
+                "fault 1: probability 2",
+            ),
+            (
+                r#"{"fault":"drop_after","probability":1,"next":1}"#,
+                "not both",
+            ),
             (r#"{"fault":"drop_after","tims":1}"#, "unknown field `tims`"),
         ] {
             let error = read_faults(text.as_bytes()).unwrap_err();

@@ -84,7 +84,10 @@ impl Feed {
 
     /// When the next message is due; `None` at the end.
     pub(super) fn due(&self) -> Option<TimeMs> {
-        let times = self.readers.iter().filter_map(|reader| reader.next.as_ref());
+        let times = self
+            .readers
+            .iter()
+            .filter_map(|reader| reader.next.as_ref());
         times.map(|next| next.at + self.shift).min()
     }
 
@@ -122,7 +125,9 @@ fn read(input: Input, send: &SyncSender<Result<Played, String>>) {
                     ControlFlow::Break(())
                 }
             });
-            walked.map_err(|error| error.to_string()).and(first_error.map_or(Ok(()), Err))
+            walked
+                .map_err(|error| error.to_string())
+                .and(first_error.map_or(Ok(()), Err))
         }
         Input::Generated(spec) => {
             let mut bytes = Vec::new();
@@ -204,4 +209,3 @@ fn shifted(mut played: Played, by: i64) -> Played {
     }
     played
 }
-

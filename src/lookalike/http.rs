@@ -86,7 +86,8 @@ async fn respond(
 fn page(status: u16) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
     let kind = [(header::CONTENT_TYPE, "text/html")];
-    let text = "<html><head><title>Error</title></head><body><h1>The site is busy</h1></body></html>";
+    let text =
+        "<html><head><title>Error</title></head><body><h1>The site is busy</h1></body></html>";
     (status, kind, text).into_response()
 }
 
@@ -116,7 +117,10 @@ impl Desk<'_> {
                     found.map_or("", |(_, value)| value.as_str())
                 };
                 let opened =
-                    self.hub.world().accounts.log_in(field("username"), field("password"), now);
+                    self.hub
+                        .world()
+                        .accounts
+                        .log_in(field("username"), field("password"), now);
                 match (operation, opened) {
                     ("login", Ok(token)) => {
                         json!({ "token": token, "product": product, "status": "SUCCESS", "error": "" })
@@ -284,7 +288,9 @@ impl Desk<'_> {
     fn note(&self, operation: &str, fault: Kind) {
         let mut world = self.hub.world();
         let at = world.now();
-        world.tell_truth(json!({ "event": "fault", "at": at, "fault": fault, "operation": operation }));
+        world.tell_truth(
+            json!({ "event": "fault", "at": at, "fault": fault, "operation": operation }),
+        );
     }
 }
 
@@ -298,7 +304,9 @@ fn forget_outcome(report: &mut Value) {
     }
     members.insert("status".to_owned(), json!("TIMEOUT"));
     members.remove("errorCode");
-    let reports = members.get_mut("instructionReports").and_then(Value::as_array_mut);
+    let reports = members
+        .get_mut("instructionReports")
+        .and_then(Value::as_array_mut);
     for report in reports.into_iter().flatten() {
         let instruction = report["instruction"].take();
         *report = json!({ "status": "TIMEOUT", "instruction": instruction });
@@ -322,7 +330,11 @@ fn decoded(text: &[u8]) -> String {
     let mut rest = text;
     while let Some((&first, after)) = rest.split_first() {
         rest = after;
-        let digit = |at: usize| after.get(at).and_then(|&byte| char::from(byte).to_digit(16));
+        let digit = |at: usize| {
+            after
+                .get(at)
+                .and_then(|&byte| char::from(byte).to_digit(16))
+        };
         match (first, digit(0), digit(1)) {
             (b'%', Some(high), Some(low)) => {
                 bytes.push(u8::try_from(high * 16 + low).unwrap_or(b'?'));

@@ -73,7 +73,9 @@ impl Memories {
         let data = asked.market_data_filter.unwrap_or_default();
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let (Some(initial), Some(clk)) = (asked.delivery.initial_clk, asked.delivery.clk) {
-            let known = all.iter().find(|memory| locked(memory).initial_clk == initial)?;
+            let known = all
+                .iter()
+                .find(|memory| locked(memory).initial_clk == initial)?;
             let memory = locked(known);
             let clk: u64 = clk.parse().ok()?;
             let same = memory.criteria == (filter.clone(), data.clone());
@@ -118,7 +120,11 @@ fn locked(memory: &Mutex<Memory>) -> std::sync::MutexGuard<'_, Memory> {
 impl MarketFeed {
     /// How many markets it would be told of.
     pub(super) fn count(&self, world: &World) -> usize {
-        world.books.iter().filter(|market| self.wants(market)).count()
+        world
+            .books
+            .iter()
+            .filter(|market| self.wants(market))
+            .count()
     }
 
     fn wants(&self, market: &Market) -> bool {
@@ -181,11 +187,24 @@ fn wants(filter: &StreamFilter, market: &Market) -> bool {
         && one_of(&filter.event_type_ids, &definition.sport_id)
         && one_of(&filter.event_ids, &definition.event_id)
         && one_of(&filter.market_types, &definition.market_type)
-        && one_of(&filter.venues, definition.course.as_deref().unwrap_or_default())
-        && one_of(&filter.country_codes, definition.country.as_deref().unwrap_or_default())
-        && one_of(&filter.betting_types, betting_type.as_str().unwrap_or_default())
-        && filter.bsp_market.is_none_or(|bsp| bsp == definition.bsp_market)
-        && filter.turn_in_play_enabled.is_none_or(|turns| turns == definition.turn_in_play)
+        && one_of(
+            &filter.venues,
+            definition.course.as_deref().unwrap_or_default(),
+        )
+        && one_of(
+            &filter.country_codes,
+            definition.country.as_deref().unwrap_or_default(),
+        )
+        && one_of(
+            &filter.betting_types,
+            betting_type.as_str().unwrap_or_default(),
+        )
+        && filter
+            .bsp_market
+            .is_none_or(|bsp| bsp == definition.bsp_market)
+        && filter
+            .turn_in_play_enabled
+            .is_none_or(|turns| turns == definition.turn_in_play)
 }
 
 /// One market's change; `None` if nothing that is wanted has changed.
@@ -214,7 +233,12 @@ fn difference(data: &DataFilter, old: Option<&Told>, new: &Told) -> Option<Value
         .iter()
         .filter_map(|runner| {
             let before = old.and_then(|old| old.book.runner(runner.id()));
-            runner_difference(&wants, usize::from(levels), before.unwrap_or(&empty), runner)
+            runner_difference(
+                &wants,
+                usize::from(levels),
+                before.unwrap_or(&empty),
+                runner,
+            )
         })
         .collect();
     if !runners.is_empty() {
@@ -250,7 +274,11 @@ fn runner_difference(
         ("spb", Field::SpTraded, &old.sp_back, &new.sp_back),
         ("spl", Field::SpTraded, &old.sp_lay, &new.sp_lay),
     ] {
-        let changed = if wants(field) { by_price(old, new) } else { Vec::new() };
+        let changed = if wants(field) {
+            by_price(old, new)
+        } else {
+            Vec::new()
+        };
         if !changed.is_empty() {
             change[name] = json!(changed);
         }
@@ -267,7 +295,11 @@ fn runner_difference(
             new.to_back.levels().iter().rev(),
             levels,
         );
-        let lays = by_position(old.to_lay.levels().iter(), new.to_lay.levels().iter(), levels);
+        let lays = by_position(
+            old.to_lay.levels().iter(),
+            new.to_lay.levels().iter(),
+            levels,
+        );
         for (name, changed) in names.into_iter().zip([backs, lays]) {
             if !changed.is_empty() {
                 change[name] = json!(changed);
@@ -290,10 +322,17 @@ fn by_price(old: &Depth, new: &Depth) -> Vec<(f64, f64)> {
     if old == new {
         return Vec::new();
     }
-    let gone = old.levels().iter().filter(|level| !new.at(level.price).is_positive());
+    let gone = old
+        .levels()
+        .iter()
+        .filter(|level| !new.at(level.price).is_positive());
     let gone = gone.map(|level| (level.price.to_f64(), 0.0));
-    let there = new.levels().iter().filter(|level| old.at(level.price) != level.size);
-    gone.chain(there.map(|level| (level.price.to_f64(), level.size.to_f64()))).collect()
+    let there = new
+        .levels()
+        .iter()
+        .filter(|level| old.at(level.price) != level.size);
+    gone.chain(there.map(|level| (level.price.to_f64(), level.size.to_f64())))
+        .collect()
 }
 
 /// `[[position, price, size], …]` of the first positions that differ; price and size 0 where one is empty now.
@@ -333,7 +372,10 @@ mod tests {
 
     #[test]
     fn ladders_tell_what_is_gone_and_what_is_new() {
-        let (old, new) = (depth(&[(300, 200), (305, 100)]), depth(&[(300, 250), (310, 50)]));
+        let (old, new) = (
+            depth(&[(300, 200), (305, 100)]),
+            depth(&[(300, 250), (310, 50)]),
+        );
         assert_eq!(by_price(&old, &new), [(3.05, 0.0), (3.0, 2.5), (3.1, 0.5)]);
         assert_eq!(by_price(&new, &new), []);
         let best = by_position(old.levels().iter(), new.levels().iter(), 1);
@@ -367,9 +409,13 @@ mod tests {
                 continue;
             }
             let book = Arc::clone(books.iter().next().unwrap());
-            let new = Told { book, definition: Arc::clone(&raw) };
+            let new = Told {
+                book,
+                definition: Arc::clone(&raw),
+            };
             if let Some(change) = difference(&all_offers(), told.as_ref(), &new) {
-                let line = json!({"op": "mcm", "pt": update.published_at.0, "mc": [change]}).to_string();
+                let line =
+                    json!({"op": "mcm", "pt": update.published_at.0, "mc": [change]}).to_string();
                 decoder.decode(line.as_bytes()).unwrap();
                 for delta in decoder.deltas() {
                     copy.apply(update.published_at, delta);
@@ -423,12 +469,20 @@ mod tests {
         for _ in 0..KEPT {
             feed.tick();
         }
-        let (_, beginning) = memories.begin(asked(Some(("a", "3"))), "b".to_owned()).unwrap();
+        let (_, beginning) = memories
+            .begin(asked(Some(("a", "3"))), "b".to_owned())
+            .unwrap();
         assert_eq!(beginning, Beginning::Delta);
         feed.tick();
-        let (_, beginning) = memories.begin(asked(Some(("a", "1"))), "c".to_owned()).unwrap();
+        let (_, beginning) = memories
+            .begin(asked(Some(("a", "1"))), "c".to_owned())
+            .unwrap();
         assert_eq!(beginning, Beginning::Image, "too long ago");
-        assert!(memories.begin(asked(Some(("z", "1"))), "d".to_owned()).is_none());
+        assert!(
+            memories
+                .begin(asked(Some(("z", "1"))), "d".to_owned())
+                .is_none()
+        );
         let mut other = asked(Some(("a", "3")));
         other.market_data_filter = Some(all_offers());
         let (_, beginning) = memories.begin(other, "e".to_owned()).unwrap();

@@ -9,6 +9,7 @@ mod accounts;
 mod actions;
 mod api;
 mod bets;
+mod changes;
 mod clock;
 mod control;
 mod faults;
@@ -101,7 +102,9 @@ pub enum LookalikeError {
     #[error("{0}")]
     Feed(String),
     /// An address is not of this machine.
-    #[error("{0}: the look-alike takes anybody's bets, so it listens on this machine alone: use 127.0.0.1 or [::1]")]
+    #[error(
+        "{0}: the look-alike takes anybody's bets, so it listens on this machine alone: use 127.0.0.1 or [::1]"
+    )]
     NotLocal(SocketAddr),
     /// An address cannot be had.
     #[error("cannot listen on {0}: {1}. Name another address; port 0 lets the system choose one")]
@@ -261,11 +264,7 @@ fn play(
 }
 
 /// Waits, at most a tick, and looks after bets that wait.
-fn rest<'h>(
-    hub: &'h Hub,
-    world: MutexGuard<'h, World>,
-    wait: Duration,
-) -> MutexGuard<'h, World> {
+fn rest<'h>(hub: &'h Hub, world: MutexGuard<'h, World>, wait: Duration) -> MutexGuard<'h, World> {
     let waited = hub.wake.wait_timeout(world, wait.min(TICK));
     let (mut world, _) = waited.unwrap_or_else(PoisonError::into_inner);
     world.tick();

@@ -6,7 +6,9 @@ use super::accounts::AccountId;
 use super::actions::two_decimals;
 use super::bets::Bet;
 use super::world::World;
-use crate::market::{MarketId, MarketStatus, Money, OrderKind, Persistence, RunnerId, Side, TimeMs};
+use crate::market::{
+    MarketId, MarketStatus, Money, OrderKind, Persistence, RunnerId, Side, TimeMs,
+};
 use crate::venue::betfair::{
     Matched, OrderFilter, OrderMarketChange, OrderRunnerChange, StrategyMatched, StreamOrder,
 };
@@ -59,7 +61,11 @@ impl OrderFeed {
     }
 
     fn wants(&self, bet: &Bet) -> bool {
-        let refs = self.filter.customer_strategy_refs.as_deref().unwrap_or_default();
+        let refs = self
+            .filter
+            .customer_strategy_refs
+            .as_deref()
+            .unwrap_or_default();
         let own = bet.refs.strategy.as_deref().unwrap_or_default();
         bet.account == self.account && (refs.is_empty() || refs.iter().any(|wanted| wanted == own))
     }
@@ -122,15 +128,21 @@ impl OrderFeed {
             change.full_image = before.is_none();
             self.tell_positions(&mut change, before.unwrap_or(&Positions::default()), &now);
             self.positions.insert(key, now);
-            if change.uo.is_empty() && change.mb.is_empty() && change.ml.is_empty() && change.smc.is_empty() {
+            if change.uo.is_empty()
+                && change.mb.is_empty()
+                && change.ml.is_empty()
+                && change.smc.is_empty()
+            {
                 continue;
             }
-            let of_market = changes.entry(market.clone()).or_insert_with(|| OrderMarketChange {
-                id: market.to_string(),
-                account_id: Some(i64::from(self.account.0) + 1),
-                full_image: self.markets.insert(market.clone()),
-                ..OrderMarketChange::default()
-            });
+            let of_market = changes
+                .entry(market.clone())
+                .or_insert_with(|| OrderMarketChange {
+                    id: market.to_string(),
+                    account_id: Some(i64::from(self.account.0) + 1),
+                    full_image: self.markets.insert(market.clone()),
+                    ..OrderMarketChange::default()
+                });
             of_market.orc.push(change);
         }
         changes.into_values().collect()
@@ -163,7 +175,12 @@ impl OrderFeed {
             let market = world.books.market(id);
             market.is_some_and(|market| market.status() == MarketStatus::Closed)
         };
-        let gone: Vec<MarketId> = self.markets.iter().filter(|id| closed(id)).cloned().collect();
+        let gone: Vec<MarketId> = self
+            .markets
+            .iter()
+            .filter(|id| closed(id))
+            .cloned()
+            .collect();
         for id in gone {
             self.markets.remove(&id);
             self.positions.retain(|(market, _), _| *market != id);
@@ -180,7 +197,11 @@ impl OrderFeed {
     }
 
     fn positions_on(&self, world: &World, market: &MarketId, runner: RunnerId) -> Positions {
-        let refs = self.filter.customer_strategy_refs.as_deref().unwrap_or_default();
+        let refs = self
+            .filter
+            .customer_strategy_refs
+            .as_deref()
+            .unwrap_or_default();
         let mut positions = Positions::default();
         for bet in world.bets.in_market(market) {
             let order = &bet.order;
@@ -213,7 +234,9 @@ impl OrderFeed {
 fn difference(old: &Ladder, new: &Ladder) -> Matched {
     let decimal = |hundredths: &i64| *hundredths as f64 / 100.0;
     let gone = old.keys().filter(|price| !new.contains_key(price));
-    let there = new.iter().filter(|(price, size)| old.get(price) != Some(size));
+    let there = new
+        .iter()
+        .filter(|(price, size)| old.get(price) != Some(size));
     gone.map(|price| (decimal(price), 0.0))
         .chain(there.map(|(price, size)| (decimal(price), size.to_f64())))
         .collect()

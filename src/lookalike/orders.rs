@@ -95,7 +95,8 @@ impl World {
         account: AccountId,
         asked: &ListCurrentOrders,
     ) -> Result<CurrentOrders, RpcError> {
-        let too_many = |list: &Option<Vec<String>>| list.as_ref().is_some_and(|l| l.len() > MOST_IDS);
+        let too_many =
+            |list: &Option<Vec<String>>| list.as_ref().is_some_and(|l| l.len() > MOST_IDS);
         if too_many(&asked.market_ids) || too_many(&asked.bet_ids) {
             return Err(RpcError::api(ApiCode::TooMuchData, "at most 250 ids"));
         }
@@ -112,9 +113,22 @@ impl World {
             .filter(|bet| bet.cleared_at.is_none())
             .filter(|bet| one_of(asked.bet_ids.as_ref(), &bet.id()))
             .filter(|bet| one_of(asked.market_ids.as_ref(), bet.market.as_str()))
-            .filter(|bet| has_refs(bet, asked.customer_order_refs.as_ref(), asked.customer_strategy_refs.as_ref()))
-            .filter(|bet| is_wanted(order_status(bet), asked.order_projection.unwrap_or_default()))
-            .filter(|bet| asked.date_range.is_none() || date(bet).is_some_and(|at| span.holds(Date(at))))
+            .filter(|bet| {
+                has_refs(
+                    bet,
+                    asked.customer_order_refs.as_ref(),
+                    asked.customer_strategy_refs.as_ref(),
+                )
+            })
+            .filter(|bet| {
+                is_wanted(
+                    order_status(bet),
+                    asked.order_projection.unwrap_or_default(),
+                )
+            })
+            .filter(|bet| {
+                asked.date_range.is_none() || date(bet).is_some_and(|at| span.holds(Date(at)))
+            })
             .filter(|bet| match order_by {
                 OrderBy::ByMatchTime => bet.order.matched.is_positive(),
                 OrderBy::ByVoidTime => bet.order.voided.is_positive(),
@@ -143,7 +157,10 @@ impl World {
     ) -> Result<ClearedOrders, RpcError> {
         let group_by = asked.group_by.unwrap_or_default();
         if group_by != GroupBy::Bet && asked.bet_status != BetStatus::Settled {
-            return Err(RpcError::api(ApiCode::InvalidInputData, "groupBy: only with SETTLED"));
+            return Err(RpcError::api(
+                ApiCode::InvalidInputData,
+                "groupBy: only with SETTLED",
+            ));
         }
         let span = asked.settled_date_range.unwrap_or_default();
         let mut bets: Vec<(TimeMs, &Bet)> = self
@@ -153,11 +170,18 @@ impl World {
             .filter(|(at, _)| span.holds(Date(*at)))
             .filter(|(_, bet)| one_of(asked.bet_ids.as_ref(), &bet.id()))
             .filter(|(_, bet)| one_of(asked.market_ids.as_ref(), bet.market.as_str()))
-            .filter(|(_, bet)| has_refs(bet, asked.customer_order_refs.as_ref(), asked.customer_strategy_refs.as_ref()))
+            .filter(|(_, bet)| {
+                has_refs(
+                    bet,
+                    asked.customer_order_refs.as_ref(),
+                    asked.customer_strategy_refs.as_ref(),
+                )
+            })
             .filter(|(_, bet)| asked.side.is_none_or(|side| side == bet.order.side))
             .filter(|(_, bet)| {
                 let (sport, event) = self.whereabouts(bet);
-                one_of(asked.event_type_ids.as_ref(), &sport) && one_of(asked.event_ids.as_ref(), &event)
+                one_of(asked.event_type_ids.as_ref(), &sport)
+                    && one_of(asked.event_ids.as_ref(), &event)
             })
             .collect();
         // The latest settled come first.
@@ -254,7 +278,11 @@ impl World {
         }
         let row = |key: Vec<String>, members: Vec<(TimeMs, &Bet)>| {
             let first = members[0].1;
-            let part = |at: usize| key.get(at).filter(|_| group_by != GroupBy::Strategy).cloned();
+            let part = |at: usize| {
+                key.get(at)
+                    .filter(|_| group_by != GroupBy::Strategy)
+                    .cloned()
+            };
             let markets: std::collections::BTreeSet<_> =
                 members.iter().map(|(_, bet)| &bet.market).collect();
             let charged = markets.iter().flat_map(|market| self.bets.paid_by(market));
@@ -262,7 +290,10 @@ impl World {
                 .filter(|paid| paid.account == account)
                 .map(|paid| paid.commission)
                 .sum();
-            let whole = matches!(group_by, GroupBy::EventType | GroupBy::Event | GroupBy::Market);
+            let whole = matches!(
+                group_by,
+                GroupBy::EventType | GroupBy::Event | GroupBy::Market
+            );
             let profit: Money = members.iter().filter_map(|(_, bet)| bet.order.profit).sum();
             let finer = matches!(group_by, GroupBy::Runner | GroupBy::Side);
             ClearedOrder {
@@ -280,7 +311,10 @@ impl World {
                 ..ClearedOrder::default()
             }
         };
-        groups.into_iter().map(|(key, members)| row(key, members)).collect()
+        groups
+            .into_iter()
+            .map(|(key, members)| row(key, members))
+            .collect()
     }
 
     /// `getAccountFunds`.
@@ -299,7 +333,10 @@ impl World {
 
     /// `getAccountDetails`.
     pub(super) fn account_details(&self, account: AccountId, currency: &str) -> Value {
-        let name = self.accounts.get(account).map(|account| account.name.clone());
+        let name = self
+            .accounts
+            .get(account)
+            .map(|account| account.name.clone());
         json!({
             "currencyCode": currency,
             "firstName": name,
@@ -315,31 +352,34 @@ impl World {
 
     /// `listMarketProfitAndLoss`, of markets with runners that win or lose.
     pub(super) fn profit_and_loss(&self, account: AccountId, markets: &[String]) -> Value {
-        let told = markets.iter().filter_map(|id| self.market(id)).map(|market| {
-            let bets: Vec<&Bet> = self
-                .bets
-                .in_market(&market.id)
-                .filter(|bet| bet.account == account && bet.cleared_at.is_none())
-                .collect();
-            let if_wins = |winner| {
-                let results = bets.iter().filter_map(|bet| {
-                    let order = &bet.order;
-                    let won = order.matched.profit_at(order.average_price()?);
-                    Some(match (order.side, order.runner == winner) {
-                        (Side::Back, true) => won,
-                        (Side::Back, false) => -order.matched,
-                        (Side::Lay, true) => -won,
-                        (Side::Lay, false) => order.matched,
-                    })
-                });
-                results.sum::<Money>()
-            };
-            let runners = market.definition.runners.iter().map(|runner| {
+        let told = markets
+            .iter()
+            .filter_map(|id| self.market(id))
+            .map(|market| {
+                let bets: Vec<&Bet> = self
+                    .bets
+                    .in_market(&market.id)
+                    .filter(|bet| bet.account == account && bet.cleared_at.is_none())
+                    .collect();
+                let if_wins = |winner| {
+                    let results = bets.iter().filter_map(|bet| {
+                        let order = &bet.order;
+                        let won = order.matched.profit_at(order.average_price()?);
+                        Some(match (order.side, order.runner == winner) {
+                            (Side::Back, true) => won,
+                            (Side::Back, false) => -order.matched,
+                            (Side::Lay, true) => -won,
+                            (Side::Lay, false) => order.matched,
+                        })
+                    });
+                    results.sum::<Money>()
+                };
+                let runners = market.definition.runners.iter().map(|runner| {
                 json!({ "selectionId": runner.id.selection, "ifWin": if_wins(runner.id).to_f64() })
             });
-            let rows: Vec<Value> = runners.collect();
-            json!({ "marketId": market.id, "commissionApplied": 0.0, "profitAndLosses": rows })
-        });
+                let rows: Vec<Value> = runners.collect();
+                json!({ "marketId": market.id, "commissionApplied": 0.0, "profitAndLosses": rows })
+            });
         told.collect()
     }
 }

@@ -50,13 +50,21 @@ impl World {
     }
 
     fn has_orders(&self, account: AccountId, filter: &ApiFilter, market: &Market) -> bool {
-        let Some(wanted) = filter.with_orders.as_ref().filter(|wanted| !wanted.is_empty()) else {
+        let Some(wanted) = filter
+            .with_orders
+            .as_ref()
+            .filter(|wanted| !wanted.is_empty())
+        else {
             return true;
         };
         let own = self.bets.in_market(&market.id);
         own.filter(|bet| bet.account == account && bet.stands())
             .any(|bet| {
-                let status = if bet.order.state.is_live() { "EXECUTABLE" } else { "EXECUTION_COMPLETE" };
+                let status = if bet.order.state.is_live() {
+                    "EXECUTABLE"
+                } else {
+                    "EXECUTION_COMPLETE"
+                };
                 wanted.iter().any(|wanted| wanted == status)
             })
     }
@@ -82,7 +90,9 @@ impl World {
         groups
             .into_iter()
             .map(|(key, (market, count))| match by {
-                Listed::EventTypes => json!({ "eventType": sport(&market.definition), "marketCount": count }),
+                Listed::EventTypes => {
+                    json!({ "eventType": sport(&market.definition), "marketCount": count })
+                }
                 Listed::Events => json!({ "event": self.event(market), "marketCount": count }),
                 Listed::MarketTypes => json!({ "marketType": key, "marketCount": count }),
                 Listed::Countries => json!({ "countryCode": key, "marketCount": count }),
@@ -116,11 +126,20 @@ impl World {
         asked: &ListMarketCatalogue,
     ) -> Result<Vec<MarketCatalogue>, RpcError> {
         if !(1..=MOST_RESULTS).contains(&asked.max_results) {
-            return Err(RpcError::api(ApiCode::InvalidInputData, "maxResults: 1 to 1000"));
+            return Err(RpcError::api(
+                ApiCode::InvalidInputData,
+                "maxResults: 1 to 1000",
+            ));
         }
         let projection = asked.market_projection.as_deref().unwrap_or_default();
-        let heavy = [MarketProjection::MarketDescription, MarketProjection::RunnerMetadata];
-        let weight: u32 = heavy.iter().map(|heavy| u32::from(projection.contains(heavy))).sum();
+        let heavy = [
+            MarketProjection::MarketDescription,
+            MarketProjection::RunnerMetadata,
+        ];
+        let weight: u32 = heavy
+            .iter()
+            .map(|heavy| u32::from(projection.contains(heavy)))
+            .sum();
         let mut markets: Vec<&Market> = self.wanted(account, &asked.filter).collect();
         let available = |market: &Market| -> Money { market.runners.iter().map(on_offer).sum() };
         match asked.sort {
@@ -143,7 +162,9 @@ impl World {
         if weight.saturating_mul(count) > MOST_WEIGHT {
             return Err(RpcError::api(ApiCode::TooMuchData, ""));
         }
-        let told = markets.into_iter().map(|market| self.in_words(market, projection));
+        let told = markets
+            .into_iter()
+            .map(|market| self.in_words(market, projection));
         Ok(told.collect())
     }
 
@@ -170,7 +191,10 @@ impl World {
 
     fn rules(&self, market: &Market) -> MarketDescription {
         let nothing = Value::Null;
-        let raw = self.definitions.get(&market.id).map_or(&nothing, AsRef::as_ref);
+        let raw = self
+            .definitions
+            .get(&market.id)
+            .map_or(&nothing, AsRef::as_ref);
         let definition = &market.definition;
         let text = |name: &str| raw[name].as_str().map(str::to_owned);
         let start = definition.market_time.to_string();
@@ -195,7 +219,9 @@ impl World {
             rules: Some("A market of a recording.".to_owned()),
             rules_has_date: Some(false),
             clarifications: None,
-            each_way_divisor: definition.each_way_divisor.map(|hundredths| f64::from(hundredths) / 100.0),
+            each_way_divisor: definition
+                .each_way_divisor
+                .map(|hundredths| f64::from(hundredths) / 100.0),
             race_type: text("raceType"),
             price_ladder_description: Some(PriceLadderDescription {
                 kind: ladder.to_owned(),
@@ -260,7 +286,10 @@ impl World {
             number_of_winners: definition.number_of_winners,
             number_of_runners: runners.len(),
             number_of_active_runners: market.active_runners().count(),
-            last_match_time: market.traded_volume.is_positive().then_some(Date(market.published_at)),
+            last_match_time: market
+                .traded_volume
+                .is_positive()
+                .then_some(Date(market.published_at)),
             total_matched: market.traded_volume.to_f64(),
             total_available: market.runners.iter().map(on_offer).sum::<Money>().to_f64(),
             cross_matching: definition.cross_matching,
@@ -322,7 +351,10 @@ fn weight(prices: &PriceProjection) -> u32 {
         return 2;
     }
     let wants = |what| data.contains(&what);
-    let depth = prices.ex_best_offers_overrides.as_ref().and_then(|best| best.best_prices_depth);
+    let depth = prices
+        .ex_best_offers_overrides
+        .as_ref()
+        .and_then(|best| best.best_prices_depth);
     let offers = match (
         wants(PriceData::ExAllOffers),
         wants(PriceData::ExBestOffers),
@@ -350,26 +382,48 @@ fn runner_book(runner: &Runner, prices: &PriceProjection) -> RunnerBook {
         wants(PriceData::ExBestOffers),
         wants(PriceData::ExTraded),
     );
-    let depth = prices.ex_best_offers_overrides.as_ref().and_then(|best| best.best_prices_depth);
-    let most = if all { usize::MAX } else { depth.unwrap_or(BEST_DEPTH) as usize };
+    let depth = prices
+        .ex_best_offers_overrides
+        .as_ref()
+        .and_then(|best| best.best_prices_depth);
+    let most = if all {
+        usize::MAX
+    } else {
+        depth.unwrap_or(BEST_DEPTH) as usize
+    };
     let ex = (all || best || traded).then(|| ExchangePrices {
-        available_to_back: if all || best { falling(&runner.to_back, most) } else { Vec::new() },
-        available_to_lay: if all || best { rising(&runner.to_lay, most) } else { Vec::new() },
-        traded_volume: if traded { rising(&runner.traded, usize::MAX) } else { Vec::new() },
+        available_to_back: if all || best {
+            falling(&runner.to_back, most)
+        } else {
+            Vec::new()
+        },
+        available_to_lay: if all || best {
+            rising(&runner.to_lay, most)
+        } else {
+            Vec::new()
+        },
+        traded_volume: if traded {
+            rising(&runner.traded, usize::MAX)
+        } else {
+            Vec::new()
+        },
     });
-    let sp = (wants(PriceData::SpAvailable) || wants(PriceData::SpTraded)).then(|| StartingPrices {
-        near_price: runner.sp_near.map(two_decimals),
-        far_price: runner.sp_far.map(two_decimals),
-        back_stake_taken: rising(&runner.sp_back, usize::MAX),
-        lay_liability_taken: rising(&runner.sp_lay, usize::MAX),
-        actual_sp: runner.bsp.map(|price| price.to_f64()),
-    });
+    let sp =
+        (wants(PriceData::SpAvailable) || wants(PriceData::SpTraded)).then(|| StartingPrices {
+            near_price: runner.sp_near.map(two_decimals),
+            far_price: runner.sp_far.map(two_decimals),
+            back_stake_taken: rising(&runner.sp_back, usize::MAX),
+            lay_liability_taken: rising(&runner.sp_lay, usize::MAX),
+            actual_sp: runner.bsp.map(|price| price.to_f64()),
+        });
     let id = runner.id();
     RunnerBook {
         selection_id: id.selection,
         handicap: f64::from(id.handicap) / 100.0,
         status: runner.status.as_str().to_owned(),
-        adjustment_factor: runner.adjustment_factor.map(|factor| f64::from(factor) / 100.0),
+        adjustment_factor: runner
+            .adjustment_factor
+            .map(|factor| f64::from(factor) / 100.0),
         last_price_traded: runner.last_traded.map(|price| price.to_f64()),
         total_matched: Some(runner.traded_volume.to_f64()),
         removal_date: None,
@@ -402,23 +456,44 @@ fn wants(filter: &ApiFilter, market: &Market) -> bool {
         list.is_empty() || list.iter().any(|wanted| wanted.eq_ignore_ascii_case(found))
     };
     let betting_type = serde_json::to_value(definition.betting_type).unwrap_or_default();
-    let words = filter.text_query.as_deref().unwrap_or_default().to_lowercase();
+    let words = filter
+        .text_query
+        .as_deref()
+        .unwrap_or_default()
+        .to_lowercase();
     let names = [&definition.name, &definition.event_name];
     let named = |word: &str| {
         let known = names.iter().filter_map(|name| name.as_deref());
-        known.chain([definition.market_type.as_str()]).any(|name| name.to_lowercase().contains(word))
+        known
+            .chain([definition.market_type.as_str()])
+            .any(|name| name.to_lowercase().contains(word))
     };
     one_of(&filter.market_ids, market.id.as_str())
         && one_of(&filter.event_type_ids, &definition.sport_id)
         && one_of(&filter.event_ids, &definition.event_id)
-        && one_of(&filter.venues, definition.course.as_deref().unwrap_or_default())
-        && one_of(&filter.market_countries, definition.country.as_deref().unwrap_or_default())
+        && one_of(
+            &filter.venues,
+            definition.course.as_deref().unwrap_or_default(),
+        )
+        && one_of(
+            &filter.market_countries,
+            definition.country.as_deref().unwrap_or_default(),
+        )
         && one_of(&filter.market_type_codes, &definition.market_type)
-        && one_of(&filter.market_betting_types, betting_type.as_str().unwrap_or_default())
+        && one_of(
+            &filter.market_betting_types,
+            betting_type.as_str().unwrap_or_default(),
+        )
         && filter.competition_ids.as_ref().is_none_or(Vec::is_empty)
         && (filter.bsp_only != Some(true) || definition.bsp_market)
-        && filter.turn_in_play_enabled.is_none_or(|turns| turns == definition.turn_in_play)
-        && filter.in_play_only.is_none_or(|in_play| in_play == definition.in_play)
-        && filter.market_start_time.is_none_or(|span| span.holds(Date(definition.market_time)))
+        && filter
+            .turn_in_play_enabled
+            .is_none_or(|turns| turns == definition.turn_in_play)
+        && filter
+            .in_play_only
+            .is_none_or(|in_play| in_play == definition.in_play)
+        && filter
+            .market_start_time
+            .is_none_or(|span| span.holds(Date(definition.market_time)))
         && words.split_whitespace().all(named)
 }

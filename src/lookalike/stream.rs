@@ -103,7 +103,10 @@ impl Rhythm {
         Self {
             id,
             conflate: ms(asked.conflate_ms.unwrap_or(0).clamp(0, LONGEST_CONFLATION)),
-            heartbeat: ms(asked.heartbeat_ms.unwrap_or(HEARTBEAT.1).clamp(HEARTBEAT.0, HEARTBEAT.1)),
+            heartbeat: ms(asked
+                .heartbeat_ms
+                .unwrap_or(HEARTBEAT.1)
+                .clamp(HEARTBEAT.0, HEARTBEAT.1)),
             segmented: asked.segmentation_enabled == Some(true),
             last: now,
             begun: false,
@@ -138,7 +141,11 @@ struct Connection<'h, W> {
 impl<W> Drop for Connection<'_, W> {
     fn drop(&mut self) {
         if let Some(account) = self.account {
-            let mut open = self.shared.open.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut open = self
+                .shared
+                .open
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             if let Some(count) = open.get_mut(&account) {
                 *count = count.saturating_sub(1);
             }
@@ -153,7 +160,11 @@ enum Go {
     Away,
 }
 
-async fn converse<S: AsyncRead + AsyncWrite>(stream: S, hub: &Hub, shared: &Shared) -> io::Result<()> {
+async fn converse<S: AsyncRead + AsyncWrite>(
+    stream: S,
+    hub: &Hub,
+    shared: &Shared,
+) -> io::Result<()> {
     let (reader, writer) = tokio::io::split(stream);
     let mut reader = BufReader::new(reader);
     let number = shared.connections.fetch_add(1, Ordering::Relaxed) + 1;
@@ -211,7 +222,11 @@ impl<W: AsyncWrite + Unpin> Connection<'_, W> {
     async fn refuse(&mut self, id: Option<i64>, code: StreamCode, why: &str) -> io::Result<Go> {
         let status = StatusMessage::failure(id, code, why, &self.name);
         self.send(&status).await?;
-        Ok(if status.connection_closed { Go::Away } else { Go::On })
+        Ok(if status.connection_closed {
+            Go::Away
+        } else {
+            Go::On
+        })
     }
 
     /// When something is to be done at the latest.
@@ -222,7 +237,11 @@ impl<W: AsyncWrite + Unpin> Connection<'_, W> {
         let next = rhythms
             .map(|rhythm| {
                 let silence = rhythm.last + rhythm.heartbeat;
-                if rhythm.free > now { silence.min(rhythm.free) } else { silence }
+                if rhythm.free > now {
+                    silence.min(rhythm.free)
+                } else {
+                    silence
+                }
             })
             .min();
         // Without a subscription there is only the first request to wait for.
@@ -234,7 +253,9 @@ impl<W: AsyncWrite + Unpin> Connection<'_, W> {
 
     async fn check_patience(&mut self, begun: Instant) -> io::Result<Go> {
         if self.account.is_none() && begun.elapsed() >= PATIENCE {
-            return self.refuse(None, StreamCode::Timeout, "no request came").await;
+            return self
+                .refuse(None, StreamCode::Timeout, "no request came")
+                .await;
         }
         Ok(Go::On)
     }
@@ -249,7 +270,9 @@ impl<W: AsyncWrite + Unpin> Connection<'_, W> {
             Err(error) => {
                 let id = serde_json::from_slice::<Value>(line).ok();
                 let id = id.and_then(|value| value["id"].as_i64());
-                return self.refuse(id, StreamCode::InvalidInput, &error.to_string()).await;
+                return self
+                    .refuse(id, StreamCode::InvalidInput, &error.to_string())
+                    .await;
             }
         };
         let account = match (&request, self.account) {
@@ -296,11 +319,17 @@ impl<W: AsyncWrite + Unpin> Connection<'_, W> {
         let account = self.hub.world().accounts.of_session(&session, now);
         let Some(account) = account else {
             let code = StreamCode::InvalidSession;
-            return self.refuse(id, code, "the session is not known, or has expired").await;
+            return self
+                .refuse(id, code, "the session is not known, or has expired")
+                .await;
         };
         if self.account.is_none() {
             let open = {
-                let mut open = self.shared.open.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut open = self
+                    .shared
+                    .open
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
                 let count = open.entry(account).or_default();
                 (*count < MOST_CONNECTIONS).then(|| {
                     *count += 1;
@@ -314,7 +343,11 @@ impl<W: AsyncWrite + Unpin> Connection<'_, W> {
             self.account = Some(account);
         }
         let open = {
-            let open = self.shared.open.lock().unwrap_or_else(PoisonError::into_inner);
+            let open = self
+                .shared
+                .open
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             open.get(&account).copied().unwrap_or_default()
         };
         let mut status = StatusMessage::success(id);
@@ -327,7 +360,9 @@ impl<W: AsyncWrite + Unpin> Connection<'_, W> {
         let rhythm = Rhythm::new(asked.id, &asked.delivery);
         let id = asked.id;
         let Some((feed, beginning)) = self.shared.memories.begin(asked, self.next_name()) else {
-            return self.refuse(id, StreamCode::InvalidClock, "the clock is not known").await;
+            return self
+                .refuse(id, StreamCode::InvalidClock, "the clock is not known")
+                .await;
         };
         let count = feed.count(&self.hub.world());
         if count > MOST_MARKETS {
@@ -342,7 +377,11 @@ impl<W: AsyncWrite + Unpin> Connection<'_, W> {
     async fn follow(&mut self, asked: OrderSubscription, account: AccountId) -> io::Result<Go> {
         let rhythm = Rhythm::new(asked.id, &asked.delivery);
         let filter = asked.order_filter.unwrap_or_default();
-        if filter.account_ids.as_ref().is_some_and(|ids| !ids.is_empty()) {
+        if filter
+            .account_ids
+            .as_ref()
+            .is_some_and(|ids| !ids.is_empty())
+        {
             let why = "accountIds is not for customers";
             return self.refuse(asked.id, StreamCode::InvalidRequest, why).await;
         }
@@ -454,7 +493,11 @@ fn tell_orders(
     let first = !rhythm.begun;
     let (now, changes) = {
         let world = hub.world();
-        let changes = if first { feed.image(&world) } else { feed.changes(&world) };
+        let changes = if first {
+            feed.image(&world)
+        } else {
+            feed.changes(&world)
+        };
         (world.now(), changes)
     };
     let kind = match first {

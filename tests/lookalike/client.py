@@ -115,7 +115,7 @@ assert report.order_status == "EXECUTABLE" and report.size_matched == 0
 waits = report.bet_id
 order = until("the order on the stream", lambda: streamed_order(waits))
 assert order.status == "EXECUTABLE" and order.size_remaining == 2.0
-assert order.reference_order == "waits" and order.reference_strategy == "s1"
+assert order.customer_order_ref == "waits" and order.customer_strategy_ref == "s1"
 current = client.betting.list_current_orders(customer_order_refs=["waits"]).orders
 assert [o.bet_id for o in current] == [waits] and current[0].customer_strategy_ref == "s1"
 step("place")
@@ -140,7 +140,7 @@ moved = replaced.replace_instruction_reports[0].place_instruction_reports.bet_id
 assert moved != waits
 until("the end of the old order", lambda: streamed_order(waits).status == "EXECUTION_COMPLETE")
 order = until("the new order", lambda: streamed_order(moved))
-assert (order.price, order.persistence_type) == (1.02, "PERSIST"), (order.price, order.persistence_type)
+assert (order.price_size.price, order.persistence_type) == (1.02, "PERSIST"), (order.price_size.price, order.persistence_type)
 step("update and replace")
 
 part = client.betting.cancel_orders(

@@ -26,7 +26,9 @@ impl Serialize for Instant {
 impl<'de> Deserialize<'de> for Instant {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        TimeMs::parse(&text).map(Self).map_err(serde::de::Error::custom)
+        TimeMs::parse(&text)
+            .map(Self)
+            .map_err(serde::de::Error::custom)
     }
 }
 
@@ -183,7 +185,11 @@ impl PlaceInstruction {
 impl LimitOrder {
     fn terms(&self) -> Result<OrderKind, BetCode> {
         let price = price(self.price)?;
-        let size = match (self.size, self.bet_target_type.as_deref(), self.bet_target_size) {
+        let size = match (
+            self.size,
+            self.bet_target_type.as_deref(),
+            self.bet_target_size,
+        ) {
             (Some(size), None, None) => money(size)?,
             (None, Some("PAYOUT"), Some(target)) => target_size(target, price.to_f64())?,
             (None, Some("BACKERS_PROFIT"), Some(target)) => {
@@ -218,7 +224,8 @@ impl LimitOrder {
 #[must_use]
 pub fn runner_id(selection: u64, handicap: Option<f64>) -> RunnerId {
     let hundredths = (handicap.unwrap_or(0.0) * 100.0).round();
-    #[allow(clippy::cast_possible_truncation)] // a float that is too large becomes the largest line, which is no runner
+    #[allow(clippy::cast_possible_truncation)]
+    // a float that is too large becomes the largest line, which is no runner
     let handicap = hundredths as i32;
     RunnerId {
         selection,
@@ -648,10 +655,7 @@ mod tests {
             assert_eq!(limit(changes.clone()), Err(code), "{changes}");
         }
         let payout = json!({"size": null, "betTargetType": "PAYOUT", "betTargetSize": 30.5});
-        assert_eq!(
-            limit(payout).unwrap().size(),
-            Some(Money::from_major(10))
-        );
+        assert_eq!(limit(payout).unwrap().size(), Some(Money::from_major(10)));
     }
 
     #[test]
@@ -664,16 +668,26 @@ mod tests {
     /// Recorded answers hold no field that is lost here.
     #[test]
     fn recorded_answers_survive_reading_and_writing() {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/betfair/rest");
+        let folder =
+            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/betfair/rest");
         if !folder.exists() {
             eprintln!("SKIPPED: {} is not there", folder.display());
             return;
         }
         survives::<ExecutionReport<PlaceReport>>(&folder, "betting_place_order_success.json");
         survives::<ExecutionReport<PlaceReport>>(&folder, "betting_place_order_error.json");
-        survives::<ExecutionReport<CancelReport>>(&folder, "betting_cancel_orders_batch_partial_failure.json");
-        survives::<ExecutionReport<CancelReport>>(&folder, "betting_cancel_orders_bet_taken_or_lapsed.json");
-        survives::<ExecutionReport<ReplaceReport>>(&folder, "betting_replace_orders_success_multi.json");
+        survives::<ExecutionReport<CancelReport>>(
+            &folder,
+            "betting_cancel_orders_batch_partial_failure.json",
+        );
+        survives::<ExecutionReport<CancelReport>>(
+            &folder,
+            "betting_cancel_orders_bet_taken_or_lapsed.json",
+        );
+        survives::<ExecutionReport<ReplaceReport>>(
+            &folder,
+            "betting_replace_orders_success_multi.json",
+        );
         survives::<ExecutionReport<UpdateReport>>(&folder, "bflw_update_orders.json");
         survives::<ClearedOrders>(&folder, "bflw_list_cleared_orders.json");
     }

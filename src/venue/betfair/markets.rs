@@ -528,7 +528,8 @@ mod tests {
     /// Recorded answers are read, and hold no field of ours that is lost.
     #[test]
     fn recorded_answers_are_read() {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/betfair/rest");
+        let folder =
+            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/betfair/rest");
         if !folder.exists() {
             eprintln!("SKIPPED: {} is not there", folder.display());
             return;

@@ -429,7 +429,10 @@ mod tests {
         let StreamRequest::MarketSubscription(asked) = serde_json::from_str(text).unwrap() else {
             panic!("a market subscription")
         };
-        assert_eq!((asked.id, asked.delivery.heartbeat_ms), (Some(2), Some(5000)));
+        assert_eq!(
+            (asked.id, asked.delivery.heartbeat_ms),
+            (Some(2), Some(5000))
+        );
         let fields = asked.market_data_filter.unwrap().fields.unwrap();
         assert_eq!(fields, [Field::ExMarketDef, Field::ExLtp]);
         let text = r#"{"op":"authentication","id":1,"appKey":"K","session":"T"}"#;
@@ -455,7 +458,8 @@ mod tests {
     /// Recorded order messages hold no field that is lost here.
     #[test]
     fn recorded_order_messages_survive_reading_and_writing() {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/betfair/stream");
+        let folder =
+            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/betfair/stream");
         let Ok(files) = std::fs::read_dir(&folder) else {
             eprintln!("SKIPPED: {} is not there", folder.display());
             return;
@@ -488,7 +492,10 @@ mod tests {
                 .into_iter()
                 .map(|(key, value)| (key, plain(value)))
                 .filter(|(_, value)| {
-                    !(value.is_null() || *value == json!([]) || *value == json!(false) || *value == json!({}))
+                    !(value.is_null()
+                        || *value == json!([])
+                        || *value == json!(false)
+                        || *value == json!({}))
                 })
                 .collect(),
             other => other,
