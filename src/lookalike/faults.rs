@@ -34,6 +34,7 @@ pub enum Kind {
     /// The stream breaks off.
     StreamDrop,
     /// A message of the stream says 503.
+    #[serde(rename = "stream_503")]
     Stream503,
     /// The stream says nothing, not even heartbeats, for `ms`.
     StreamStall,
@@ -254,6 +255,16 @@ mod tests {
         assert!((800..1_200).contains(&struck), "{struck}");
         faults.clear();
         assert!(faults.before("x").is_empty());
+    }
+
+    #[test]
+    fn the_document_names_every_fault_as_it_is_read() {
+        let document = include_str!("../../docs/exchange.md");
+        for kind in [&Kind::BEFORE[..], &Kind::AFTER, &Kind::STREAM].concat() {
+            let name = serde_json::to_value(kind).unwrap();
+            let name = name.as_str().unwrap();
+            assert!(document.contains(&format!("`{name}`")), "{name}");
+        }
     }
 
     #[test]

@@ -322,7 +322,7 @@ impl World {
         let (available, exposure) = self.funds(account);
         json!({
             "availableToBetBalance": available.to_f64(),
-            "exposure": -exposure.to_f64(),
+            "exposure": 0.0 - exposure.to_f64(),
             "retainedCommission": 0.0,
             "exposureLimit": -100_000.0,
             "discountRate": 0.0,

@@ -13,6 +13,7 @@ from flumine.events.events import TerminationEvent
 from flumine.order.order import OrderStatus
 from flumine.order.ordertype import LimitOrder
 from flumine.order.trade import Trade
+from flumine.streams.betfairmarketstream import BetfairMarketStream
 
 logging.basicConfig(level=logging.WARNING)
 
@@ -58,11 +59,14 @@ class Both(BaseStrategy):
 
 trading = point(APIClient("flo", "secret", app_key="key", lightweight=False))
 framework = Flumine(clients.BetfairClient(trading, interactive_login=True, order_stream=True))
-strategy = Both(
+stream = BetfairMarketStream(
     market_filter=streaming_market_filter(event_type_ids=["7"], market_types=["WIN"]),
     market_data_filter=streaming_market_data_filter(
         fields=["EX_MARKET_DEF", "EX_ALL_OFFERS", "EX_TRADED", "EX_TRADED_VOL", "EX_LTP"], ladder_levels=3
     ),
+)
+strategy = Both(
+    stream=stream,
     max_order_exposure=10,
     max_selection_exposure=10,
     max_live_trade_count=2,

@@ -29,11 +29,21 @@ fn installed() -> Option<PathBuf> {
     let mut make = Command::new("python3");
     make.args(["-m", "venv"]).arg(&folder);
     let mut install = Command::new(&python);
-    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(PACKAGES);
+    install
+        .args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+        ])
+        .args(PACKAGES);
     if succeeds(&mut make) && succeeds(&mut install) && has_clients(&python) {
         return Some(python);
     }
-    eprintln!("SKIPPED: the Python clients cannot be installed (python3 with venv, and PyPI, are needed)");
+    eprintln!(
+        "SKIPPED: the Python clients cannot be installed (python3 with venv, and PyPI, are needed)"
+    );
     None
 }
 
@@ -52,8 +62,14 @@ fn plays(script: &str, server: &Server) {
         .env("LOOKALIKE_STREAM", &server.stream)
         .output()
         .unwrap();
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success() && out.ends_with("done\n"), "{script}:\n{out}\n{err}");
+    let (out, err) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(
+        output.status.success() && out.ends_with("done\n"),
+        "{script}:\n{out}\n{err}"
+    );
 }
 
 #[test]

@@ -8,29 +8,29 @@ use std::process::{Child, Command, Stdio};
 use serde_json::{Value, json};
 
 /// A running `bea exchange`; it ends when this is dropped.
-pub struct Server {
+pub(crate) struct Server {
     process: Child,
-    pub http: String,
-    pub stream: String,
-    pub folder: tempfile::TempDir,
+    pub(crate) http: String,
+    pub(crate) stream: String,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 /// An HTTP answer.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub body: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: String,
 }
 
 impl Answer {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
     }
 }
 
 impl Server {
     /// Starts with a made-up race, five minutes before its start, and a clock that stands still.
-    pub fn start(more: &[&str]) -> Self {
+    pub(crate) fn start(more: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut process = Command::new(env!("CARGO_BIN_EXE_bea"))
             .args(["exchange", "--generate", "1", "--paused", "--json"])
@@ -58,7 +58,13 @@ impl Server {
     }
 
     /// Asks over HTTP; an error if the connection breaks.
-    pub fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> std::io::Result<Answer> {
+    pub(crate) fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &str,
+        body: &str,
+    ) -> std::io::Result<Answer> {
         let address = self.http.strip_prefix("http://").unwrap();
         let mut wire = TcpStream::connect(address)?;
         write!(
@@ -77,7 +83,7 @@ impl Server {
         })
     }
 
-    pub fn control(&self, path: &str, body: &Value) -> Value {
+    pub(crate) fn control(&self, path: &str, body: &Value) -> Value {
         let answer = self.ask("POST", &format!("/control/{path}"), "", &body.to_string());
         let answer = answer.unwrap();
         assert_eq!(answer.status, 200, "{answer:?}");
@@ -85,24 +91,32 @@ impl Server {
     }
 
     /// A session of a new account.
-    pub fn log_in(&self, user: &str) -> Session<'_> {
+    pub(crate) fn log_in(&self, user: &str) -> Session<'_> {
         let body = format!("username={user}&password=x");
-        let answer = self.ask("POST", "/api/certlogin", "", &body).unwrap().json();
+        let answer = self
+            .ask("POST", "/api/certlogin", "", &body)
+            .unwrap()
+            .json();
         let token = answer["sessionToken"].as_str().unwrap().to_owned();
-        Session { server: self, token }
+        Session {
+            server: self,
+            token,
+        }
     }
 
     /// The id of its market.
-    pub fn market(&self) -> String {
+    pub(crate) fn market(&self) -> String {
         let standing = self.ask("GET", "/control", "", "").unwrap().json();
         standing["markets"][0]["id"].as_str().unwrap().to_owned()
     }
 
     /// What really happened to bets: `(event, customerOrderRef)`.
-    pub fn truth(&self) -> Vec<(String, String)> {
+    pub(crate) fn truth(&self) -> Vec<(String, String)> {
         let path: PathBuf = self.folder.path().join("truth.jsonl");
         let text = std::fs::read_to_string(path).unwrap();
-        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let lines = text
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap());
         lines
             .map(|line| {
                 let text = |name: &str| line[name].as_str().unwrap_or_default().to_owned();
@@ -111,7 +125,7 @@ impl Server {
             .collect()
     }
 
-    pub fn accepted(&self) -> Vec<String> {
+    pub(crate) fn accepted(&self) -> Vec<String> {
         let truth = self.truth().into_iter();
         let accepted = truth.filter(|(event, _)| event == "accepted");
         accepted.map(|(_, name)| name).collect()
@@ -126,9 +140,9 @@ impl Drop for Server {
 }
 
 /// Somebody who is logged in.
-pub struct Session<'s> {
-    pub server: &'s Server,
-    pub token: String,
+pub(crate) struct Session<'s> {
+    pub(crate) server: &'s Server,
+    pub(crate) token: String,
 }
 
 impl Session<'_> {
@@ -139,16 +153,17 @@ impl Session<'_> {
         )
     }
 
-    pub fn raw(&self, operation: &str, params: &Value) -> std::io::Result<Answer> {
+    pub(crate) fn raw(&self, operation: &str, params: &Value) -> std::io::Result<Answer> {
         let call = json!({
             "jsonrpc": "2.0", "method": format!("SportsAPING/v1.0/{operation}"), "params": params, "id": 7,
         });
         let path = "/exchange/betting/json-rpc/v1";
-        self.server.ask("POST", path, &self.headers(), &call.to_string())
+        self.server
+            .ask("POST", path, &self.headers(), &call.to_string())
     }
 
     /// The result of an operation.
-    pub fn call(&self, operation: &str, params: &Value) -> Value {
+    pub(crate) fn call(&self, operation: &str, params: &Value) -> Value {
         let answer = self.raw(operation, params).unwrap().json();
         assert_eq!(answer["id"], 7);
         assert!(answer["error"].is_null(), "{answer}");
@@ -156,17 +171,19 @@ impl Session<'_> {
     }
 
     /// The error of an operation.
-    pub fn error(&self, operation: &str, params: &Value) -> Value {
+    pub(crate) fn error(&self, operation: &str, params: &Value) -> Value {
         self.raw(operation, params).unwrap().json()["error"].clone()
     }
 
-    pub fn rest(&self, path: &str, params: &Value) -> Answer {
-        let answer = self.server.ask("POST", path, &self.headers(), &params.to_string());
+    pub(crate) fn rest(&self, path: &str, params: &Value) -> Answer {
+        let answer = self
+            .server
+            .ask("POST", path, &self.headers(), &params.to_string());
         answer.unwrap()
     }
 
     /// A lay at 1.01 on the first runner, which waits.
-    pub fn waiting(&self, name: &str) -> Value {
+    pub(crate) fn waiting(&self, name: &str) -> Value {
         let market = self.server.market();
         let books = self.call("listMarketBook", &json!({ "marketIds": [market] }));
         let runners = books[0]["runners"].as_array().unwrap();
@@ -182,10 +199,15 @@ impl Session<'_> {
     }
 
     /// The names of its bets that the exchange lists.
-    pub fn listed(&self) -> Vec<String> {
+    pub(crate) fn listed(&self) -> Vec<String> {
         let orders = self.call("listCurrentOrders", &json!({}));
         let orders = orders["currentOrders"].as_array().unwrap();
-        let name = |order: &Value| order["customerOrderRef"].as_str().unwrap_or_default().to_owned();
+        let name = |order: &Value| {
+            order["customerOrderRef"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned()
+        };
         orders.iter().map(name).collect()
     }
 }

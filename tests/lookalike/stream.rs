@@ -20,9 +20,14 @@ impl Stream {
     /// A stream of somebody who is logged in.
     fn of(session: &Session<'_>) -> Self {
         let mut stream = Self::open(session.server);
-        stream.say(&json!({ "op": "authentication", "id": 1, "appKey": "key", "session": session.token }));
+        stream.say(
+            &json!({ "op": "authentication", "id": 1, "appKey": "key", "session": session.token }),
+        );
         let status = stream.read();
-        assert_eq!((&status["statusCode"], &status["id"]), (&json!("SUCCESS"), &json!(1)));
+        assert_eq!(
+            (&status["statusCode"], &status["id"]),
+            (&json!("SUCCESS"), &json!(1))
+        );
         stream
     }
 
@@ -77,9 +82,13 @@ fn orders() -> Value {
 /// The names of the orders in a change.
 fn names(change: &Value) -> Vec<String> {
     let each = |value: &Value| value.as_array().cloned().unwrap_or_default();
-    let runners = each(&change["oc"]).into_iter().flat_map(|market| each(&market["orc"]));
+    let runners = each(&change["oc"])
+        .into_iter()
+        .flat_map(|market| each(&market["orc"]));
     let orders = runners.flat_map(|runner| each(&runner["uo"]));
-    orders.map(|order| order["rfo"].as_str().unwrap().to_owned()).collect()
+    orders
+        .map(|order| order["rfo"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[test]
@@ -88,12 +97,18 @@ fn a_client_that_comes_back_is_told_only_what_it_missed() {
     let ann = server.log_in("ann");
     let mut stream = Stream::of(&ann);
     let image = stream.subscribe(&markets(None));
-    assert_eq!((&image["ct"], &image["id"]), (&json!("SUB_IMAGE"), &json!(2)));
+    assert_eq!(
+        (&image["ct"], &image["id"]),
+        (&json!("SUB_IMAGE"), &json!(2))
+    );
     assert_eq!(image["mc"][0]["img"], true);
     assert!(image["mc"][0]["marketDefinition"]["name"].is_null());
     assert_eq!(image["heartbeatMs"], 500);
     let heartbeat = stream.read();
-    assert_eq!((&heartbeat["ct"], &heartbeat["clk"]), (&json!("HEARTBEAT"), &image["clk"]));
+    assert_eq!(
+        (&heartbeat["ct"], &heartbeat["clk"]),
+        (&json!("HEARTBEAT"), &image["clk"])
+    );
     drop(stream);
 
     server.control("clock", &json!({ "step": 20 }));
@@ -104,7 +119,10 @@ fn a_client_that_comes_back_is_told_only_what_it_missed() {
     let mut unknown = Stream::of(&ann);
     unknown.say(&markets(Some((&json!("no"), &json!("1")))));
     let status = unknown.read();
-    assert_eq!((&status["errorCode"], &status["connectionClosed"]), (&json!("INVALID_CLOCK"), &json!(true)));
+    assert_eq!(
+        (&status["errorCode"], &status["connectionClosed"]),
+        (&json!("INVALID_CLOCK"), &json!(true))
+    );
     assert_eq!(unknown.line(), None);
 }
 
@@ -115,13 +133,19 @@ fn orders_are_told_to_their_owner_alone_as_they_change() {
     ann.call("placeOrders", &ann.waiting("before"));
     let mut stream = Stream::of(&ann);
     let image = stream.subscribe(&orders());
-    assert_eq!((names(&image), &image["ct"]), (vec!["before".to_owned()], &json!("SUB_IMAGE")));
+    assert_eq!(
+        (names(&image), &image["ct"]),
+        (vec!["before".to_owned()], &json!("SUB_IMAGE"))
+    );
     bob.call("placeOrders", &bob.waiting("bobs"));
     ann.call("placeOrders", &ann.waiting("after"));
     let change = stream.change();
     assert_eq!(names(&change), ["after"]);
     let order = &change["oc"][0]["orc"][0]["uo"][0];
-    assert_eq!((&order["status"], &order["sr"], &order["side"]), (&json!("E"), &json!(2.0), &json!("L")));
+    assert_eq!(
+        (&order["status"], &order["sr"], &order["side"]),
+        (&json!("E"), &json!(2.0), &json!("L"))
+    );
     ann.call("cancelOrders", &json!({}));
     let mut gone = names(&stream.change());
     while gone.len() < 2 {
@@ -140,12 +164,18 @@ fn a_stream_misbehaves_as_it_is_told() {
     let ann = server.log_in("ann");
     let mut stream = Stream::of(&ann);
     stream.subscribe(&orders());
-    server.control("faults", &json!({ "fault": "stream_duplicate", "operation": "ocm" }));
+    server.control(
+        "faults",
+        &json!({ "fault": "stream_duplicate", "operation": "ocm" }),
+    );
     // A heartbeat may come twice instead: bets are placed until one does.
     ann.call("placeOrders", &ann.waiting("twice"));
     let first = stream.read();
     assert_eq!(first, stream.read());
-    server.control("faults", &json!({ "fault": "stream_503", "operation": "ocm" }));
+    server.control(
+        "faults",
+        &json!({ "fault": "stream_503", "operation": "ocm" }),
+    );
     let ill = std::iter::repeat_with(|| stream.read()).find(|message| message["status"] == 503);
     assert!(ill.is_some());
     server.control("faults", &json!({ "fault": "stream_drop" }));
@@ -157,14 +187,23 @@ fn nobody_is_told_anything_before_saying_who_they_are() {
     let server = Server::start(&["--plain"]);
     for (request, code) in [
         (markets(None), "NOT_AUTHORIZED"),
-        (json!({ "op": "authentication", "id": 1, "appKey": "key", "session": "no" }), "INVALID_SESSION_INFORMATION"),
-        (json!({ "op": "authentication", "id": 1, "session": "no" }), "NO_APP_KEY"),
+        (
+            json!({ "op": "authentication", "id": 1, "appKey": "key", "session": "no" }),
+            "INVALID_SESSION_INFORMATION",
+        ),
+        (
+            json!({ "op": "authentication", "id": 1, "session": "no" }),
+            "NO_APP_KEY",
+        ),
         (json!({ "op": "tea" }), "INVALID_INPUT"),
     ] {
         let mut stream = Stream::open(&server);
         stream.say(&request);
         let status = stream.read();
-        assert_eq!((&status["op"], &status["errorCode"]), (&json!("status"), &json!(code)));
+        assert_eq!(
+            (&status["op"], &status["errorCode"]),
+            (&json!("status"), &json!(code))
+        );
         assert_eq!(stream.line(), None);
     }
 }
