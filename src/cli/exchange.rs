@@ -146,6 +146,7 @@ impl Exchange {
             faults: self.read_faults()?,
             seed: self.seed,
             truth: self.truth.clone(),
+            wall_clock: prepare::wall_clock,
         })
     }
 

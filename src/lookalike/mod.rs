@@ -84,6 +84,8 @@ pub struct Plan {
     pub seed: u64,
     /// Where the truth is logged.
     pub truth: Option<PathBuf>,
+    /// Gives the wall clock, to stamp that log.
+    pub wall_clock: fn() -> TimeMs,
 }
 
 /// Where a look-alike listens.
@@ -178,6 +180,7 @@ pub async fn serve(
         Accounts::new(plan.credentials, plan.bankroll),
         Faults::new(plan.faults, plan.seed),
         truth,
+        plan.wall_clock,
     );
     let hub = Arc::new(Hub {
         world: Mutex::new(world),

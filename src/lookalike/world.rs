@@ -56,6 +56,8 @@ pub(super) struct World {
     pub(super) has_ended: bool,
     exchange: Exchange,
     truth: Option<File>,
+    /// Stamps the log of the truth.
+    wall_clock: fn() -> TimeMs,
     changes: watch::Sender<u64>,
 }
 
@@ -66,6 +68,7 @@ impl World {
         accounts: Accounts,
         faults: Faults,
         truth: Option<File>,
+        wall_clock: fn() -> TimeMs,
     ) -> Self {
         Self {
             clock,
@@ -78,6 +81,7 @@ impl World {
             has_ended: false,
             exchange,
             truth,
+            wall_clock,
             changes: watch::Sender::new(0),
         }
     }
@@ -229,7 +233,7 @@ impl World {
     /// Writes a line to the log of the truth. A log that cannot be written must not be taken for a whole one.
     pub(super) fn tell_truth(&mut self, mut line: Value) {
         let Some(file) = &mut self.truth else { return };
-        line["wall"] = json!(wall_ms());
+        line["wall"] = json!((self.wall_clock)());
         let written = writeln!(file, "{line}").and_then(|()| file.flush());
         if let Err(error) = written {
             tracing::error!("the log of the truth ends here: {error}");
@@ -251,12 +255,4 @@ impl World {
         let exposure = self.bets.exposure(account, &self.books, None);
         (balance.unwrap_or_default() - exposure, exposure)
     }
-}
-
-/// The wall clock, in milliseconds since 1970.
-fn wall_ms() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.map_or(0, |since| {
-        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-    })
 }

@@ -543,7 +543,13 @@ mod tests {
         let first = &books[0].runners[0];
         assert_eq!(first.adjustment_factor, Some(36.043));
         let ex = first.ex.as_ref().unwrap();
-        assert_eq!(ex.available_to_back[0].price, 21.0);
+        assert_eq!(
+            ex.available_to_back[0],
+            PriceSize {
+                price: 21.0,
+                size: 2.0
+            }
+        );
         assert!(first.sp.as_ref().unwrap().actual_sp.is_some());
         let name = "bflw_list_market_catalogue.json";
         let catalogue: Vec<MarketCatalogue> = serde_json::from_value(result(name)).unwrap();
