@@ -270,6 +270,7 @@ impl World {
                         .filter(|bet| bet.order.runner == runner.id())
                         .map(super::orders::current)
                         .filter(|order| super::orders::is_wanted(order.status, orders))
+                        .map(Into::into)
                         .collect()
                 });
                 told

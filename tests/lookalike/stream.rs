@@ -168,7 +168,7 @@ fn a_stream_misbehaves_as_it_is_told() {
         "faults",
         &json!({ "fault": "stream_duplicate", "operation": "ocm" }),
     );
-    // A heartbeat may come twice instead: bets are placed until one does.
+    // What comes twice is the bet or, if that is late, a heartbeat.
     ann.call("placeOrders", &ann.waiting("twice"));
     let first = stream.read();
     assert_eq!(first, stream.read());

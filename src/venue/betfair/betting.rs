@@ -684,10 +684,7 @@ mod tests {
             &folder,
             "betting_cancel_orders_bet_taken_or_lapsed.json",
         );
-        survives::<ExecutionReport<ReplaceReport>>(
-            &folder,
-            "betting_replace_orders_success_multi.json",
-        );
+        survives::<ExecutionReport<ReplaceReport>>(&folder, "betting_replace_orders_success.json");
         survives::<ExecutionReport<UpdateReport>>(&folder, "bflw_update_orders.json");
         survives::<ClearedOrders>(&folder, "bflw_list_cleared_orders.json");
     }

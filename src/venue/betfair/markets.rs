@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::betting::{CurrentOrder, Instant, PriceSize};
+use super::betting::{CurrentOrder, Instant, OrderStatus, OrderType, PriceSize};
+use crate::market::{Persistence, Side};
 
 /// A span of time; open where a bound is absent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -368,7 +369,71 @@ pub struct RunnerBook {
     /// Its prices.
     pub ex: Option<ExchangePrices>,
     /// The customer's orders on it.
-    pub orders: Option<Vec<CurrentOrder>>,
+    pub orders: Option<Vec<BookOrder>>,
+}
+
+/// One of the customer's orders as it stands in a book: in other words than in `listCurrentOrders`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BookOrder {
+    /// The venue's name of it.
+    pub bet_id: String,
+    /// Which terms.
+    pub order_type: OrderType,
+    /// Where it stands.
+    pub status: OrderStatus,
+    /// What becomes of the rest in play.
+    pub persistence_type: Persistence,
+    /// For or against.
+    pub side: Side,
+    /// Price asked for.
+    pub price: f64,
+    /// Size asked for.
+    pub size: f64,
+    /// Liability at the starting price.
+    pub bsp_liability: f64,
+    /// When it was taken.
+    pub placed_date: Option<Instant>,
+    /// At which price it was matched, on average.
+    pub avg_price_matched: Option<f64>,
+    /// How much was matched.
+    pub size_matched: Option<f64>,
+    /// How much waits.
+    pub size_remaining: Option<f64>,
+    /// How much lapsed.
+    pub size_lapsed: Option<f64>,
+    /// How much was cancelled.
+    pub size_cancelled: Option<f64>,
+    /// How much was voided.
+    pub size_voided: Option<f64>,
+    /// The customer's name for it.
+    pub customer_order_ref: Option<String>,
+    /// The customer's name for the strategy.
+    pub customer_strategy_ref: Option<String>,
+}
+
+impl From<CurrentOrder> for BookOrder {
+    fn from(order: CurrentOrder) -> Self {
+        Self {
+            bet_id: order.bet_id,
+            order_type: order.order_type,
+            status: order.status,
+            persistence_type: order.persistence_type,
+            side: order.side,
+            price: order.price_size.price,
+            size: order.price_size.size,
+            bsp_liability: order.bsp_liability,
+            placed_date: order.placed_date,
+            avg_price_matched: Some(order.average_price_matched),
+            size_matched: Some(order.size_matched),
+            size_remaining: Some(order.size_remaining),
+            size_lapsed: Some(order.size_lapsed),
+            size_cancelled: Some(order.size_cancelled),
+            size_voided: Some(order.size_voided),
+            customer_order_ref: order.customer_order_ref,
+            customer_strategy_ref: order.customer_strategy_ref,
+        }
+    }
 }
 
 /// A runner's starting price.
@@ -510,7 +575,7 @@ pub struct ListClearedOrders {
     /// Of these strategies.
     pub customer_strategy_refs: Option<Vec<String>>,
     /// For or against.
-    pub side: Option<crate::market::Side>,
+    pub side: Option<Side>,
     /// Settled in this span.
     pub settled_date_range: Option<TimeRange>,
     /// Summed up.

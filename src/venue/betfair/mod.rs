@@ -18,7 +18,7 @@ pub use betting::{
 pub use code::{ApiCode, BetCode, StreamCode};
 pub use codec::{Decoder, Message, Op};
 pub use markets::{
-    ApiFilter, BestOffers, BetStatus, Event, ExchangePrices, GroupBy, ListClearedOrders,
+    ApiFilter, BestOffers, BetStatus, BookOrder, Event, ExchangePrices, GroupBy, ListClearedOrders,
     ListCurrentOrders, ListMarketBook, ListMarketCatalogue, ListRunnerBook, MarketBook,
     MarketCatalogue, MarketDescription, MarketProjection, MarketSort, Named, OrderBy,
     OrderProjection, PriceData, PriceLadderDescription, PriceProjection, RunnerBook,
