@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::betting::{CurrentOrder, Instant, OrderStatus, OrderType, PriceSize};
 use crate::market::{Persistence, Side};
@@ -441,16 +441,38 @@ impl From<CurrentOrder> for BookOrder {
 #[serde(rename_all = "camelCase")]
 pub struct StartingPrices {
     /// Projected from all bets.
+    #[serde(default, deserialize_with = "finite")]
     pub near_price: Option<f64>,
     /// Projected from starting-price bets alone.
+    #[serde(default, deserialize_with = "finite")]
     pub far_price: Option<f64>,
     /// Backs by limit.
     pub back_stake_taken: Vec<PriceSize>,
     /// Lays by limit.
     pub lay_liability_taken: Vec<PriceSize>,
     /// As reconciled.
-    #[serde(rename = "actualSP")]
+    #[serde(rename = "actualSP", default, deserialize_with = "finite")]
     pub actual_sp: Option<f64>,
+}
+
+/// A price for which the venue also writes `"NaN"` or `"Infinity"`: absent.
+fn finite<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Number(f64),
+        Word(String),
+    }
+    match Option::<Written>::deserialize(deserializer)? {
+        None => Ok(None),
+        Some(Written::Number(price)) => Ok(Some(price)),
+        Some(Written::Word(word)) => match word.as_str() {
+            "NaN" | "Infinity" | "-Infinity" => Ok(None),
+            _ => Err(serde::de::Error::custom(format!(
+                "\"{word}\" is not a price"
+            ))),
+        },
+    }
 }
 
 /// A runner's offers and trades, best first.
