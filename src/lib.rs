@@ -20,6 +20,7 @@
 //! | [`ledger`] | SQLite: one writer, queries, migrations |
 //! | [`backtest`] | runs the engine over recordings; reports |
 //! | [`live`] | the host: paces a feed, reloads scripts, obeys the operator |
+//! | [`lookalike`] | a local exchange that real Betfair clients can bet at |
 //! | [`http`] | health |
 //! | [`planted`] | faults for the simulator to find; nothing in a release |
 //! | [`config`] | layered settings with their origin |
@@ -37,6 +38,7 @@ pub mod exchange;
 pub mod http;
 pub mod ledger;
 pub mod live;
+pub mod lookalike;
 pub mod market;
 pub mod memory;
 pub mod planted;

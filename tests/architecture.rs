@@ -34,10 +34,27 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "lookalike",
+        &[
+            "market", "engine", "exchange", "venue", "source", "config", "http",
+        ],
+    ),
+    (
         "cli",
         &[
-            "market", "engine", "risk", "strategy", "exchange", "venue", "source", "ledger",
-            "config", "backtest", "live", "http",
+            "market",
+            "engine",
+            "risk",
+            "strategy",
+            "exchange",
+            "venue",
+            "source",
+            "ledger",
+            "config",
+            "backtest",
+            "live",
+            "lookalike",
+            "http",
         ],
     ),
 ];

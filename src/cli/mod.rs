@@ -5,6 +5,7 @@ mod bets;
 mod check;
 mod definitions;
 mod demo;
+mod exchange;
 mod failure;
 mod fixture;
 mod generate;
@@ -79,6 +80,7 @@ enum Command {
     Fixture(fixture::Fixture),
     Definitions(definitions::Definitions),
     Generate(generate::Generate),
+    Exchange(exchange::Exchange),
     Bets(bets::Bets),
     Pnl(pnl::Pnl),
     Kill(switch::Kill),
@@ -107,6 +109,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Fixture(command) => command.run(&shared),
         Command::Definitions(command) => command.run(&shared),
         Command::Generate(command) => command.run(&shared),
+        Command::Exchange(command) => command.run(&shared),
         Command::Bets(command) => command.run(&shared),
         Command::Pnl(command) => command.run(&shared),
         Command::Kill(command) => command.run(&shared),

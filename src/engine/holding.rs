@@ -169,7 +169,7 @@ impl Holding {
 }
 
 /// Moves an order by what the venue said; false if it cannot be moved so.
-pub(super) fn advance(order: &mut Order, at: TimeMs, change: OrderChange) -> bool {
+pub fn advance(order: &mut Order, at: TimeMs, change: OrderChange) -> bool {
     let (live, unheard) = (order.state.is_live(), order.state.is_unheard());
     match change {
         OrderChange::Accepted if unheard => order.state = OrderState::Working,

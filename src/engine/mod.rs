@@ -38,7 +38,7 @@ pub use doubts::DoubtRules;
 pub use effect::{Effects, Held, Notice, Receipt, Request, Token};
 pub use exposure::{Exposure, Proposed, reduces, worst_case};
 pub use gate::{Ask, Figure, Gate, ReasonCode, Refusal, Remedy, Weighed};
-pub use holding::{Holding, Position};
+pub use holding::{Holding, Position, advance};
 pub use house::{AtRisk, Burden, Fence, Funds, House, TradingState, Unready};
 pub use journal::{Journal, JournalError, NoJournal};
 pub use record::{Action, Because, IntentRecord, Record, StrategyChange, Verdict};

@@ -10,8 +10,8 @@ use super::{
     strict,
 };
 use crate::market::{
-    BookName, LEAST_WIN_REDUCTION, Market, MarketDefinition, MarketId, MarketStatus, Money,
-    OrderChange, OrderId, OrderKind, OrderStatement, Persistence, Price, Runner, RunnerId,
+    BookName, Instruction, LEAST_WIN_REDUCTION, Market, MarketDefinition, MarketId, MarketStatus,
+    Money, OrderChange, OrderId, OrderKind, OrderStatement, Persistence, Price, Runner, RunnerId,
     RunnerStatus, Side, TimeMs, VenueReason,
 };
 
@@ -74,6 +74,19 @@ impl SimMarket {
             .iter()
             .map(|order| order.statement(market, now))
             .collect()
+    }
+
+    /// Why an order would be refused at once, as the market stands.
+    pub(super) fn refusal(
+        &self,
+        instruction: &Instruction,
+        book: &Market,
+        settings: &ExchangeSettings,
+    ) -> Option<VenueReason> {
+        let order = SimOrder::new(instruction.clone(), book.definition.version);
+        let verdict =
+            acceptable(&order, book).and_then(|()| large_enough(&order, &self.orders, settings));
+        verdict.err()
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -109,6 +109,19 @@ impl Exchange {
         }
     }
 
+    /// Why an order to the market's own exchange would be refused at once, as its market stands; `None` if it would be
+    /// taken.
+    #[must_use]
+    pub fn refusal(&self, books: &Books, order: &Instruction) -> Option<VenueReason> {
+        let Some(book) = books.market(&order.market) else {
+            return Some(VenueReason::MarketNotOpen);
+        };
+        match self.markets.get(&order.market) {
+            Some(sim) => sim.refusal(order, book, &self.settings),
+            None => SimMarket::default().refusal(order, book, &self.settings),
+        }
+    }
+
     /// Markets of which only last traded prices were known when orders came (strict model).
     #[must_use]
     pub fn basic_markets(&self) -> u64 {

@@ -6,7 +6,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use axum::http::{HeaderMap, header};
 
 /// Whether the request names this machine, once and as such.
-pub(super) fn is_local(headers: &HeaderMap) -> bool {
+#[must_use]
+pub fn is_local(headers: &HeaderMap) -> bool {
     let mut hosts = headers.get_all(header::HOST).iter();
     match (hosts.next(), hosts.next()) {
         (Some(host), None) => host.to_str().is_ok_and(is_local_name),

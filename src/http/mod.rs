@@ -18,6 +18,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 pub use health::{Check, Health, Standing};
+pub use host::is_local;
 
 /// Gives the present state; called for every request.
 pub type Ask = Arc<dyn Fn() -> Health + Send + Sync>;

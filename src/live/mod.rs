@@ -24,3 +24,4 @@ pub mod switch;
 
 pub use host::{HostError, Plan, run};
 pub use shelf::Finding;
+pub use signals::Signals;

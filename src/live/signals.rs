@@ -7,7 +7,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The signals that ask a program to end. Heard from the moment this is made.
 #[cfg(unix)]
-pub(super) struct Signals {
+#[derive(Debug)]
+pub struct Signals {
     interrupt: Signal,
     terminate: Signal,
 }
@@ -15,7 +16,10 @@ pub(super) struct Signals {
 #[cfg(unix)]
 impl Signals {
     /// Starts hearing. Called within tokio.
-    pub(super) fn hear() -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// If the system does not let it.
+    pub fn hear() -> io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
@@ -23,7 +27,7 @@ impl Signals {
     }
 
     /// Waits for the next one.
-    pub(super) async fn next(&mut self) {
+    pub async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
@@ -69,17 +73,21 @@ impl Halts {
 
 /// Ctrl-C, where there are no signals.
 #[cfg(not(unix))]
-pub(super) struct Signals;
+#[derive(Debug)]
+pub struct Signals;
 
 #[cfg(not(unix))]
 impl Signals {
     /// Starts hearing. Called within tokio.
-    pub(super) fn hear() -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// If the system does not let it.
+    pub fn hear() -> io::Result<Self> {
         Ok(Self)
     }
 
     /// Waits for the next one.
-    pub(super) async fn next(&mut self) {
+    pub async fn next(&mut self) {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }

@@ -50,6 +50,13 @@ pub struct Recording<'a> {
 }
 
 impl<'a> Recording<'a> {
+    /// A recording that is not in a file, such as a generated one.
+    #[must_use]
+    pub fn of(name: &str, input: impl Read + 'a) -> Self {
+        let name = name.to_owned();
+        Self::new(name.clone(), name, Box::new(input), Rc::default())
+    }
+
     pub(super) fn new(
         name: String,
         path: String,

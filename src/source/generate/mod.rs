@@ -14,6 +14,8 @@ mod wire;
 
 use std::io::{self, Write};
 
+pub use random::Random;
+
 use crate::market::{MarketId, TimeMs};
 
 /// Which market of which event.

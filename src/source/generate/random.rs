@@ -5,11 +5,12 @@
 
 /// A stream of numbers.
 #[derive(Clone, Debug)]
-pub(super) struct Random(u64);
+pub struct Random(u64);
 
 impl Random {
     /// A stream of its own for each (seed, purpose): drawing more from one moves no other.
-    pub(super) fn new(seed: u64, purpose: u64) -> Self {
+    #[must_use]
+    pub fn new(seed: u64, purpose: u64) -> Self {
         let mut mixer = Self(seed);
         let start = mixer.next() ^ purpose.wrapping_mul(0xD1B5_4A32_D192_ED03);
         Self(start)
@@ -41,7 +42,7 @@ impl Random {
     }
 
     /// True this often.
-    pub(super) fn chance(&mut self, probability: f64) -> bool {
+    pub fn chance(&mut self, probability: f64) -> bool {
         self.unit() < probability
     }
 

@@ -1,6 +1,32 @@
-//! The Betfair exchange: its stream's messages as values. No I/O.
+//! The Betfair exchange: its stream's messages and its API's requests and answers as values. No I/O.
 
+mod betting;
+mod code;
 mod codec;
 mod definition;
+mod markets;
+mod rpc;
+mod stream;
 
+pub use betting::{
+    CancelInstruction, CancelOrders, CancelReport, ClearedOrder, ClearedOrders, CurrentOrder,
+    CurrentOrders, ExecutionReport, Instant, LimitOrder, MarketVersion, OnCloseOrder, OrderStatus,
+    OrderType, PlaceInstruction, PlaceOrders, PlaceReport, PriceSize, ReplaceInstruction,
+    ReplaceOrders, ReplaceReport, ReportStatus, TimeInForce, UpdateInstruction, UpdateOrders,
+    UpdateReport, runner_id,
+};
+pub use code::{ApiCode, BetCode, StreamCode};
 pub use codec::{Decoder, Message, Op};
+pub use markets::{
+    ApiFilter, BestOffers, BetStatus, BookOrder, Event, ExchangePrices, GroupBy, ListClearedOrders,
+    ListCurrentOrders, ListMarketBook, ListMarketCatalogue, ListRunnerBook, MarketBook,
+    MarketCatalogue, MarketDescription, MarketProjection, MarketSort, Named, OrderBy,
+    OrderProjection, PriceData, PriceLadderDescription, PriceProjection, RunnerBook,
+    RunnerCatalogue, SortDir, StartingPrices, TimeRange,
+};
+pub use rpc::{Call, RpcError, Service, answer, without_nulls};
+pub use stream::{
+    ChangeMessage, ChangeType, DataFilter, Delivery, Field, LINE_END, MarketSubscription, Matched,
+    OrderFilter, OrderMarketChange, OrderRunnerChange, OrderSubscription, Segment, StatusMessage,
+    StrategyMatched, StreamFilter, StreamOrder, StreamRequest,
+};
