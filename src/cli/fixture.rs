@@ -18,7 +18,7 @@ use crate::strategy::{Cut, fixture};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  bea fixture examples/recordings/1.900000010.bz2 --at \"10s before off\" --out strategies/fixtures/late.json
+  bea fixture examples/recordings/1.900000010 --at \"10s before off\" --out strategies/fixtures/late.json
   bea fixture race.bz2 --market 1.23 --at 2021-03-30T16:19:30Z --out strategies/fixtures/race.json
   bea fixture race.bz2 --at \"5m after off\"              prints it
 

@@ -213,7 +213,7 @@ fn text(document: &Document) -> String {
     let file = kill_file.display();
     let switch = match *state {
         "ACTIVE" => format!("ACTIVE: {reason}\n{file} is gone"),
-        state => format!("{state}: {reason}\nit holds until bea resume"),
+        state => format!("{state}: {reason}\nit holds until: bea resume --reason \"...\""),
     };
     let host = match (host, obeyed) {
         (None, _) => {
