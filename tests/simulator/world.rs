@@ -227,6 +227,8 @@ impl World {
             }
             Event::Deaf => self.deafen(),
             Event::Hears => self.hear_again(),
+            // What was planned before the faults ended is called off: a halt in the last moment could not be obeyed yet.
+            Event::Operator if self.healed => Ok(()),
             Event::Operator => {
                 self.again(self.faults.operator_every_ms, Event::Operator);
                 self.operate()
