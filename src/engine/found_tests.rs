@@ -1,15 +1,11 @@
 //! What the simulator (`tests/simulator`) found wrong, each as a small example.
 
 use super::testing::{MARKET, defined, definition};
-use super::tests::{FILL, World, bet, once};
+use super::tests::{DOUBT, FILL, World, bet, once, statement};
 use super::*;
 use crate::market::{
-    Doubt, Listing, MarketId, Money, Order, OrderChange, OrderId, OrderState, OrderStatement,
-    Price, Ratio, RunnerStatus, Settlement, TimeMs, VenueEvent,
-};
-
-const DOUBT: OrderChange = OrderChange::Doubted {
-    doubt: Doubt::TimedOut,
+    Listing, MarketId, Money, Order, OrderChange, OrderId, OrderState, OrderStatement, Price,
+    Ratio, RunnerStatus, Settlement, TimeMs, VenueEvent,
 };
 
 /// A world in which the first order is matched whole: 10.00 backed at 3.
@@ -24,24 +20,6 @@ fn matched() -> (World, Order) {
     let order = world.orders()[0].clone();
     assert_eq!(order.state, OrderState::Complete);
     (world, order)
-}
-
-fn statement(order: &Order) -> OrderStatement {
-    OrderStatement {
-        market: MarketId::new(MARKET),
-        order: Some(order.id),
-        venue_id: "77".into(),
-        runner: order.runner,
-        side: order.side,
-        kind: order.kind,
-        placed_at: TimeMs(1),
-        matched: order.matched,
-        matched_value: order.matched_value,
-        cancelled: order.cancelled,
-        lapsed: order.lapsed,
-        voided: order.voided,
-        is_complete: true,
-    }
 }
 
 fn state(world: &mut World, statement: &OrderStatement) {

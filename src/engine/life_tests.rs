@@ -1,15 +1,11 @@
 //! The life of an order when the world is unkind: doubts, restarts, bets of others, halts.
 
 use super::testing::{MARKET, defined, definition};
-use super::tests::{World, bet, once};
+use super::tests::{DOUBT, World, bet, once};
 use super::*;
 use crate::market::{
-    Doubt, Intent, MarketId, Money, Order, OrderChange, OrderId, OrderState, OrderStatement, Price,
+    Intent, MarketId, Money, Order, OrderChange, OrderId, OrderState, OrderStatement, Price,
     TimeMs, VenueEvent,
-};
-
-const DOUBT: OrderChange = OrderChange::Doubted {
-    doubt: Doubt::TimedOut,
 };
 
 /// A world in which the first order came into doubt, and the venue does not answer questions for now.
@@ -24,24 +20,15 @@ fn in_doubt() -> (World, OrderId) {
     (world, order)
 }
 
-/// What the venue says of an order that it has.
+/// What the venue says of an order that it has, of which so much is matched.
 fn statement(order: &Order, matched_pounds: i64) -> OrderStatement {
     let matched = Money::from_major(matched_pounds);
     OrderStatement {
-        market: MarketId::new(MARKET),
-        order: Some(order.id),
-        venue_id: "77".into(),
-        runner: order.runner,
-        side: order.side,
-        kind: order.kind,
-        placed_at: TimeMs(1),
         matched,
         matched_value: i128::from(Price::from_hundredths(300).nanos())
             * i128::from(matched.minor()),
-        cancelled: Money::ZERO,
-        lapsed: Money::ZERO,
-        voided: Money::ZERO,
         is_complete: Some(matched) == order.kind.size(),
+        ..super::tests::statement(order)
     }
 }
 

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use super::testing::{MARKET, Pass, defined, definition, levels, limit};
 use super::*;
 use crate::market::{
-    Books, Instruction, Intent, LadderKind, Listing, MarketDelta, MarketFilter, MarketId,
+    Books, Doubt, Instruction, Intent, LadderKind, Listing, MarketDelta, MarketFilter, MarketId,
     MarketStatus, Money, Order, OrderChange, OrderEvent, OrderId, OrderState, OrderStatement,
     Place, Price, Settlement, Side, TimeMs, VenueEvent, VenueReason,
 };
@@ -253,6 +253,29 @@ pub(super) fn once(call: u64, _: &Moment<'_>) -> Result<Vec<Intent>, Fault> {
     } else {
         vec![]
     })
+}
+
+pub(super) const DOUBT: OrderChange = OrderChange::Doubted {
+    doubt: Doubt::TimedOut,
+};
+
+/// What the venue says of an order that is over, as it is known here.
+pub(super) fn statement(order: &Order) -> OrderStatement {
+    OrderStatement {
+        market: MarketId::new(MARKET),
+        order: Some(order.id),
+        venue_id: "77".into(),
+        runner: order.runner,
+        side: order.side,
+        kind: order.kind,
+        placed_at: TimeMs(1),
+        matched: order.matched,
+        matched_value: order.matched_value,
+        cancelled: order.cancelled,
+        lapsed: order.lapsed,
+        voided: order.voided,
+        is_complete: true,
+    }
 }
 
 pub(super) const FILL: OrderChange = OrderChange::Matched {

@@ -37,12 +37,7 @@ pub(super) struct SimOrder {
 
 impl SimOrder {
     pub(super) fn new(instruction: Instruction, version: u64) -> Self {
-        let remaining = match instruction.kind {
-            OrderKind::Limit { size, .. } => size,
-            OrderKind::LimitOnClose { liability, .. } | OrderKind::MarketOnClose { liability } => {
-                liability
-            }
-        };
+        let remaining = instruction.kind.amount();
         Self {
             instruction,
             remaining,

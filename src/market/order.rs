@@ -112,6 +112,15 @@ impl OrderKind {
         }
     }
 
+    /// The amount named, whatever it means: a limit order's stake, or an on-close order's liability.
+    #[must_use]
+    pub const fn amount(&self) -> Money {
+        match self {
+            Self::Limit { size, .. } => *size,
+            Self::LimitOnClose { liability, .. } | Self::MarketOnClose { liability } => *liability,
+        }
+    }
+
     /// The backer's stake of a limit order.
     #[must_use]
     pub const fn size(&self) -> Option<Money> {

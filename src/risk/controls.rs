@@ -276,12 +276,7 @@ fn price_bounds(ask: &Ask<'_>, limits: &RiskLimits) -> Verdict {
 
 /// The amount a person would call the stake: the backer's stake, or what an on-close order names.
 pub(super) fn stake(ask: &Ask<'_>) -> Money {
-    match ask.place.kind {
-        OrderKind::Limit { size, .. } => size,
-        OrderKind::LimitOnClose { liability, .. } | OrderKind::MarketOnClose { liability } => {
-            liability
-        }
-    }
+    ask.place.kind.amount()
 }
 
 /// The stake of an order that a lay at the starting price is not: its liability is held to `max_liability`.

@@ -32,7 +32,7 @@ pub(super) fn find(
             passes(with_price(ask.place.kind, *limit)).then_some(Remedy::Price { from, to: *limit })
         }
         (Code::StakeTooSmall, Figure::Money(least)) => {
-            let from = stake(ask.place.kind);
+            let from = ask.place.kind.amount();
             passes(with_stake(ask.place.kind, *least)).then_some(Remedy::Stake { from, to: *least })
         }
         (
@@ -57,7 +57,7 @@ pub(super) fn find(
             | Code::BankrollExhausted,
             _,
         ) => {
-            let from = stake(ask.place.kind);
+            let from = ask.place.kind.amount();
             let to = largest(limits.min_stake, from, |stake| {
                 passes(with_stake(ask.place.kind, stake))
             })?;
@@ -101,15 +101,6 @@ fn largest(least: Money, refused: Money, mut passes: impl FnMut(Money) -> bool) 
         }
     }
     Some(Money::from_minor(low))
-}
-
-fn stake(kind: OrderKind) -> Money {
-    match kind {
-        OrderKind::Limit { size, .. } => size,
-        OrderKind::LimitOnClose { liability, .. } | OrderKind::MarketOnClose { liability } => {
-            liability
-        }
-    }
 }
 
 fn with_stake(mut kind: OrderKind, stake: Money) -> OrderKind {
