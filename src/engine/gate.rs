@@ -56,9 +56,9 @@ pub trait Gate {
     /// The first control that objects.
     fn check_update(&mut self, ask: &Ask<'_>) -> Result<(), Refusal>;
 
-    /// What the controls weighed in the last check, in the order they were asked; the last one may have objected.
-    fn weighed(&self) -> &[Weighed] {
-        &[]
+    /// Gives what the controls weighed in the last check, in the order they were asked; the last one may have objected.
+    fn weighed(&mut self) -> Vec<Weighed> {
+        Vec::new()
     }
 
     /// The smallest single change with which a refused order would have passed, if there is one.
