@@ -320,7 +320,7 @@ impl Strategy for RhaiStrategy {
         if !self.program.defines("on_order", 2) {
             return Ok(());
         }
-        let order = Dynamic::from(OrderView::new(order, moment.now));
+        let order = Dynamic::from(OrderView::new(order, moment.holding, moment.now));
         self.call("on_order", order, moment, answer)
     }
 
