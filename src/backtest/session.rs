@@ -116,6 +116,17 @@ impl<J: Journal> Session<J> {
         }
     }
 
+    /// Begins with what earlier sessions left, before anything else: where bets stand at a venue that outlives the
+    /// program. A session that is not told of any begins with nothing.
+    ///
+    /// # Errors
+    /// If the journal fails.
+    pub fn recover(&mut self, now: TimeMs, recovery: Recovery) -> Result<(), DeskError> {
+        self.now = now;
+        self.begun = true;
+        self.desk.recover(now, recovery)
+    }
+
     /// Comes to this time, that of the message about to be handled. At the first one the strategies are loaded.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bea::engine::{
     Action, Because, Effects, Figure, IntentRecord, Journal, ReasonCode, Record, Refusal,
-    StrategyChange, TradingState, Verdict,
+    Scopes, StrategyChange, TradingState, Verdict,
 };
 use bea::ledger::{Durability, Ledger, LedgerSettings, Outcome, RunInfo, RunKind, RunWriter};
 use bea::market::{
@@ -120,6 +120,7 @@ pub(crate) fn intent(number: u128, action: Action, verdict: Verdict) -> Record {
             last_traded: Some(odds(2.0)),
         },
         verdict,
+        scopes: Scopes::unknown(&market()),
         because: Because::default(),
     }))
 }
