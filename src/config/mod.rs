@@ -14,10 +14,11 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+pub use crate::market::Mode;
 pub use error::{ConfigError, nearest};
 pub use origin::Origin;
 pub use settings::{
-    Account, Config, Http, Kill, Ledger, Level, Log, LogFormat, Mode, Params, Run, Speed,
+    Account, Config, Http, Kill, Ledger, Level, Log, LogFormat, Params, Run, Speed,
 };
 pub use strategies::{Instance, StrategySettings, stem};
 

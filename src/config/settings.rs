@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::strategies::StrategySettings;
 use crate::exchange::ExchangeSettings;
-use crate::market::{Bound, Currency, Money, setting};
+use crate::market::{Bound, Currency, Mode, Money, setting};
 use crate::risk::RiskLimits;
 
 /// All settings.
@@ -41,17 +41,6 @@ pub struct Config {
 
 /// Parameters of one strategy.
 pub type Params = serde_json::Map<String, serde_json::Value>;
-
-/// Whether real money may move.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Mode {
-    /// Orders go to the simulated exchange.
-    #[default]
-    DryRun,
-    /// Orders go to a venue. Loading settings refuses it as long as that is not available.
-    Live,
-}
 
 /// What is run, and how.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -32,7 +32,15 @@ impl<G: Gate> Engine<G> {
             let line = lines.get(at_intent).copied().flatten();
             let id = self.next_id(slot, &market.id);
             let (action, verdict) = self.decide(slot, now, at, market, id, intent, effects);
-            self.record((slot, at), now, market, (id, line), action, verdict, effects);
+            self.record(
+                (slot, at),
+                now,
+                market,
+                (id, line),
+                action,
+                verdict,
+                effects,
+            );
         }
     }
 
@@ -57,7 +65,15 @@ impl<G: Gate> Engine<G> {
             Figure::Count(limit as u64),
         );
         let verdict = Verdict::Refused(refusal);
-        self.record((slot, at), now, market, (id, None), action, verdict, effects);
+        self.record(
+            (slot, at),
+            now,
+            market,
+            (id, None),
+            action,
+            verdict,
+            effects,
+        );
     }
 
     /// Records a decision, and counts it if it was a refusal.

@@ -26,6 +26,9 @@ pub enum TradingState {
 }
 
 impl TradingState {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Active, Self::Reduce, Self::Paused, Self::Halted];
+
     /// The name in records and settings.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -36,7 +36,7 @@ pub struct Recovery {
 /// What was bet lately: a restart must not begin the limits of pace anew.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pace {
-    /// The orders of the last hour that was bet in: whose, and when; oldest first.
+    /// Orders of the last hour: whose, and when; oldest first.
     pub placed: VecDeque<(Arc<str>, TimeMs)>,
     /// The last stakes of each strategy, at most [`Pace::STAKES`], oldest first.
     pub stakes: BTreeMap<Arc<str>, VecDeque<Money>>,
@@ -55,15 +55,6 @@ impl Pace {
             stakes.pop_front();
         }
         stakes.push_back(stake);
-    }
-
-    /// Forgets what is older than the window that ends with the newest order.
-    fn cut(&mut self) {
-        let newest = self.placed.iter().map(|(_, at)| *at).max();
-        if let Some(newest) = newest {
-            self.placed
-                .retain(|(_, at)| newest - *at < Self::WINDOW_MS);
-        }
     }
 }
 
@@ -125,8 +116,16 @@ impl Recovery {
                 recovery.keep(known, heard);
             }
         }
-        recovery.pace.cut();
         recovery
+    }
+
+    /// Forgets what is past by now: orders that no venue lists any more, and the pace before the last hour.
+    pub fn cut(&mut self, now: TimeMs) {
+        self.finished
+            .retain(|_, heard| now - *heard < LISTED_FOR_MS);
+        self.pace
+            .placed
+            .retain(|(_, at)| now - *at < Pace::WINDOW_MS);
     }
 
     /// Takes an order up as what it is: one that may still matter, or one that is over, last heard of at this time.
@@ -211,14 +210,13 @@ impl<G: Gate> Engine<G> {
     pub(super) fn recover(
         &mut self,
         now: TimeMs,
-        recovery: Recovery,
+        mut recovery: Recovery,
         effects: &mut Effects<G::Pass>,
     ) {
+        recovery.cut(now);
         self.epoch = recovery.epoch.unwrap_or(self.epoch);
         self.recovered_accounts = recovery.accounts;
         self.finished = recovery.finished;
-        self.finished
-            .retain(|_, heard| now - *heard < LISTED_FOR_MS);
         self.gate.recall(recovery.pace);
         self.house.roll_day(now);
         for account in self.recovered_accounts.values_mut() {

@@ -6,6 +6,7 @@ mod delta;
 mod depth;
 mod ids;
 mod ladder;
+mod mode;
 mod money;
 mod order;
 mod price;
@@ -22,6 +23,7 @@ pub use delta::{LadderKind, LevelChange, MarketDelta, RunnerDelta};
 pub use depth::{Depth, Level};
 pub use ids::{BookName, MarketId, OrderId, RunnerId};
 pub use ladder::PriceLadder;
+pub use mode::Mode;
 pub use money::{Currency, Money};
 pub use order::{
     Doubt, FillOrKill, Instruction, Intent, Listing, Malformed, Order, OrderChange, OrderEvent,
