@@ -1,13 +1,16 @@
-//! Where odds come from: recordings, in any packing, as market deltas; and generated markets.
+//! Where odds come from: recordings and season files, in any packing, as market deltas; and generated markets.
 
 mod error;
+pub mod event;
 pub mod generate;
 mod paths;
 mod recognise;
 mod recording;
+mod season;
 mod unpack;
 
 pub use error::{Cause, Problem, SourceError};
 pub use paths::expand;
 pub use recording::{Recording, Update};
+pub use season::Warning;
 pub use unpack::{Piece, pieces, visit};
