@@ -6,6 +6,7 @@
 
 mod error;
 mod layers;
+mod live;
 mod origin;
 mod settings;
 mod strategies;
@@ -15,6 +16,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 pub use error::{ConfigError, nearest};
+pub use live::{Feed, FeedKind, Live, Ramp, Recorder};
 pub use origin::Origin;
 pub use settings::{
     Account, Config, Http, Kill, Ledger, Level, Log, LogFormat, Mode, Params, Run, Speed,

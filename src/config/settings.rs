@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::live::{Feed, FeedKind, Live, Recorder};
 use super::strategies::StrategySettings;
 use crate::exchange::ExchangeSettings;
 use crate::market::{Bound, Currency, Money, setting};
@@ -27,6 +28,12 @@ pub struct Config {
     pub risk: RiskLimits,
     /// How the simulated exchange behaves.
     pub exchange: ExchangeSettings,
+    /// How a live feed is judged.
+    pub feed: Feed,
+    /// How it is recorded.
+    pub recorder: Recorder,
+    /// What LIVE asks for.
+    pub live: Live,
     /// Where records are kept.
     pub ledger: Ledger,
     /// The health server.
@@ -57,6 +64,8 @@ pub enum Mode {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Run {
+    /// Where the odds come from.
+    pub feed: FeedKind,
     /// Recordings: files, or folders of them.
     pub data: Vec<PathBuf>,
     /// How fast recordings are played.
@@ -72,6 +81,7 @@ pub struct Run {
 impl Default for Run {
     fn default() -> Self {
         Self {
+            feed: FeedKind::default(),
             data: vec![PathBuf::from("examples/recordings")],
             speed: Speed::Max,
             strategies: PathBuf::from("strategies"),
@@ -288,6 +298,9 @@ impl Config {
             ("account", account),
             ("risk", self.risk.bounds()),
             ("exchange", self.exchange.bounds()),
+            ("feed", self.feed.bounds()),
+            ("recorder", self.recorder.bounds()),
+            ("live", self.live.bounds()),
             ("ledger", ledger),
         ];
         let whole =
