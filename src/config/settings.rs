@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::betfair::{Betfair, Breaker};
 use super::strategies::StrategySettings;
 use crate::exchange::ExchangeSettings;
 use crate::market::{Bound, Currency, Money, setting};
@@ -27,6 +28,10 @@ pub struct Config {
     pub risk: RiskLimits,
     /// How the simulated exchange behaves.
     pub exchange: ExchangeSettings,
+    /// How the Betfair exchange is reached.
+    pub betfair: Betfair,
+    /// When a venue that fails is left alone for a while.
+    pub breaker: Breaker,
     /// Where records are kept.
     pub ledger: Ledger,
     /// The health server.
@@ -288,6 +293,8 @@ impl Config {
             ("account", account),
             ("risk", self.risk.bounds()),
             ("exchange", self.exchange.bounds()),
+            ("betfair", self.betfair.bounds()),
+            ("breaker", self.breaker.bounds()),
             ("ledger", ledger),
         ];
         let whole =
@@ -325,6 +332,7 @@ impl Config {
             let bind = self.http.bind.to_string();
             found.push(("http.bind".to_owned(), bind, problem.to_owned()));
         }
+        found.extend(self.betfair.problems());
         found.extend(self.strategy_problems());
         found
     }
