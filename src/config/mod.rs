@@ -4,6 +4,7 @@
 //! Later layers win. An unknown key, a wrong type and a value out of range are errors that say where the value
 //! came from, what it is and what is permitted.
 
+mod betfair;
 mod error;
 mod layers;
 mod live;
@@ -15,6 +16,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+pub use betfair::{Betfair, Breaker, Login, STREAM_FIELDS};
 pub use error::{ConfigError, nearest};
 pub use live::{Feed, FeedKind, Live, Ramp, Recorder};
 pub use origin::Origin;

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::betfair::{Betfair, Breaker};
 use super::live::{Feed, FeedKind, Live, Recorder};
 use super::strategies::StrategySettings;
 use crate::exchange::ExchangeSettings;
@@ -28,6 +29,10 @@ pub struct Config {
     pub risk: RiskLimits,
     /// How the simulated exchange behaves.
     pub exchange: ExchangeSettings,
+    /// How the Betfair exchange is reached.
+    pub betfair: Betfair,
+    /// When a venue that fails is left alone for a while.
+    pub breaker: Breaker,
     /// How a live feed is judged.
     pub feed: Feed,
     /// How it is recorded.
@@ -298,6 +303,8 @@ impl Config {
             ("account", account),
             ("risk", self.risk.bounds()),
             ("exchange", self.exchange.bounds()),
+            ("betfair", self.betfair.bounds()),
+            ("breaker", self.breaker.bounds()),
             ("feed", self.feed.bounds()),
             ("recorder", self.recorder.bounds()),
             ("live", self.live.bounds()),
@@ -338,6 +345,7 @@ impl Config {
             let bind = self.http.bind.to_string();
             found.push(("http.bind".to_owned(), bind, problem.to_owned()));
         }
+        found.extend(self.betfair.problems());
         found.extend(self.strategy_problems());
         found
     }

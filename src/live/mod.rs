@@ -12,6 +12,7 @@
 //! and health only: sessions know no time but that of the recording.
 
 mod conductor;
+mod feed;
 mod host;
 pub mod log;
 mod memory;
