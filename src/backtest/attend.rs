@@ -23,7 +23,8 @@ pub struct Attended {
 }
 
 /// Runs one session whose bets go to `venue`, as `through` moves it along, and reports what became of it. `name` and
-/// `path` say what is attended; `epoch` is that of [`Session::at`].
+/// `path` say what is attended; `epoch` is that of [`Session::at`]. The
+/// strategies come twice: those that run, and those that the report lists.
 ///
 /// # Errors
 /// If the ledger cannot be written, a strategy cannot go on from what it remembers, or `through` fails.
@@ -31,8 +32,7 @@ pub fn attend<V: Venue<Approved>>(
     setup: &Setup,
     (name, path): (&str, &str),
     (epoch, venue): (u64, V),
-    mut strategies: Vec<Box<dyn Strategy>>,
-    listed: Vec<Box<dyn Strategy>>,
+    (mut strategies, listed): (Vec<Box<dyn Strategy>>, Vec<Box<dyn Strategy>>),
     ledger: Option<&mut RunWriter>,
     through: &mut dyn FnMut(&mut Playing<'_, V>) -> Result<Attended, RunError>,
 ) -> Result<Report, RunError> {

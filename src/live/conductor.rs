@@ -55,7 +55,7 @@ pub(super) struct Conductor<'a> {
     /// Good versions that are watched before they take over.
     pub(super) watched: Vec<Script>,
     shadow_updates: u32,
-    keeper: Keeper<'a>,
+    pub(super) keeper: Keeper<'a>,
     pub(super) wall_clock: fn() -> TimeMs,
     pub(super) status: Status,
     /// Bets and net profit of the sessions that ended, by strategy.

@@ -56,7 +56,7 @@ impl Tape {
     }
 
     /// Says what the session begins with.
-    pub(in crate::live) fn begin(&mut self, beginning: Beginning, scripts: &[Script]) {
+    pub(super) fn begin(&mut self, beginning: Beginning, scripts: &[Script]) {
         let at = self.now();
         self.note(at, Note::Begin(Box::new(beginning)));
         for script in scripts {
