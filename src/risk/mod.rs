@@ -17,7 +17,7 @@ pub use limits::RiskLimits;
 pub use together::TogetherLimits;
 
 use crate::engine::{
-    Ask, Exposure, Gate, Holding, Proposed, Refusal, Remedy, Weighed, reduces, worst_case,
+    Ask, Exposure, Gate, Holding, Pace, Proposed, Refusal, Remedy, Weighed, reduces, worst_case,
 };
 use crate::market::{Instruction, Money, Persistence, TimeMs};
 use crate::planted::{self, Bug};
@@ -54,9 +54,6 @@ struct Recent {
     /// Its last stakes.
     stakes: VecDeque<Money>,
 }
-
-/// How many stakes are remembered to tell what is usual.
-const STAKES: usize = 50;
 
 /// About how many controls there are.
 const CONTROLS: usize = 48;
@@ -214,7 +211,7 @@ impl Gate for RiskGate {
         }
         recent.placed.push_back(ask.now);
         self.placed.push_back(ask.now);
-        if recent.stakes.len() == STAKES {
+        if recent.stakes.len() == Pace::STAKES {
             recent.stakes.pop_front();
         }
         recent.stakes.push_back(controls::stake(ask));
@@ -227,6 +224,17 @@ impl Gate for RiskGate {
             kind: ask.place.kind,
             book: ask.place.book.clone(),
         }))
+    }
+
+    fn recall(&mut self, pace: Pace) {
+        for (strategy, at) in pace.placed {
+            self.placed.push_back(at);
+            let recent = self.recent.entry(strategy).or_default();
+            recent.placed.push_back(at);
+        }
+        for (strategy, stakes) in pace.stakes {
+            self.recent.entry(strategy).or_default().stakes = stakes;
+        }
     }
 
     fn weighed(&mut self) -> Vec<Weighed> {
