@@ -38,11 +38,21 @@ fn shown(case: &Case) -> String {
     let printed = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
     let mut text = format!("## {}\n$ bea {}\n", case.name, case.command);
     for line in printed.iter().flat_map(|text| text.lines()) {
-        let _infallible = writeln!(text, "{}", line.trim_end());
+        let _infallible = writeln!(text, "{}", untimed(line.trim_end()));
     }
     let code = output.status.code().expect("it ended by itself");
     let _infallible = writeln!(text, "[{code}]");
     text
+}
+
+/// A line without how long it took: that is not the program's to promise.
+fn untimed(line: &str) -> String {
+    let timed = line.split_once(" in ").and_then(|(head, rest)| {
+        let (seconds, tail) = rest.split_once(" s (")?;
+        seconds.parse::<f64>().ok()?;
+        Some(format!("{head} in 0.00 s ({tail}"))
+    });
+    timed.unwrap_or_else(|| line.to_owned())
 }
 
 /// Words of a command line; quotes hold words together.
