@@ -108,39 +108,36 @@ pub fn worst_case(market: &Market, holding: &Holding, proposed: Option<Proposed>
 }
 
 /// Whether a proposed order can only help: matched it lowers the worst case of the market, unmatched it does not raise it,
-/// and neither way does it raise that of its runner.
+/// and neither way does it raise that of its runner. `now` is what could be lost without it, `open` with it.
 #[must_use]
-pub fn reduces(market: &Market, holding: &Holding, place: &Place, now: TimeMs) -> bool {
+pub fn reduces(
+    market: &Market,
+    holding: &Holding,
+    place: &Place,
+    at: TimeMs,
+    (now, open): (Exposure, Exposure),
+) -> bool {
     let OrderKind::Limit { price, size, .. } = place.kind else {
         // At which price, or whether at all, is not known.
         return false;
     };
-    let proposed = |kind| Proposed {
-        runner: place.runner,
-        side: place.side,
-        kind,
-    };
-    // An order for nothing, for what its runner could lose now.
-    let nothing = Some(proposed(OrderKind::Limit {
-        price,
-        size: Money::ZERO,
-        persistence: Persistence::Lapse,
-        fill_or_kill: None,
-    }));
-    let present = worst_case(market, holding, nothing);
-    let open = worst_case(market, holding, Some(proposed(place.kind)));
     // Said first: most orders that are refused for what they cost end here, and copying all orders is dear.
-    if open.market > present.market || open.runner > present.runner {
+    if open.market > now.market || open.runner > now.runner {
         return false;
     }
-    let mut matched = Order::new(OrderId::from_bits(0), place, now);
+    let mut matched = Order::new(OrderId::from_bits(0), place, at);
     matched.matched = size;
     matched.matched_value = i128::from(price.nanos()) * i128::from(size.minor());
     matched.state = OrderState::Complete;
     let mut with = holding.clone();
     with.add(matched);
-    let done = worst_case(market, &with, nothing);
-    done.market < present.market && done.runner <= present.runner
+    let nothing = Proposed {
+        runner: place.runner,
+        side: place.side,
+        kind: place.kind.for_nothing(),
+    };
+    let done = worst_case(market, &with, Some(nothing));
+    done.market < now.market && done.runner <= now.runner
 }
 
 fn loss(result: Money) -> Money {
