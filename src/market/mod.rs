@@ -17,7 +17,7 @@ mod time;
 pub use book::{Books, Market, MarketIndex, Runner, Seen};
 pub use definition::{
     BettingType, LEAST_WIN_REDUCTION, MarketDefinition, MarketFilter, MarketKind, MarketStatus,
-    RunnerDefinition, RunnerStatus,
+    RunnerDefinition, RunnerStatus, Score, sport_id,
 };
 pub use delta::{LadderKind, LevelChange, MarketDelta, RunnerDelta};
 pub use depth::{Depth, Level};
