@@ -234,7 +234,7 @@ fn on_close(liability: &Dynamic) -> Result<OrderKind, Wrong> {
 
 fn order_id(value: &Dynamic) -> Result<OrderId, Wrong> {
     if let Some(view) = value.read_lock::<OrderView>() {
-        return Ok(view.order.id);
+        return Ok(view.get().id);
     }
     let text = value.as_immutable_string_ref().ok();
     text.and_then(|id| OrderId::parse(&id))

@@ -142,7 +142,8 @@ fn set_limits(engine: &mut Engine, purpose: Purpose) {
     };
     engine
         .set_max_operations(operations)
-        .set_max_call_levels(CALL_LEVELS)
+        // The call itself counts as one more.
+        .set_max_call_levels(CALL_LEVELS + 1)
         .set_max_expr_depths(EXPRESSION_DEPTH, EXPRESSION_DEPTH)
         .set_max_string_size(STRING_BYTES)
         .set_max_array_size(ARRAY_ITEMS)

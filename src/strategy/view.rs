@@ -1,5 +1,6 @@
 //! Snapshots as scripts see them: host values over a shared market, read through getters, never copied into maps.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use rhai::{Array, Dynamic, EvalAltResult, ImmutableString};
@@ -17,6 +18,23 @@ type Outcome<T> = Result<T, Box<EvalAltResult>>;
 /// A market at one moment.
 #[derive(Clone, Debug)]
 pub(super) struct MarketView(pub(super) Arc<Market>);
+
+/// Texts of a small closed set, each made once: what a script reads is a share of it.
+#[derive(Debug, Default)]
+pub(super) struct Words(RefCell<Vec<ImmutableString>>);
+
+impl Words {
+    /// A text of the set.
+    pub(super) fn text(&self, word: &str) -> ImmutableString {
+        let mut known = self.0.borrow_mut();
+        if let Some(made) = known.iter().find(|made| made.as_str() == word) {
+            return made.clone();
+        }
+        let made = ImmutableString::from(word);
+        known.push(made.clone());
+        made
+    }
+}
 
 /// The runners of a market, all or the active ones.
 #[derive(Clone, Debug)]
@@ -195,6 +213,7 @@ fn register_market(api: &mut Api) {
     api.group("The market");
     // Made straight from the text: a `String` between would be one more allocation.
     let text = |value: &str| ImmutableString::from(value);
+    let statuses = Words::default();
     api.get("id", "the venue's name for it", move |m: &MarketView| {
         text(m.0.id.as_str())
     });
@@ -204,7 +223,7 @@ fn register_market(api: &mut Api) {
     api.get(
         "status",
         "OPEN, SUSPENDED, INACTIVE or CLOSED",
-        move |m: &MarketView| text(m.0.status().as_str()),
+        move |m: &MarketView| statuses.text(m.0.status().as_str()),
     );
     api.get(
         "type",
