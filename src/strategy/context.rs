@@ -442,6 +442,26 @@ fn register_position(api: &mut Api) {
         p.backed.to_f64()
     });
     api.get("laid", "stakes laid", |p: &Position| p.laid.to_f64());
+    api.get_option(
+        "back_price",
+        "average price of the backs, or `()`",
+        |p: &Position| average(p.back_profit, p.backed),
+    );
+    api.get_option(
+        "lay_price",
+        "average price of the lays, or `()`",
+        |p: &Position| {
+            let liability = p.back_profit.to_f64() - p.if_win.to_f64();
+            (p.laid.is_positive()).then(|| 1.0 + liability / p.laid.to_f64())
+        },
+    );
+}
+
+/// The price at which a stake wins this profit.
+fn average(profit: Money, stake: Money) -> Option<f64> {
+    stake
+        .is_positive()
+        .then(|| 1.0 + profit.to_f64() / stake.to_f64())
 }
 
 #[cfg(test)]

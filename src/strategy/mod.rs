@@ -5,11 +5,14 @@
 
 mod budget;
 mod context;
+mod costs;
 mod cut;
 mod depth;
 mod error;
 mod filter;
 mod fixture;
+mod green_up;
+mod habits;
 mod host;
 mod library;
 mod lint;

@@ -478,6 +478,15 @@ fn register_runner(api: &mut Api) {
         },
     );
     api.function(
+        "runner.quote(book)",
+        "what this bookmaker offers, or `()`",
+        |r: &mut RunnerView, book: &str| -> Dynamic {
+            let mut quotes = r.get().quotes.iter();
+            let quote = quotes.find(|quote| quote.book.as_str() == book).cloned();
+            optional(quote.map(|quote| Dynamic::from(QuoteView::Bookmaker(quote))))
+        },
+    );
+    api.function(
         "runner.back_depth(levels)",
         "the best quotes to back, at most 100",
         |r: &mut RunnerView, most: i64| r.quotes(r.get().to_back.levels().iter().rev(), most),
