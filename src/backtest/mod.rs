@@ -5,12 +5,15 @@
 
 mod accounts;
 mod band;
+mod closing;
 mod drawdown;
 mod orders;
+mod page;
 mod parallel;
 mod play;
 mod report;
 mod session;
+pub mod statistics;
 mod version;
 
 use std::io::Write;
@@ -19,9 +22,11 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 pub use band::{BandLine, BandResult};
+pub use closing::Closing;
 pub use orders::write_orders;
+pub use page::page;
 pub use play::{Driver, Playing, play};
-pub use report::{Fault, Report, StrategyReport, Summary, Trouble};
+pub use report::{Fault, Honesty, Report, StrategyReport, Summary, Trouble};
 pub use session::{Means, Memory, Session, Setup};
 pub use version::version;
 

@@ -4,12 +4,16 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::closing::{Closing, ClosingLine};
+use super::statistics::Facts;
 use crate::engine::{
     Command, Desk, DeskError, Engine, Fault, Journal, Notice, Recovery, Sending, Shadow, Slot,
     Strategy,
 };
 use crate::exchange::{Exchange, ExchangeSettings};
-use crate::market::{Books, Currency, Instruction, MarketDelta, Money, TimeMs};
+use crate::market::{
+    Books, Currency, Instruction, MarketDelta, MarketId, MarketStatus, Money, TimeMs,
+};
 use crate::risk::{RiskGate, RiskLimits};
 
 /// What a strategy may use.
@@ -37,6 +41,8 @@ pub struct Setup {
     /// What strategies remember at the start of a run. With it, what they remember goes on from session to session;
     /// without it, each session starts with nothing.
     pub memory: Option<Memory>,
+    /// Which prices count as the close that bets are measured against.
+    pub closing: Closing,
 }
 
 /// Strategies in the order of their names, so that results do not depend on how they were given.
@@ -89,6 +95,9 @@ pub struct Session<J> {
     waiting: Vec<Box<dyn Strategy>>,
     now: TimeMs,
     begun: bool,
+    closing: Closing,
+    /// What each market looked like when its event began.
+    lines: BTreeMap<MarketId, ClosingLine>,
 }
 
 impl<J: Journal> Session<J> {
@@ -113,6 +122,8 @@ impl<J: Journal> Session<J> {
             waiting: by_name(strategies),
             now: TimeMs::default(),
             begun: false,
+            closing: setup.closing.clone(),
+            lines: BTreeMap::new(),
         }
     }
 
@@ -144,6 +155,7 @@ impl<J: Journal> Session<J> {
     ) -> Result<(), DeskError> {
         self.begin(published_at)?;
         for delta in deltas {
+            self.note_close(published_at, delta);
             self.desk
                 .step_guarded(published_at, published_at, delta, |order| {
                     if may_send(order) {
@@ -154,6 +166,20 @@ impl<J: Journal> Session<J> {
                 })?;
         }
         Ok(())
+    }
+
+    /// Keeps what a market looks like if its event begins with this change.
+    fn note_close(&mut self, now: TimeMs, delta: &MarketDelta) {
+        let begins = |definition: &crate::market::MarketDefinition| {
+            definition.in_play || definition.status == MarketStatus::Closed
+        };
+        if delta.definition.as_ref().is_some_and(|new| begins(new))
+            && let Some(market) = self.desk.books.market(&delta.market)
+            && !begins(&market.definition)
+        {
+            let line = ClosingLine::of(market, now);
+            self.lines.entry(delta.market.clone()).or_insert(line);
+        }
     }
 
     /// Swaps in the next version of a strategy, its state kept. Called between messages.
@@ -234,6 +260,12 @@ impl<J: Journal> Session<J> {
     #[must_use]
     pub fn slots(&self) -> &[Slot] {
         self.desk.engine.slots()
+    }
+
+    /// What statistics need of each strategy, in the order of [`Self::slots`].
+    pub(super) fn facts(&self) -> Vec<Facts> {
+        let of = |slot| Facts::of(slot, self.books(), &self.lines, &self.closing);
+        self.slots().iter().map(of).collect()
     }
 
     /// Markets in which orders went to bookmakers.

@@ -25,6 +25,8 @@ pub mod exit {
     pub const STRATEGY: u8 = 4;
     /// Data is missing or corrupt, or a file cannot be read or written.
     pub const DATA: u8 = 5;
+    /// A gate said no: a result is not as it was asked to be.
+    pub const GATE: u8 = 6;
     /// Refused for safety.
     pub const SAFETY: u8 = 8;
     /// Another instance holds the lock.

@@ -8,6 +8,7 @@ mod demo;
 mod exchange;
 mod failure;
 mod fixture;
+mod gate;
 mod generate;
 mod ledger;
 mod new;
@@ -15,6 +16,7 @@ mod output;
 mod pnl;
 mod prepare;
 mod progress;
+mod report;
 mod run;
 mod settings;
 mod strategies;
@@ -83,6 +85,7 @@ enum Command {
     Exchange(exchange::Exchange),
     Bets(bets::Bets),
     Pnl(pnl::Pnl),
+    Report(report::Report),
     Kill(switch::Kill),
     Pause(switch::Pause),
     Reduce(switch::Reduce),
@@ -112,6 +115,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Exchange(command) => command.run(&shared),
         Command::Bets(command) => command.run(&shared),
         Command::Pnl(command) => command.run(&shared),
+        Command::Report(command) => command.run(&shared),
         Command::Kill(command) => command.run(&shared),
         Command::Pause(command) => command.run(&shared),
         Command::Reduce(command) => command.run(&shared),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rhai::{Array, Dynamic, EvalAltResult, ImmutableString};
 
+use super::books;
 use super::error::fail;
 use super::names::{Api, optional, shown};
 use super::propose::{MOST_SHOWN, number};
@@ -185,6 +186,7 @@ pub(super) fn register(api: &mut Api) {
     api.kind::<RunnerView>("Runner", "runner");
     api.kind::<QuoteView>("Quote", "quote");
     register_market(api);
+    books::register(api);
     register_ladder(api);
     register_runners(api);
     register_runner(api);
@@ -228,6 +230,23 @@ fn register_market(api: &mut Api) {
     api.get_option("event", "name of the event, or `()`", |m: &MarketView| {
         m.0.definition.event_name.clone()
     });
+    api.get(
+        "event_id",
+        "the source's name of the event: markets of one event have the same",
+        move |m: &MarketView| text(&m.0.definition.event_id),
+    );
+    api.get_option("competition", "league or tournament, or `()`", |m: &MarketView| {
+        m.0.definition.competition.clone()
+    });
+    api.get_option(
+        "score",
+        "how the event ended, as in [2, 1]; `()` before, and where it is not told",
+        |m: &MarketView| {
+            let score = m.0.definition.score?;
+            let goals = [score.home, score.away].map(|goals| Dynamic::from(i64::from(goals)));
+            Some(Dynamic::from(goals.to_vec()))
+        },
+    );
     api.get(
         "in_play",
         "whether the event is under way",
@@ -456,6 +475,14 @@ fn register_runner(api: &mut Api) {
             quotes
                 .map(|q| Dynamic::from(QuoteView::Bookmaker(q)))
                 .collect()
+        },
+    );
+    api.function(
+        "runner.quote(book)",
+        "what a bookmaker offers, as in runner.quote(\"B365\"), or `()`",
+        |r: &mut RunnerView, book: ImmutableString| -> Dynamic {
+            let own = r.get().quotes.iter().find(|q| q.book.as_str() == book.as_str());
+            optional(own.map(|q| Dynamic::from(QuoteView::Bookmaker(q.clone()))))
         },
     );
     api.function(
