@@ -17,6 +17,7 @@ mod pnl;
 mod prepare;
 mod progress;
 mod report;
+mod replay;
 mod run;
 mod settings;
 mod strategies;
@@ -76,6 +77,7 @@ enum Command {
     Demo(demo::Demo),
     Backtest(backtest::Backtest),
     Run(run::Run),
+    Replay(replay::Replay),
     Check(check::Check),
     Test(test::Test),
     New(new::New),
@@ -106,6 +108,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Demo(command) => command.run(&shared),
         Command::Backtest(command) => command.run(&shared),
         Command::Run(command) => command.run(&shared),
+        Command::Replay(command) => command.run(&shared),
         Command::Check(command) => command.run(&shared),
         Command::Test(command) => command.run(&shared),
         Command::New(command) => command.run(&shared),

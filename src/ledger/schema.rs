@@ -68,8 +68,12 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../migrations/0010_deaths.sql"),
     },
     Migration {
+        name: "recovery",
+        sql: include_str!("../../migrations/0011_recovery.sql"),
+    },
+    Migration {
         name: "reports",
-        sql: include_str!("../../migrations/0011_reports.sql"),
+        sql: include_str!("../../migrations/0012_reports.sql"),
     },
 ];
 

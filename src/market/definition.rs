@@ -259,6 +259,15 @@ impl MarketDefinition {
     }
 }
 
+/// The venue's id of a sport that may be called by name; what is no known name is taken for an id.
+#[must_use]
+pub fn sport_id(sport: &str) -> &str {
+    SPORTS
+        .iter()
+        .find(|(_, name)| name.eq_ignore_ascii_case(sport))
+        .map_or(sport, |(id, _)| id)
+}
+
 /// Venue sport ids that scripts may call by name.
 const SPORTS: [(&str, &str); 8] = [
     ("1", "football"),

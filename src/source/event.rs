@@ -483,7 +483,10 @@ mod tests {
         let odds = Family::MatchOdds { draw: true };
         assert_eq!(winners(odds, 2, 1), ["Ham"]);
         assert_eq!(winners(odds, 0, 0), ["The Draw"]);
-        assert_eq!(winners(Family::OverUnder { line: 250 }, 2, 1), ["Over 2.5 Goals"]);
+        assert_eq!(
+            winners(Family::OverUnder { line: 250 }, 2, 1),
+            ["Over 2.5 Goals"]
+        );
         assert_eq!(winners(Family::BothToScore, 2, 0), ["No"]);
     }
 

@@ -13,8 +13,8 @@ use super::view::runner_id;
 use crate::market::{
     BettingType, BookName, Books, LadderKind, LevelChange, Market, MarketDefinition, MarketDelta,
     MarketId, MarketStatus, Money, Order, OrderId, OrderKind, OrderState, Persistence, Place,
-    Price, PriceLadder, Quote, QuoteChange, RunnerDefinition, RunnerId, RunnerStatus, Score,
-    Side, TimeMs,
+    Price, PriceLadder, Quote, QuoteChange, RunnerDefinition, RunnerId, RunnerStatus, Score, Side,
+    TimeMs,
 };
 
 /// When a test's market starts: any fixed moment.

@@ -177,7 +177,9 @@ impl Names {
             names.insert(name.to_owned(), Column::Line { book, closing });
         }
         for (book, match_odds, others) in BOOKS {
-            for (outcome, closing) in Outcome::ALL.into_iter().flat_map(|o| [(o, false), (o, true)])
+            for (outcome, closing) in Outcome::ALL
+                .into_iter()
+                .flat_map(|o| [(o, false), (o, true)])
             {
                 let prefix = match outcome {
                     Outcome::Home | Outcome::Draw | Outcome::Away => match_odds,

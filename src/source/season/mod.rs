@@ -99,7 +99,9 @@ impl Season {
     /// The next moment at which something of the season is told.
     pub(super) fn next(&mut self) -> Option<Update<'_>> {
         let (line, published_at) = self.timeline.next()?;
-        let begins = self.lines.get(usize::try_from(line).ok()?.checked_sub(1)?)?;
+        let begins = self
+            .lines
+            .get(usize::try_from(line).ok()?.checked_sub(1)?)?;
         let raw = self.text[*begins..].lines().next().unwrap_or_default();
         Some(Update {
             line,

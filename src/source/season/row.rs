@@ -154,7 +154,9 @@ pub(super) fn read<'c>(
         }
     };
     let Some(times) = Times::of(day, clock, london) else {
-        warn(format!("the day {day} cannot be counted; the row is left out"));
+        warn(format!(
+            "the day {day} cannot be counted; the row is left out"
+        ));
         return None;
     };
     let mut quotes = |closing: bool| quotes(&cells, closing, warn);
@@ -225,7 +227,9 @@ fn quotes(cells: &Cells<'_>, closing: bool, warn: &mut dyn FnMut(String)) -> Vec
             let mut lines = cells.lines.iter();
             lines.find(|(whose, at_close, _)| *whose == of && *at_close == closing)
         };
-        own(Some(book)).or_else(|| own(None)).map(|(_, _, cell)| *cell)
+        own(Some(book))
+            .or_else(|| own(None))
+            .map(|(_, _, cell)| *cell)
     };
     let mut all = Vec::new();
     for group in Outcome::GROUPS {
@@ -329,7 +333,11 @@ fn score(cells: &Cells<'_>, warn: &mut dyn FnMut(String)) -> Option<Score> {
         }
         both => both,
     };
-    let goals = |cell: &str| cell.parse::<u32>().ok().filter(|goals| *goals <= MOST_GOALS);
+    let goals = |cell: &str| {
+        cell.parse::<u32>()
+            .ok()
+            .filter(|goals| *goals <= MOST_GOALS)
+    };
     let (Some(home), Some(away)) = (goals(home), goals(away)) else {
         warn(format!(
             "goals are whole numbers: \"{}\" and \"{}\" are not; the match counts as not played",
@@ -358,7 +366,9 @@ fn competition(cells: &Cells<'_>) -> (String, Option<String>) {
         let name = format!("{} {}", cells.country, cells.league);
         return (name.trim().to_owned(), country(cells.country));
     }
-    let letters = cells.division.trim_end_matches(|c: char| c.is_ascii_digit());
+    let letters = cells
+        .division
+        .trim_end_matches(|c: char| c.is_ascii_digit());
     // The conference of England is EC.
     let code = if letters == "EC" { "E" } else { letters };
     (cells.division.to_owned(), country(code))

@@ -6,8 +6,7 @@ use super::*;
 use crate::market::{Books, Market, MarketId, MarketStatus, TimeMs};
 use crate::source::Recording;
 
-const HEADER: &str =
-    "Div,Date,Time,HomeTeam,AwayTeam,FTHG,FTAG,FTR,B365H,B365D,B365A,PSH,PSD,PSA,MaxH,MaxD,MaxA,\
+const HEADER: &str = "Div,Date,Time,HomeTeam,AwayTeam,FTHG,FTAG,FTR,B365H,B365D,B365A,PSH,PSD,PSA,MaxH,MaxD,MaxA,\
      B365>2.5,B365<2.5,AHh,PAHH,PAHA,PSCH,PSCD,PSCA,AHCh,PCAHH,PCAHA";
 const ROW: &str = "E0,06/08/2022,12:30,Fulham,Liverpool,2,2,D,11,6,1.25,11.2,6.22,1.28,13,6.4,1.31,\
                    1.5,2.62,1.75,1.91,2,10.5,6.5,1.29,1.5,1.95,1.96";
@@ -38,7 +37,11 @@ fn story(season: &mut Season) -> String {
                 &update.published_at.to_string()[..16],
                 market.definition.market_type,
                 market.status().as_str(),
-                if market.definition.in_play { " in play" } else { "" },
+                if market.definition.in_play {
+                    " in play"
+                } else {
+                    ""
+                },
                 shown(market)
             );
         }
@@ -47,7 +50,10 @@ fn story(season: &mut Season) -> String {
 }
 
 fn shown(market: &Market) -> String {
-    let runners = market.runners.iter().filter(|runner| !runner.quotes.is_empty());
+    let runners = market
+        .runners
+        .iter()
+        .filter(|runner| !runner.quotes.is_empty());
     let runners: Vec<String> = runners
         .map(|runner| {
             let quotes: Vec<String> = runner
@@ -146,12 +152,26 @@ fn files_come_as_people_have_them() {
     for (what, bytes) in [
         ("byte order mark", format!("\u{feff}{text}").into_bytes()),
         ("CRLF", text.replace('\n', "\r\n").into_bytes()),
-        ("blank rows", format!("{text},,,,,\n\n  ,,\r\n").into_bytes()),
-        ("long row", text.replace("1.96\n", "1.96,,,7\n").into_bytes()),
+        (
+            "blank rows",
+            format!("{text},,,,,\n\n  ,,\r\n").into_bytes(),
+        ),
+        (
+            "long row",
+            text.replace("1.96\n", "1.96,,,7\n").into_bytes(),
+        ),
         ("spaces", text.replace("Fulham", "  Fulham ").into_bytes()),
         ("quotes", text.replace("Fulham", "\"Fulham\"").into_bytes()),
-        ("unknown columns", text.replace(",B365H", ",,B365H").replace(",11,6", ",x,11,6").into_bytes()),
-        ("two digits", text.replace("06/08/2022", "06/08/22").into_bytes()),
+        (
+            "unknown columns",
+            text.replace(",B365H", ",,B365H")
+                .replace(",11,6", ",x,11,6")
+                .into_bytes(),
+        ),
+        (
+            "two digits",
+            text.replace("06/08/2022", "06/08/22").into_bytes(),
+        ),
         ("no end of line", text.trim_end().as_bytes().to_vec()),
         ("header twice", format!("{text}{HEADER}\n").into_bytes()),
     ] {
@@ -193,8 +213,16 @@ fn prices_of_old_files_stand_on_their_own_lines() {
     assert_eq!(
         quotes,
         [
-            "1 Max 2.1", "58805 Max 3.4", "2 Max 3.9", "58805 BF 3.5", "47973 Max 2", "47972 Max 1.8",
-            "1@-0.25 Max 1.9", "2@0.25 Max 2", "1@-0.5 B365 1.95", "2@0.5 B365 1.95",
+            "1 Max 2.1",
+            "58805 Max 3.4",
+            "2 Max 3.9",
+            "58805 BF 3.5",
+            "47973 Max 2",
+            "47972 Max 1.8",
+            "1@-0.25 Max 1.9",
+            "2@0.25 Max 2",
+            "1@-0.5 B365 1.95",
+            "2@0.5 B365 1.95",
         ]
     );
 }
@@ -207,7 +235,10 @@ fn an_extra_league_has_closing_prices_only() {
     let found = &season.timeline.matches()[0];
     assert_eq!((found.opening.len(), found.closing.len()), (0, 4));
     assert_eq!(found.event.country.as_deref(), Some("NO"));
-    assert_eq!(found.event.competition.as_deref(), Some("Norway Eliteserien"));
+    assert_eq!(
+        found.event.competition.as_deref(),
+        Some("Norway Eliteserien")
+    );
     assert_eq!(found.event.id, "norway-eliteserien-20230410-brann-molde");
 }
 
@@ -231,10 +262,21 @@ fn what_is_half_broken_is_said_and_the_rest_goes_on() {
         &change("11,6,1.25", "1e9,6,1.25").replace("Fulham", "H"),
     ]);
     insta::assert_snapshot!(warnings(&season).join("\n"));
-    let left: Vec<&str> = season.timeline.matches().iter().map(|m| m.event.home.as_str()).collect();
+    let left: Vec<&str> = season
+        .timeline
+        .matches()
+        .iter()
+        .map(|m| m.event.home.as_str())
+        .collect();
     assert_eq!(left, ["A", "B", "C", "D", "E", "F", "G", "Fulham", "H"]);
     let fulham = &season.timeline.matches()[7];
-    assert!(fulham.opening.iter().any(|quote| quote.price.to_string() == "11.3"), "the later row counts");
+    assert!(
+        fulham
+            .opening
+            .iter()
+            .any(|quote| quote.price.to_string() == "11.3"),
+        "the later row counts"
+    );
 }
 
 #[test]
@@ -243,7 +285,12 @@ fn a_postponed_match_is_played_once() {
         &ROW.replace("2,2,D", ",,"),
         &ROW.replace("06/08/2022", "14/09/2022"),
     ]);
-    let days: Vec<String> = season.timeline.matches().iter().map(|m| m.day.to_string()).collect();
+    let days: Vec<String> = season
+        .timeline
+        .matches()
+        .iter()
+        .map(|m| m.day.to_string())
+        .collect();
     assert_eq!(days, ["2022-09-14"]);
     assert_eq!(warnings(&season).len(), 1);
 }
@@ -252,7 +299,10 @@ fn a_postponed_match_is_played_once() {
 fn a_match_still_to_come_has_no_end() {
     let mut season = with_rows(&[&ROW.replace("2,2,D", ",,")]);
     let story = story(&mut season);
-    assert!(story.contains("SUSPENDED in play") && !story.contains("CLOSED"), "{story}");
+    assert!(
+        story.contains("SUSPENDED in play") && !story.contains("CLOSED"),
+        "{story}"
+    );
 }
 
 #[test]
@@ -267,14 +317,21 @@ fn a_file_without_a_match_says_so() {
 fn a_season_is_known_by_its_content() {
     assert!(is_season(format!("\u{feff}{HEADER}").as_bytes()));
     assert!(is_season(b"Country,League,Season,Date,Time,Home,Away"));
-    for other in ["", "{\"op\":\"mcm\"}", "Div", "Country,Capital\nNorway,Oslo", "Divers,Date"] {
+    for other in [
+        "",
+        "{\"op\":\"mcm\"}",
+        "Div",
+        "Country,Capital\nNorway,Oslo",
+        "Divers,Date",
+    ] {
         assert!(!is_season(other.as_bytes()), "{other}");
     }
 }
 
 #[test]
 fn real_seasons_are_read_whole_and_without_a_complaint() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/football-data");
+    let folder =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/football-data");
     if !folder.exists() {
         eprintln!("skipped: there is no {}", folder.display());
         return;

@@ -68,10 +68,7 @@ impl Timeline {
         let &(time, at, step) = self.steps.get(self.next)?;
         self.next += 1;
         let found = &self.matches[at];
-        let markets = self
-            .markets
-            .entry(at)
-            .or_insert_with(|| markets(found));
+        let markets = self.markets.entry(at).or_insert_with(|| markets(found));
         self.deltas
             .resize_with(markets.len(), || MarketDelta::new(MarketId::new("")));
         for ((family, market), delta) in markets.iter_mut().zip(&mut self.deltas) {
