@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{Failure, Shared, exit};
-use crate::backtest::{Means, Setup};
+use crate::backtest::{Closing, Means, Setup};
 use crate::config::{Config, ConfigError, Instance, Loaded, Params, nearest, stem};
 use crate::engine::Strategy;
 use crate::ledger::{Durability, Ledger, LedgerSettings, RunInfo, RunKind};
@@ -41,6 +41,7 @@ pub(super) fn setup(config: &Config) -> Result<Setup, Failure> {
             .map(means)
             .collect::<Result<_, ConfigError>>()?,
         memory: None,
+        closing: Closing::default(),
     })
 }
 

@@ -159,6 +159,9 @@ pub(in crate::strategy) fn of_property(host: &str, name: &str) -> Kind {
         ("Market", "id" | "venue" | "type" | "sport" | "country" | "course" | "name" | "event") => {
             Kind::Text
         }
+        ("Market", "event_id" | "competition") => Kind::Text,
+        ("Market", "score") => Kind::array(NUMBER),
+        ("Market", "books") => Kind::array(Kind::Text),
         ("Runner", "best_back" | "best_lay") => Kind::Host("Quote"),
         ("Runner", "quotes") => Kind::array(Kind::Host("Quote")),
         ("Runner", "last_traded" | "bsp" | "sp_near" | "sp_far" | "vwap")
@@ -213,6 +216,9 @@ pub(in crate::strategy) fn of_function(name: &str) -> Kind {
     }
     match name {
         "runner" => Kind::Host("Runner"),
+        "quote" => Kind::Host("Quote"),
+        "fair" => Kind::array(CHANCE),
+        "overround" => NUMBER,
         "position" => Kind::Host("Position"),
         "quote" => Kind::Host("Quote"),
         "back" | "lay" | "back_on_close" | "lay_on_close" | "cancel" | "replace" | "update"
