@@ -75,6 +75,7 @@ fn play(paths: &[PathBuf]) -> Result<Report, Box<dyn Error>> {
         currency: config.account.currency,
         own: BTreeMap::new(),
         memory: None,
+        closing: bea::backtest::Closing::default(),
     };
     let makers = || {
         let favourite = Favourite {

@@ -8,9 +8,7 @@ use super::core::Calling;
 use super::exposure::worst_case;
 use super::house::Scopes;
 use super::{Account, Burden, Holding, House, Moment, Shadow, Strategy, Totals};
-use crate::market::{
-    Market, MarketDefinition, MarketFilter, MarketIndex, Money, Order, Side, TimeMs,
-};
+use crate::market::{Market, MarketDefinition, MarketFilter, MarketIndex, Money, Order, TimeMs};
 
 /// Whether a strategy is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -220,7 +220,6 @@ pub(in crate::strategy) fn of_function(name: &str) -> Kind {
         "fair" => Kind::array(CHANCE),
         "overround" => NUMBER,
         "position" => Kind::Host("Position"),
-        "quote" => Kind::Host("Quote"),
         "back" | "lay" | "back_on_close" | "lay_on_close" | "cancel" | "replace" | "update"
         | "persist" | "book" | "keep_to_sp" | "fill_or_kill" | "limit" | "reason"
         | "probability" | "tag" | "green_up" => Kind::Host("Intent"),
