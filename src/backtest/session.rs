@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::config::Limits;
 use crate::engine::{
     Command, Desk, DeskError, Engine, Fault, Journal, Notice, Recovery, Sending, Shadow, Slot,
     Strategy,
@@ -183,6 +184,12 @@ impl<J: Journal> Session<J> {
     /// Ends a shadow, if there is one.
     pub fn drop_shadow(&mut self, strategy: &str) -> Option<Shadow> {
         self.desk.engine.drop_shadow(strategy)
+    }
+
+    /// Holds orders to other limits from here on.
+    pub fn hold_to(&mut self, limits: &Limits) {
+        let (all, own) = (limits.all.clone(), limits.own.clone());
+        self.desk.engine.gate_mut().hold_to(all, own);
     }
 
     /// Obeys the operator.

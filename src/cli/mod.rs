@@ -1,5 +1,6 @@
 //! The command line: one file a command. Results go to stdout, everything else to stderr.
 
+mod alert;
 mod backtest;
 mod bets;
 mod check;
@@ -55,9 +56,12 @@ Exit codes: 0 done, 1 internal error, 2 usage, 3 configuration, 4 strategy, 5 da
 /// Options of every command.
 #[derive(Clone, Debug, Args)]
 pub struct Shared {
-    /// Configuration file [default: config/bea.toml, where it exists]
+    /// Configuration file [default: config/bea.toml, where it exists]; further ones win over all others
     #[arg(short, long, global = true, value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    pub config: Vec<PathBuf>,
+    /// A file of the folder profiles beside it, by name
+    #[arg(long, global = true, value_name = "NAME")]
+    pub profile: Option<String>,
     /// Override a setting, as in risk.max_stake=20 (repeatable)
     #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = pair)]
     pub set: Vec<(String, String)>,
@@ -91,6 +95,7 @@ enum Command {
     Why(why::Why),
     Ledger(ledger::Ledger),
     Config(settings::Settings),
+    Alert(alert::AlertCommand),
 }
 
 /// Runs a command.
@@ -120,6 +125,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Why(command) => command.run(&shared),
         Command::Ledger(command) => command.run(&shared),
         Command::Config(command) => command.run(&shared),
+        Command::Alert(command) => command.run(&shared),
     }
 }
 
