@@ -641,15 +641,15 @@ fn the_schema_and_the_loader_agree() {
     }
     // Each word of a list is taken by the loader, but LIVE, which has a door of its own.
     for (key, row) in bea::config::guide() {
-        for word in bea::config::words_of(row.range)
-            .iter()
-            .filter(|w| **w != "LIVE" && !key.contains("NAME"))
-        {
+        // What needs more than the word is tried elsewhere.
+        let needs_more = ["config.allow_loosen", "alert.telegram.enabled"];
+        if key.contains("NAME") || needs_more.contains(&key) {
+            continue;
+        }
+        let words = bea::config::words_of(row.range);
+        for word in words.iter().filter(|word| **word != "LIVE") {
             let loaded = Case::new("").with(key, word).load();
-            assert!(
-                loaded.is_ok() || key == "config.allow_loosen",
-                "{key} = {word}"
-            );
+            assert!(loaded.is_ok(), "{key} = {word}");
         }
     }
 }

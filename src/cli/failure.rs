@@ -25,6 +25,8 @@ pub mod exit {
     pub const STRATEGY: u8 = 4;
     /// Data is missing or corrupt, or a file cannot be read or written.
     pub const DATA: u8 = 5;
+    /// A gate ran and said no.
+    pub const GATE: u8 = 6;
     /// A venue, a login or the network.
     pub const VENUE: u8 = 7;
     /// Refused for safety.

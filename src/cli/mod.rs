@@ -6,13 +6,16 @@ mod bets;
 mod check;
 mod definitions;
 mod demo;
+mod doctor;
 mod exchange;
 mod failure;
 mod fixture;
 mod generate;
+mod init;
 mod ledger;
 mod new;
 mod output;
+mod pages;
 mod pnl;
 mod prepare;
 mod progress;
@@ -27,7 +30,9 @@ mod why;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+use crate::logging;
 
 pub use failure::{Failure, exit};
 
@@ -71,6 +76,31 @@ pub struct Shared {
     /// No progress and no remarks on stderr, errors excepted
     #[arg(short, long, global = true)]
     pub quiet: bool,
+    /// Log more: -v for how it happens, -vv for everything
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// Colours on a terminal; NO_COLOR switches them off too
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "WHEN",
+        default_value_t,
+        hide_possible_values = false
+    )]
+    pub color: Colour,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Colour {
+    /// On a terminal.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
 }
 
 #[derive(Debug, Subcommand)]
@@ -96,6 +126,10 @@ enum Command {
     Ledger(ledger::Ledger),
     Config(settings::Settings),
     Alert(alert::AlertCommand),
+    Init(init::Init),
+    Doctor(doctor::Doctor),
+    Completions(pages::Completions),
+    Man(pages::Man),
 }
 
 /// Runs a command.
@@ -104,6 +138,11 @@ enum Command {
 /// What went wrong, with its exit code.
 pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
     let shared = cli.shared;
+    logging::colour(match shared.color {
+        Colour::Auto => None,
+        Colour::Always => Some(true),
+        Colour::Never => Some(false),
+    });
     match cli.command {
         Command::Demo(command) => command.run(&shared),
         Command::Backtest(command) => command.run(&shared),
@@ -126,6 +165,10 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Ledger(command) => command.run(&shared),
         Command::Config(command) => command.run(&shared),
         Command::Alert(command) => command.run(&shared),
+        Command::Init(command) => command.run(&shared),
+        Command::Doctor(command) => command.run(&shared),
+        Command::Completions(command) => command.run(),
+        Command::Man(command) => command.run(&shared),
     }
 }
 

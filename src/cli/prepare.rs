@@ -34,10 +34,15 @@ pub(super) fn start_log(config: &Config) -> Result<(), Failure> {
 
 /// Where settings come from, as the command line says.
 pub(super) fn sources(shared: &Shared) -> Sources {
+    let mut overrides = shared.set.clone();
+    if let Some(level) = ["debug", "trace"].get(usize::from(shared.verbose.min(2)).wrapping_sub(1))
+    {
+        overrides.push(("log.level".to_owned(), (*level).to_owned()));
+    }
     Sources {
         files: shared.config.clone(),
         profile: shared.profile.clone(),
-        overrides: shared.set.clone(),
+        overrides,
         data: Vec::new(),
     }
 }

@@ -169,6 +169,7 @@ pub fn run(plan: &Plan<'_>, ledger: Ledger, info: RunInfo) -> Result<Report, Hos
     runtime.spawn(obey_signals(signals, tell.clone(), plan.voice));
     let keeper = Keeper::new(&ledger, run.run(), plan.wall_clock, states.as_deref());
     let FirstLook { shelf, good, .. } = first;
+    runtime.spawn(super::watchdog::watch(board.clone()));
     let conductor = Conductor::new(
         plan,
         &ledger,
@@ -180,6 +181,7 @@ pub fn run(plan: &Plan<'_>, ledger: Ledger, info: RunInfo) -> Result<Report, Hos
         alerting.clone(),
     );
     let result = play(plan, &setup, &runtime, conductor, shelf, tell, &mut run);
+    super::watchdog::stopping();
     let result = conclude(plan, ledger, run, result);
     if let Err(error) = &result {
         alerting

@@ -23,6 +23,7 @@ mod shelf;
 mod signals;
 mod status;
 pub mod switch;
+mod watchdog;
 
 pub use fences::free;
 pub use host::{HostError, Plan, run};

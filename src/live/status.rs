@@ -15,7 +15,7 @@ use crate::ledger::HealthReport;
 use crate::market::{Currency, Money, TimeMs};
 
 /// An engine that gives no sign of life for this long is stuck.
-const STUCK: Duration = Duration::from_secs(5);
+pub(super) const STUCK: Duration = Duration::from_secs(5);
 
 /// What is known of a run at one moment.
 #[derive(Clone, Debug)]

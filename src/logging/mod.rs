@@ -34,6 +34,23 @@ static FILTER: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
 /// The log that runs.
 static SINK: OnceLock<Sink> = OnceLock::new();
 
+/// Whether colours were asked for, or forbidden.
+static COLOUR: OnceLock<bool> = OnceLock::new();
+
+/// Says whether to use colours; `None` looks for a terminal and `NO_COLOR`. Called before [`start`].
+pub fn colour(wanted: Option<bool>) {
+    if let Some(wanted) = wanted {
+        let _ = COLOUR.set(wanted);
+    }
+}
+
+/// Whether stderr is painted.
+fn is_coloured() -> bool {
+    let permitted = || std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    let wanted = COLOUR.get().copied();
+    wanted.unwrap_or_else(|| permitted() && std::io::stderr().is_terminal())
+}
+
 /// Where lines go, and what was said lately.
 #[derive(Debug)]
 struct Sink {
@@ -54,10 +71,9 @@ pub fn start(settings: &Log) -> Result<(), std::io::Error> {
         Some(path) => Some(open(path, settings)?),
         None => None,
     };
-    let wants_colours = std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
     let sink = Sink {
         is_json: is_json(settings),
-        is_coloured: wants_colours && std::io::stderr().is_terminal(),
+        is_coloured: is_coloured(),
         is_journal: std::env::var_os("JOURNAL_STREAM").is_some(),
         file: Mutex::new(file),
         repeats: Mutex::default(),
