@@ -11,6 +11,7 @@ mod exchange;
 mod failure;
 mod fixture;
 mod generate;
+mod health;
 mod init;
 mod ledger;
 mod new;
@@ -126,6 +127,7 @@ enum Command {
     Ledger(ledger::Ledger),
     Config(settings::Settings),
     Alert(alert::AlertCommand),
+    Health(health::Health),
     Init(init::Init),
     Doctor(doctor::Doctor),
     Completions(pages::Completions),
@@ -165,6 +167,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Ledger(command) => command.run(&shared),
         Command::Config(command) => command.run(&shared),
         Command::Alert(command) => command.run(&shared),
+        Command::Health(command) => command.run(&shared),
         Command::Init(command) => command.run(&shared),
         Command::Doctor(command) => command.run(&shared),
         Command::Completions(command) => command.run(),

@@ -107,9 +107,16 @@ pub enum HostError {
 /// If it cannot start, or the ledger fails.
 pub fn run(plan: &Plan<'_>, ledger: Ledger, info: RunInfo) -> Result<Report, HostError> {
     let runtime = runtime().map_err(|error| HostError::System("start its runtime", error))?;
-    let signals = {
+    let (signals, halts, hangups) = {
         let _within = runtime.enter();
-        Signals::hear().map_err(|error| HostError::System("hear signals", error))?
+        let hear = || {
+            Ok((
+                Signals::hear()?,
+                signals::Each::halt()?,
+                signals::Each::hangup()?,
+            ))
+        };
+        hear().map_err(|error| HostError::System("hear signals", error))?
     };
     let config = plan.config();
     let switch = Switch::new(&config.kill.file);
@@ -156,14 +163,6 @@ pub fn run(plan: &Plan<'_>, ledger: Ledger, info: RunInfo) -> Result<Report, Hos
         runtime.spawn(server.serve(service));
     }
     let (tell, ears) = channel();
-    let halts = {
-        let _within = runtime.enter();
-        signals::Each::halt().map_err(|error| HostError::System("hear signals", error))?
-    };
-    let hangups = {
-        let _within = runtime.enter();
-        signals::Each::hangup().map_err(|error| HostError::System("hear signals", error))?
-    };
     runtime.spawn(obey_hangups(hangups, tell.clone()));
     runtime.spawn(obey_halts(halts, kill(&switch, plan)));
     runtime.spawn(obey_signals(signals, tell.clone(), plan.voice));
