@@ -18,6 +18,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("source", &["market", "venue"]),
     ("ledger", &["market", "engine"]),
     ("config", &["market", "risk", "exchange"]),
+    ("logging", &["config"]),
+    ("alert", &["market", "config"]),
     ("http", &["market", "config", "live"]),
     (
         "backtest",
@@ -30,7 +32,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "live",
         &[
             "market", "engine", "risk", "strategy", "exchange", "venue", "source", "ledger",
-            "config", "backtest", "http",
+            "config", "backtest", "http", "alert", "logging",
         ],
     ),
     (
@@ -55,6 +57,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "live",
             "lookalike",
             "http",
+            "alert",
+            "logging",
         ],
     ),
 ];

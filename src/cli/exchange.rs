@@ -90,7 +90,7 @@ fn speed(text: &str) -> Result<Speed, String> {
 impl Exchange {
     pub(super) fn run(&self, shared: &Shared) -> Result<ExitCode, Failure> {
         let loaded = prepare::loaded(shared)?;
-        live::log::start(&loaded.config.log);
+        prepare::start_log(&loaded.config)?;
         let plan = self.plan(&loaded.config)?;
         let runtime = tokio::runtime::Runtime::new()
             .map_err(|error| Failure::new(exit::INTERNAL, format!("no runtime: {error}")))?;

@@ -25,9 +25,9 @@ pub mod exit {
     pub const STRATEGY: u8 = 4;
     /// Data is missing or corrupt, or a file cannot be read or written.
     pub const DATA: u8 = 5;
-    /// A comparison or a limit said no.
+    /// A gate, a comparison or a limit said no.
     pub const GATE: u8 = 6;
-    /// A venue, its login or the network.
+    /// A venue, a login or the network.
     pub const VENUE: u8 = 7;
     /// Refused for safety.
     pub const SAFETY: u8 = 8;
@@ -285,6 +285,7 @@ impl From<HostError> for Failure {
                     HostError::Strategies(several.to_vec()).to_string(),
                 ),
             },
+            HostError::Settings(error) => error.into(),
             HostError::NoStrategy(_) | HostError::Folder { .. } => {
                 Self::new(exit::STRATEGY, error.to_string())
             }

@@ -1,19 +1,24 @@
 //! The command line: one file a command. Results go to stdout, everything else to stderr.
 
+mod alert;
 mod backtest;
 mod bets;
 mod check;
 mod definitions;
 mod demo;
+mod doctor;
 mod events;
 mod exchange;
 mod failure;
 mod fixture;
 mod gate;
 mod generate;
+mod health;
+mod init;
 mod ledger;
 mod new;
 mod output;
+mod pages;
 mod pnl;
 mod prepare;
 mod progress;
@@ -31,7 +36,9 @@ mod why;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+use crate::logging;
 
 pub use failure::{Failure, exit};
 
@@ -60,9 +67,12 @@ Exit codes: 0 done, 1 internal error, 2 usage, 3 configuration, 4 strategy, 5 da
 /// Options of every command.
 #[derive(Clone, Debug, Args)]
 pub struct Shared {
-    /// Configuration file [default: config/bea.toml, where it exists]
+    /// Configuration file [default: config/bea.toml, where it exists]; further ones win over all others
     #[arg(short, long, global = true, value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    pub config: Vec<PathBuf>,
+    /// A file of the folder profiles beside it, by name
+    #[arg(long, global = true, value_name = "NAME")]
+    pub profile: Option<String>,
     /// Override a setting, as in risk.max_stake=20 (repeatable)
     #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = pair)]
     pub set: Vec<(String, String)>,
@@ -72,6 +82,31 @@ pub struct Shared {
     /// No progress and no remarks on stderr, errors excepted
     #[arg(short, long, global = true)]
     pub quiet: bool,
+    /// Log more: -v for how it happens, -vv for everything
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// Colours on a terminal; NO_COLOR switches them off too
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "WHEN",
+        default_value_t,
+        hide_possible_values = false
+    )]
+    pub color: Colour,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Colour {
+    /// On a terminal.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
 }
 
 #[derive(Debug, Subcommand)]
@@ -101,6 +136,12 @@ enum Command {
     Why(why::Why),
     Ledger(ledger::Ledger),
     Config(settings::Settings),
+    Alert(alert::AlertCommand),
+    Health(health::Health),
+    Init(init::Init),
+    Doctor(doctor::Doctor),
+    Completions(pages::Completions),
+    Man(pages::Man),
 }
 
 /// Runs a command.
@@ -109,6 +150,11 @@ enum Command {
 /// What went wrong, with its exit code.
 pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
     let shared = cli.shared;
+    logging::colour(match shared.color {
+        Colour::Auto => None,
+        Colour::Always => Some(true),
+        Colour::Never => Some(false),
+    });
     match cli.command {
         Command::Demo(command) => command.run(&shared),
         Command::Backtest(command) => command.run(&shared),
@@ -135,6 +181,12 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Why(command) => command.run(&shared),
         Command::Ledger(command) => command.run(&shared),
         Command::Config(command) => command.run(&shared),
+        Command::Alert(command) => command.run(&shared),
+        Command::Health(command) => command.run(&shared),
+        Command::Init(command) => command.run(&shared),
+        Command::Doctor(command) => command.run(&shared),
+        Command::Completions(command) => command.run(),
+        Command::Man(command) => command.run(&shared),
     }
 }
 

@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::{Failure, Shared, exit};
+use super::{Failure, Shared, exit, output};
 use crate::backtest::{Closing, Means, Setup};
-use crate::config::{Config, ConfigError, Instance, Loaded, Params, nearest, stem};
+use crate::config::{Config, ConfigError, Instance, Loaded, Params, Sources, nearest, stem};
 use crate::engine::Strategy;
 use crate::ledger::{Durability, Ledger, LedgerSettings, RunInfo, RunKind};
+use crate::logging;
 use crate::market::TimeMs;
 use crate::strategy::{Overrides, SCRIPT_STACK, Script, ScriptError, find};
 
@@ -18,7 +19,32 @@ pub(super) fn config(shared: &Shared) -> Result<Config, Failure> {
 
 /// As [`config`], with the origin of each value.
 pub(super) fn loaded(shared: &Shared) -> Result<Loaded, Failure> {
-    Ok(Config::load(shared.config.as_deref(), &shared.set)?)
+    let loaded = Config::load(&sources(shared))?;
+    for note in &loaded.notes {
+        output::remark(shared, note);
+    }
+    Ok(loaded)
+}
+
+/// Starts the log.
+pub(super) fn start_log(config: &Config) -> Result<(), Failure> {
+    let path = &config.log.file;
+    logging::start(&config.log).map_err(|error| Failure::io("open the log's file", path, &error))
+}
+
+/// Where settings come from, as the command line says.
+pub(super) fn sources(shared: &Shared) -> Sources {
+    let mut overrides = shared.set.clone();
+    if let Some(level) = ["debug", "trace"].get(usize::from(shared.verbose.min(2)).wrapping_sub(1))
+    {
+        overrides.push(("log.level".to_owned(), (*level).to_owned()));
+    }
+    Sources {
+        files: shared.config.clone(),
+        profile: shared.profile.clone(),
+        overrides,
+        data: Vec::new(),
+    }
 }
 
 /// What every session of a run starts from.

@@ -94,6 +94,11 @@ impl<G: Gate> Engine<G> {
         }
     }
 
+    /// The gate, to be held to other limits.
+    pub fn gate_mut(&mut self) -> &mut G {
+        &mut self.gate
+    }
+
     /// Has a strategy start with a bank of its own.
     #[must_use]
     pub fn with_bank(mut self, strategy: &str, bank: Money) -> Self {

@@ -10,6 +10,7 @@
 mod audit;
 mod chain;
 mod columns;
+mod configurations;
 mod copy;
 mod deaths;
 mod error;
@@ -35,6 +36,7 @@ mod writer;
 
 pub use audit::{Audit, Finding};
 pub use chain::{Break, Head, Verified};
+pub use configurations::{Configuration, ConfigurationRow};
 pub use copy::{Restored, restore};
 pub use deaths::Death;
 pub use error::LedgerError;

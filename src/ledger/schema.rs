@@ -75,6 +75,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "reports",
         sql: include_str!("../../migrations/0012_reports.sql"),
     },
+    Migration {
+        name: "configurations",
+        sql: include_str!("../../migrations/0013_configurations.sql"),
+    },
 ];
 
 /// The number of the last step of a list.

@@ -15,6 +15,7 @@ use rusqlite::{Connection, ErrorCode, params};
 use super::LedgerError;
 use super::chain::Scribe;
 use super::columns::whole;
+use super::configurations::{self, Configuration};
 use super::deaths::{self, Death};
 use super::health::Health;
 use super::identity::Identity;
@@ -65,6 +66,10 @@ pub(super) enum Entry {
     Version {
         run: Option<i64>,
         version: Box<Version>,
+    },
+    Configuration {
+        run: i64,
+        configuration: Box<Configuration>,
     },
     State {
         run: i64,
@@ -412,6 +417,10 @@ fn write_frame(connection: &Connection, entry: &Entry) -> Result<(), RowError> {
             strategies::write_version(connection, *run, version)?;
             1
         }
+        Entry::Configuration { run, configuration } => {
+            configurations::write(connection, *run, configuration)?;
+            1
+        }
         Entry::State { run, state } => {
             strategies::write_state(connection, *run, state)?;
             1
@@ -473,6 +482,7 @@ impl fmt::Display for Entry {
             Self::Version { version, .. } => {
                 write!(f, "version {} of {}", version.hash, version.strategy)
             }
+            Self::Configuration { run, .. } => write!(f, "a configuration of run {run}"),
             Self::State { state, .. } => write!(f, "the state of {}", state.strategy),
             Self::ClearState { strategy } => write!(f, "that {strategy} has no state"),
             Self::StartState { strategy, .. } => {

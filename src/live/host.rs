@@ -1,7 +1,8 @@
 //! Puts the host together: threads, signals, feeds, the health server, the ledger's run.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, IsTerminal};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process;
@@ -13,16 +14,17 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
+use super::alerting::{self, Alerting};
 use super::conductor::{Conductor, Told};
 use super::feed::{Inbox, Tape, Watch};
 use super::log::Voice;
 use super::memory::Keeper;
 use super::shelf::{Ears, Finding, Shelf};
 use super::signals::{self, Signals};
-use super::status::{Board, Feed, Status, StrategyStatus, health};
+use super::status::{Board, Feed, SettingsStatus, Status, StrategyStatus, health};
 use super::switch::{Position, Switch};
 use crate::backtest::{self, Driver, Memory, Report, RunError, Setup};
-use crate::config::{Config, FeedKind, Loaded};
+use crate::config::{Config, ConfigError, FeedKind, Loaded, Severity};
 use crate::engine::TradingState;
 use crate::exchange::Exchange;
 use crate::http::{Ask, Server, Service};
@@ -74,6 +76,9 @@ pub enum HostError {
     /// Strategies are not fit to start.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n"))]
     Strategies(Vec<Finding>),
+    /// The settings ask for what cannot be had.
+    #[error("{0}")]
+    Settings(#[from] ConfigError),
     /// There is no strategy.
     #[error(
         "{}: no strategy to run: the folder holds none (write one with bea new NAME), or the configuration has \
@@ -122,9 +127,16 @@ pub enum HostError {
 /// If it cannot start, or the ledger fails.
 pub fn run(plan: &Plan<'_>, ledger: Ledger, info: RunInfo) -> Result<Report, HostError> {
     let runtime = runtime().map_err(|error| HostError::System("start its runtime", error))?;
-    let signals = {
+    let (signals, halts, hangups) = {
         let _within = runtime.enter();
-        Signals::hear().map_err(|error| HostError::System("hear signals", error))?
+        let hear = || {
+            Ok((
+                Signals::hear()?,
+                signals::Each::halt()?,
+                signals::Each::hangup()?,
+            ))
+        };
+        hear().map_err(|error| HostError::System("hear signals", error))?
     };
     let config = plan.config();
     let switch = Switch::new(&config.kill.file);
@@ -146,28 +158,47 @@ pub fn run(plan: &Plan<'_>, ledger: Ledger, info: RunInfo) -> Result<Report, Hos
         }
         _ => None,
     };
+    let halted = halt_after_deaths(plan, &ledger, &switch)?;
     let mut run = ledger.begin_run(info)?;
     first.record(&mut run, plan.wall_clock)?;
     greet(plan, &ledger, &run, &first, server.as_ref());
 
     let board = Board::new(first_status(plan, &run, &first));
+    let asked = ask(&board, &ledger, plan.wall_clock);
+    let obey = alerting::obey(&board, &switch, &asked, plan.wall_clock);
+    let alerting = Alerting::start(plan.settings, runtime.handle(), obey, plan.wall_clock)?;
+    if let Some(why) = halted {
+        alerting.alerts.raise(Severity::Critical, "HALTED", why);
+    }
+    for death in ledger.deaths() {
+        alerting
+            .alerts
+            .raise(Severity::Critical, "HOST_DIED", death);
+    }
     if let Some(server) = server {
         let service = Service {
-            health: ask(&board, &ledger, plan.wall_clock),
+            health: asked,
             kill: kill(&switch, plan),
         };
         runtime.spawn(server.serve(service));
     }
     let (tell, ears) = channel();
-    let halts = {
-        let _within = runtime.enter();
-        signals::Halts::hear().map_err(|error| HostError::System("hear signals", error))?
-    };
+    runtime.spawn(obey_hangups(hangups, tell.clone()));
     runtime.spawn(obey_halts(halts, kill(&switch, plan)));
     runtime.spawn(obey_signals(signals, tell.clone(), plan.voice));
     let keeper = Keeper::new(&ledger, run.run(), plan.wall_clock, states.as_deref());
     let FirstLook { shelf, good, .. } = first;
-    let conductor = Conductor::new(plan, &ledger, keeper, ears, board, switch, good);
+    runtime.spawn(super::watchdog::watch(board.clone()));
+    let conductor = Conductor::new(
+        plan,
+        &ledger,
+        keeper,
+        ears,
+        board,
+        switch,
+        good,
+        alerting.clone(),
+    );
     let helpers = Helpers {
         runtime: &runtime,
         voice: plan.voice,
@@ -178,7 +209,14 @@ pub fn run(plan: &Plan<'_>, ledger: Ledger, info: RunInfo) -> Result<Report, Hos
         FeedKind::Recordings => play(plan, &setup, helpers, conductor, &mut run),
         FeedKind::Betfair => follow(plan, &setup, helpers, conductor, &mut run),
     };
+    super::watchdog::stopping();
     let result = conclude(plan, ledger, run, result);
+    if let Err(error) = &result {
+        alerting
+            .alerts
+            .raise(Severity::Critical, "HOST_FAILED", error);
+    }
+    alerting.close();
     runtime.shutdown_timeout(FAREWELL);
     result
 }
@@ -345,6 +383,9 @@ fn greet(
             state.as_str()
         ));
     }
+    for note in &plan.settings.notes {
+        voice.warn(note);
+    }
     if let Some(server) = server {
         voice.say(format_args!("health: http://{}/health", server.address()));
     }
@@ -382,6 +423,11 @@ fn first_status(plan: &Plan<'_>, run: &RunWriter, first: &FirstLook) -> Status {
         feed: Feed::default(),
         trading: Switch::new(&plan.config().kill.file).read(),
         strategies: good.chain(wrong).collect(),
+        settings: SettingsStatus {
+            hash: plan.config().hash(),
+            ..SettingsStatus::default()
+        },
+        fences: BTreeMap::new(),
     }
 }
 
@@ -419,12 +465,50 @@ fn kill(switch: &Switch, plan: &Plan<'_>) -> crate::http::Kill {
 }
 
 /// SIGUSR1 halts betting, each time it comes.
-async fn obey_halts(mut halts: signals::Halts, kill: crate::http::Kill) {
+async fn obey_halts(mut halts: signals::Each, kill: crate::http::Kill) {
     loop {
         halts.next().await;
         // What goes wrong has been said.
         let _ = kill("SIGUSR1", "signal");
     }
+}
+
+/// SIGHUP has the settings read again; one that comes from a terminal that was closed ends the run in order.
+async fn obey_hangups(mut hangups: signals::Each, tell: Sender<Told>) {
+    let has_terminal = std::io::stderr().is_terminal();
+    loop {
+        hangups.next().await;
+        let told = match has_terminal {
+            true => Told::Stop,
+            false => Told::Reread,
+        };
+        if tell.send(told).is_err() {
+            return;
+        }
+    }
+}
+
+/// Within how many milliseconds hosts that died are counted together.
+const DYING_MS: i64 = 600_000;
+
+/// If hosts die one after the other, betting begins halted: says why, if it does so.
+fn halt_after_deaths(
+    plan: &Plan<'_>,
+    ledger: &Ledger,
+    switch: &Switch,
+) -> Result<Option<String>, HostError> {
+    let most = u64::from(plan.config().fence.deaths);
+    if most == 0 || ledger.deaths().is_empty() {
+        return Ok(None);
+    }
+    let now = (plan.wall_clock)();
+    let died = ledger.reader()?.deaths_since(TimeMs(now.0 - DYING_MS))?;
+    if died < most {
+        return Ok(None);
+    }
+    let why = format!("{died} hosts died within ten minutes (fence.deaths)");
+    let _ = switch.restrain(TradingState::Halted, &why, "host", now);
+    Ok(Some(why))
 }
 
 fn ask(board: &Board, ledger: &Ledger, wall_clock: fn() -> TimeMs) -> Ask {

@@ -1,5 +1,6 @@
 //! What the engine thread publishes of itself, and the health document made of it.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -8,14 +9,14 @@ use serde_json::{Map, Value, json};
 
 use super::shelf::Finding;
 use super::switch::Position;
-use crate::engine::{Differences, Standing as Called, TradingState};
+use crate::engine::{Differences, Fence, Standing as Called, TradingState};
 use crate::http::{Check, Health, Standing};
 use crate::ledger::HealthReport;
 use crate::market::{Currency, Money, TimeMs};
 use crate::source::RecorderHealth;
 
 /// An engine that gives no sign of life for this long is stuck.
-const STUCK: Duration = Duration::from_secs(5);
+pub(super) const STUCK: Duration = Duration::from_secs(5);
 
 /// What is known of a run at one moment.
 #[derive(Clone, Debug)]
@@ -30,6 +31,22 @@ pub(super) struct Status {
     /// Whether betting is on.
     pub(super) trading: Position,
     pub(super) strategies: Vec<StrategyStatus>,
+    pub(super) settings: SettingsStatus,
+    /// What the state of the machine forbids, and why.
+    pub(super) fences: BTreeMap<Fence, String>,
+}
+
+/// How the settings stand.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SettingsStatus {
+    /// Hash of what the files say.
+    pub(super) hash: String,
+    /// Why the files cannot be used.
+    pub(super) trouble: Option<String>,
+    /// Whether looser limits wait for a person.
+    pub(super) is_waiting: bool,
+    /// Keys that have changed and wait for the next start.
+    pub(super) restart: Vec<String>,
 }
 
 /// What is played.
@@ -190,6 +207,20 @@ pub(super) fn health(status: &Status, ledger: &HealthReport, now: Instant, time:
             strategy_figures(strategy, status.currency),
         );
     }
+    add(
+        "settings",
+        "settings",
+        settings_standing(&status.settings),
+        figures(json!({
+            "hash": status.settings.hash,
+            "waiting": status.settings.is_waiting,
+            "restart": status.settings.restart,
+        })),
+    );
+    for (fence, why) in &status.fences {
+        let why = Some(format!("no orders are placed: {why}"));
+        add("fences", fence.as_str(), (Standing::Warn, why), Map::new());
+    }
     let broken = ledger.error.clone();
     add(
         "ledger",
@@ -231,6 +262,25 @@ pub(super) fn health(status: &Status, ledger: &HealthReport, now: Instant, time:
     let playing = status.feed.recording.is_some() && !status.feed.finished && !doubted;
     health.is_ready = playing && health.status != Standing::Fail;
     health
+}
+
+fn settings_standing(settings: &SettingsStatus) -> (Standing, Option<String>) {
+    let output = match settings {
+        SettingsStatus {
+            trouble: Some(trouble),
+            ..
+        } => {
+            format!("the changed files are refused, and what was in force stays: {trouble}")
+        }
+        SettingsStatus {
+            is_waiting: true, ..
+        } => "looser limits wait: bea config apply confirms them".to_owned(),
+        SettingsStatus { restart, .. } if !restart.is_empty() => {
+            format!("these wait for the next start: {}", restart.join(", "))
+        }
+        _ => return (Standing::Pass, None),
+    };
+    (Standing::Warn, Some(output))
 }
 
 fn fails_if(wrong: bool, why: impl FnOnce() -> String) -> (Standing, Option<String>) {
@@ -375,6 +425,8 @@ mod tests {
                 hash: Some("3f2a".to_owned()),
                 ..StrategyStatus::default()
             }],
+            settings: SettingsStatus::default(),
+            fences: BTreeMap::new(),
         }
     }
 

@@ -223,6 +223,15 @@ impl RiskLimits {
         }
     }
 
+    /// As [`RiskLimits::tightest`], with those of all strategies together too.
+    #[must_use]
+    pub fn combined(&self, other: &Self) -> Self {
+        Self {
+            together: self.together.tightest(&other.together),
+            ..self.tightest(other)
+        }
+    }
+
     /// Limits that together let nothing pass: the one at fault, its value, and why.
     #[must_use]
     pub fn contradiction(&self) -> Option<(&'static str, String, &'static str)> {
