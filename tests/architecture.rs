@@ -18,7 +18,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("source", &["market", "venue"]),
     ("ledger", &["market", "engine"]),
     ("config", &["market", "risk", "exchange"]),
-    ("http", &["market", "config", "live"]),
+    ("http", &["market", "engine", "ledger", "config"]),
     (
         "backtest",
         &[

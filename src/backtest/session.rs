@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::engine::{
-    Command, Desk, DeskError, Engine, Fault, Journal, Notice, Recovery, Sending, Shadow, Slot,
-    Strategy,
+    Command, Desk, DeskError, Engine, Fault, House, Journal, Notice, Recovery, Sending, Shadow,
+    Slot, Strategy,
 };
 use crate::exchange::{Exchange, ExchangeSettings};
 use crate::market::{Books, Currency, Instruction, MarketDelta, Money, TimeMs};
@@ -234,6 +234,12 @@ impl<J: Journal> Session<J> {
     #[must_use]
     pub fn slots(&self) -> &[Slot] {
         self.desk.engine.slots()
+    }
+
+    /// All strategies together.
+    #[must_use]
+    pub fn house(&self) -> &House {
+        self.desk.engine.house()
     }
 
     /// Markets in which orders went to bookmakers.

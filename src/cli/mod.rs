@@ -20,6 +20,7 @@ mod settings;
 mod strategies;
 mod switch;
 mod test;
+mod token;
 mod watch;
 mod why;
 
@@ -90,6 +91,7 @@ enum Command {
     Strategies(strategies::Strategies),
     Why(why::Why),
     Ledger(ledger::Ledger),
+    Token(token::Token),
     Config(settings::Settings),
 }
 
@@ -119,6 +121,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Strategies(command) => command.run(&shared),
         Command::Why(command) => command.run(&shared),
         Command::Ledger(command) => command.run(&shared),
+        Command::Token(command) => command.run(&shared),
         Command::Config(command) => command.run(&shared),
     }
 }

@@ -17,6 +17,7 @@ mod house;
 mod journal;
 #[cfg(test)]
 mod life_tests;
+mod meaning;
 mod record;
 mod recovery;
 mod reports;

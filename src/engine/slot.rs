@@ -8,7 +8,7 @@ use super::core::Calling;
 use super::exposure::worst_case;
 use super::house::Scopes;
 use super::{Account, Burden, Holding, House, Moment, Shadow, Strategy, Totals};
-use crate::market::{Market, MarketDefinition, MarketIndex, Order, Side, TimeMs};
+use crate::market::{Market, MarketDefinition, MarketIndex, Money, Order, Side, TimeMs};
 
 /// Whether a strategy is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +112,13 @@ impl Slot {
             .iter()
             .enumerate()
             .filter_map(|(at, desk)| desk.as_ref().map(|desk| (MarketIndex(at), &desk.holding)))
+    }
+
+    /// What its bets in a market could lose at worst.
+    #[must_use]
+    pub fn at_risk_in(&self, at: MarketIndex) -> Money {
+        let desk = self.desks.get(at.0).and_then(Option::as_ref);
+        desk.map_or(Money::ZERO, |desk| desk.burden.at_risk)
     }
 
     /// What it was shown of each market.

@@ -20,6 +20,7 @@ mod instance;
 mod lock;
 mod open;
 mod order_rows;
+mod pages;
 mod pen;
 mod reader;
 mod rows;
@@ -41,8 +42,9 @@ pub use health::{Health, HealthReport};
 pub use instance::Instance;
 pub use lock::is_held;
 pub use open::{Durability, Ledger, LedgerSettings};
+pub use pages::{IntentRow, Page};
 pub use reader::{BetRow, Filter, PnlRow, Reader, RejectionRow, RunRow};
-pub use run::{Outcome, RunInfo, RunKind, RunWriter, VisitRow};
+pub use run::{Outcome, RunInfo, RunKind, RunWriter, VisitRow, Witness};
 pub use standing::Standing;
 pub use strategies::{SourceRow, State, StateRow, Verdict, Version, VersionRow};
 pub use why::{

@@ -9,6 +9,7 @@ use super::host::Plan;
 use super::log::{Throttle, Voice};
 use super::memory::Keeper;
 use super::pace::Pace;
+use super::published::Publisher;
 use super::settings_files::SettingsFiles;
 use super::shelf::Finding;
 use super::status::{Board, ShadowStatus, Status, StrategyStatus};
@@ -36,6 +37,7 @@ pub(super) enum Told {
 pub(super) struct Conductor<'a> {
     ears: Receiver<Told>,
     board: Board,
+    publisher: Publisher,
     ledger: &'a Ledger,
     switch: Switch,
     pace: Pace,
@@ -66,6 +68,7 @@ impl<'a> Conductor<'a> {
         keeper: Keeper<'a>,
         ears: Receiver<Told>,
         board: Board,
+        publisher: Publisher,
         switch: Switch,
         scripts: Vec<Script>,
     ) -> Self {
@@ -74,6 +77,7 @@ impl<'a> Conductor<'a> {
             ears,
             status: board.read(),
             board,
+            publisher,
             ledger,
             switch,
             pace: Pace::new(config.run.speed, plan.join),
@@ -122,8 +126,9 @@ impl<'a> Conductor<'a> {
         if position.state != self.status.trading.state {
             let reason = match position.state {
                 TradingState::Active => {
-                    self.voice.warn("resumed: the kill file is gone");
-                    "the kill file is gone"
+                    let why = self.switch.why_released();
+                    self.voice.warn(format_args!("resumed: {why}"));
+                    &why.clone()
                 }
                 state => {
                     self.voice
@@ -287,6 +292,7 @@ impl<'a> Conductor<'a> {
         }
         self.keeper.keep(session.slots())?;
         self.record(&script, Verdict::Accepted)?;
+        self.publisher.accepted();
         match old {
             Some(old) => {
                 let old = short(&old);
@@ -328,6 +334,7 @@ impl<'a> Conductor<'a> {
         {
             self.record(draft, Verdict::Refused(wrong.to_string()))?;
         }
+        self.publisher.refused(wrong);
         let voice = self.voice;
         let entry = self.entry(name);
         entry.blame(wrong);
@@ -372,6 +379,7 @@ impl<'a> Conductor<'a> {
         self.status.feed.updates = self.updates_before + session.updates();
         self.status.alive_at = now;
         self.board.publish(self.status.clone());
+        self.publisher.publish(session, &self.status);
     }
 }
 
@@ -386,6 +394,7 @@ impl Driver for Conductor<'_> {
 
     fn begin(&mut self, recording: &str) {
         self.is_fresh = true;
+        self.publisher.begin();
         self.status.feed.recording = Some(recording.to_owned());
     }
 
@@ -431,6 +440,7 @@ impl Driver for Conductor<'_> {
         }
         self.status.feed.position = Some(published_at);
         self.status.feed.last_message = Some(now);
+        self.publisher.entered(now);
         Ok(ControlFlow::Continue(()))
     }
 
@@ -449,6 +459,7 @@ impl Driver for Conductor<'_> {
         match notice {
             Notice::Alarm { code, detail } => {
                 self.voice.warn(format_args!("{code}: {detail}"));
+                self.publisher.alarm(code, &detail);
                 self.looked_at = None;
             }
             Notice::Log { strategy, line } => {

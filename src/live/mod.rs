@@ -16,6 +16,7 @@ mod host;
 pub mod log;
 mod memory;
 mod pace;
+mod published;
 mod settings_files;
 mod shelf;
 mod signals;

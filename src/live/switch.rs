@@ -60,6 +60,8 @@ pub struct Switch {
     file: PathBuf,
     /// A stop that was asked for here and is not in the file (yet).
     asked: Arc<Mutex<Option<Position>>>,
+    /// Why it was released here last, and who did.
+    released: Arc<Mutex<Option<String>>>,
 }
 
 impl Switch {
@@ -69,6 +71,7 @@ impl Switch {
         Self {
             file: file.to_owned(),
             asked: Arc::default(),
+            released: Arc::default(),
         }
     }
 
@@ -207,6 +210,26 @@ impl Switch {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    /// As [`Switch::release`], with the reason for it, and who asks; said where betting goes on.
+    ///
+    /// # Errors
+    /// If it cannot be taken away.
+    pub fn release_for(&self, reason: &str, by: &str) -> io::Result<bool> {
+        let words = format!("{} (by {})", plain(reason), plain(by));
+        *self.released.lock().unwrap_or_else(PoisonError::into_inner) = Some(words);
+        let released = self.release()?;
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        Ok(released)
+    }
+
+    /// Why betting goes on: what was said here, or that somebody took the file away.
+    #[must_use]
+    pub fn why_released(&self) -> String {
+        let mut released = self.released.lock().unwrap_or_else(PoisonError::into_inner);
+        let words = released.take();
+        words.unwrap_or_else(|| "the kill file is gone".to_owned())
     }
 
     /// Writes beside it, then puts it in its place: the file is there whole or not at all, and durable before this
