@@ -14,7 +14,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("risk", &["market", "engine"]),
     ("strategy", &["market", "engine", "memory"]),
     ("exchange", &["market", "engine"]),
-    ("venue", &["market"]),
+    ("venue", &["market", "engine", "risk", "config"]),
     ("source", &["market", "venue"]),
     ("ledger", &["market", "engine"]),
     ("config", &["market", "risk", "exchange"]),
@@ -96,6 +96,12 @@ const MAY_READ_FILES: [&str; 3] = [
     "strategy/table.rs",
     "strategy/test_files.rs",
 ];
+
+/// Where venues do I/O. All else of them is bytes in, values out.
+const CLIENTS: [&str; 2] = ["venue/betfair/client/", "venue/secret.rs"];
+
+/// What a codec has no business with.
+const NO_CODEC: [&str; 6] = ["tokio", "reqwest", "failsafe", "rustls", "fs", "net"];
 
 const MOST_LINES: usize = 700;
 
@@ -295,6 +301,35 @@ fn the_core_reads_no_clock_does_no_io_and_has_no_unordered_map() {
             if std.contains(*module) && !excused {
                 breaches.push(format!(
                     "{} uses `std::{module}`: the core has no outside world",
+                    source.path
+                ));
+            }
+        }
+    }
+    must_be_empty(&breaches);
+}
+
+#[test]
+fn codecs_of_venues_know_the_words_of_the_field_and_nothing_else() {
+    let mut breaches = Vec::new();
+    for source in sources() {
+        let is_client = CLIENTS.iter().any(|client| source.path.starts_with(client));
+        if source.module() != "venue" || is_client {
+            continue;
+        }
+        let found: BTreeSet<&str> = words(&source.code).collect();
+        for word in NO_CODEC {
+            if found.contains(word) {
+                breaches.push(format!(
+                    "{} names `{word}`: a codec does no I/O; put it into the client",
+                    source.path
+                ));
+            }
+        }
+        for used in modules_used(&source) {
+            if used != "market" {
+                breaches.push(format!(
+                    "{} uses `{used}`: a codec may use only market; put it into the client",
                     source.path
                 ));
             }

@@ -4,8 +4,10 @@
 //! Later layers win. An unknown key, a wrong type and a value out of range are errors that say where the value
 //! came from, what it is and what is permitted.
 
+mod betfair;
 mod error;
 mod layers;
+mod live;
 mod origin;
 mod settings;
 mod strategies;
@@ -14,10 +16,13 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+pub use crate::market::Mode;
+pub use betfair::{Betfair, Breaker, Login, STREAM_FIELDS};
 pub use error::{ConfigError, nearest};
+pub use live::{Feed, FeedKind, Live, Ramp, Recorder};
 pub use origin::Origin;
 pub use settings::{
-    Account, Config, Http, Kill, Ledger, Level, Log, LogFormat, Mode, Params, Run, Speed,
+    Account, Config, Http, Kill, Ledger, Level, Log, LogFormat, Params, Run, Speed,
 };
 pub use strategies::{Instance, StrategySettings, stem};
 

@@ -8,7 +8,9 @@ use super::core::Calling;
 use super::exposure::worst_case;
 use super::house::Scopes;
 use super::{Account, Burden, Holding, House, Moment, Shadow, Strategy, Totals};
-use crate::market::{Market, MarketDefinition, MarketIndex, Money, Order, Side, TimeMs};
+use crate::market::{
+    Market, MarketDefinition, MarketFilter, MarketIndex, Money, Order, Side, TimeMs,
+};
 
 /// Whether a strategy is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +81,12 @@ impl MarketDesk {
 }
 
 impl Slot {
+    /// Which markets and moments it wants.
+    #[must_use]
+    pub fn filter(&self) -> &MarketFilter {
+        self.strategy.filter()
+    }
+
     /// What the strategy did so far.
     #[must_use]
     pub fn totals(&self) -> Totals {

@@ -67,6 +67,12 @@ pub struct Feed {
     pub last_message: Option<Instant>,
     /// Whether it is over.
     pub finished: bool,
+    /// Of a live feed: live, stale, down and so on.
+    pub state: Option<&'static str>,
+    /// Of a live feed: how often it had to be connected again.
+    pub reconnects: u64,
+    /// Of a live feed: lines that could not be read.
+    pub unreadable: u64,
 }
 
 /// What is played or heard, as it is told.
@@ -82,6 +88,10 @@ pub struct FeedDocument {
     pub age_seconds: Option<f64>,
     /// Whether it is over.
     pub finished: bool,
+    /// Of a live feed: live, stale, down and so on.
+    pub state: Option<&'static str>,
+    /// Of a live feed: how often it had to be connected again.
+    pub reconnects: u64,
 }
 
 impl Feed {
@@ -95,6 +105,8 @@ impl Feed {
             position: self.position.clone(),
             age_seconds: self.last_message.map(|at| age(at) as f64 / 1_000.0),
             finished: self.finished,
+            state: self.state,
+            reconnects: self.reconnects,
         }
     }
 }

@@ -23,6 +23,7 @@ mod order_rows;
 mod pages;
 mod pen;
 mod reader;
+mod recovery;
 mod rows;
 mod run;
 mod schema;

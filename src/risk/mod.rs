@@ -16,7 +16,7 @@ pub use limits::RiskLimits;
 pub use together::TogetherLimits;
 
 use crate::engine::{
-    Ask, Exposure, Gate, Holding, Proposed, Refusal, Remedy, Weighed, reduces, worst_case,
+    Ask, Exposure, Gate, Holding, Pace, Proposed, Refusal, Remedy, Weighed, reduces, worst_case,
 };
 use crate::market::{Instruction, Money, Persistence, TimeMs};
 use crate::planted::{self, Bug};
@@ -56,9 +56,6 @@ struct Recent {
     /// Its last stakes.
     stakes: VecDeque<Money>,
 }
-
-/// How many stakes are remembered to tell what is usual.
-const STAKES: usize = 50;
 
 /// What a strategy's bets in the market could lose, without the order and with it.
 struct Weights {
@@ -201,7 +198,7 @@ impl Gate for RiskGate {
         }
         recent.placed.push_back(ask.now);
         self.placed.push_back(ask.now);
-        if recent.stakes.len() == STAKES {
+        if recent.stakes.len() == Pace::STAKES {
             recent.stakes.pop_front();
         }
         recent.stakes.push_back(controls::stake(ask));
@@ -214,6 +211,17 @@ impl Gate for RiskGate {
             kind: ask.place.kind,
             book: ask.place.book.clone(),
         }))
+    }
+
+    fn recall(&mut self, pace: Pace) {
+        for (strategy, at) in pace.placed {
+            self.placed.push_back(at);
+            let recent = self.recent.entry(strategy).or_default();
+            recent.placed.push_back(at);
+        }
+        for (strategy, stakes) in pace.stakes {
+            self.recent.entry(strategy).or_default().stakes = stakes;
+        }
     }
 
     fn weighed(&self) -> &[Weighed] {

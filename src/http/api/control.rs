@@ -104,7 +104,12 @@ async fn read<T: DeserializeOwned>(
             "send the header X-Requested-With, with your name for instance: a page elsewhere cannot",
         ));
     }
-    let body = bytes_of(body).await?;
+    let length = headers.get(header::CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if length.is_some_and(|length| length > LONGEST_BODY) {
+        return Err(too_long());
+    }
+    let body = to_bytes(body, LONGEST_BODY).await.map_err(|_| too_long())?;
     let wanted = serde_json::from_slice(&body)
         .map_err(|_| Problem::bad("the body is not the JSON object that this path takes"))?;
     let path = parts.uri.path().to_owned();
@@ -133,11 +138,9 @@ fn is_json(headers: &HeaderMap) -> bool {
     kind.eq_ignore_ascii_case("application/json")
 }
 
-async fn bytes_of(body: Body) -> Result<axum::body::Bytes, Problem> {
-    to_bytes(body, LONGEST_BODY).await.map_err(|_| {
-        let detail = "the body is longer than 65536 bytes, or broke off";
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
-    })
+fn too_long() -> Problem {
+    let detail = "the body is longer than 65536 bytes, or broke off";
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
 }
 
 impl<T> Asking<T> {

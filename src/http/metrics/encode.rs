@@ -75,8 +75,8 @@ fn counters(text: &mut Text, name: &str, facts: &Facts<'_>, metrics: &Metrics, c
     let inner = &metrics.0;
     match name {
         "bea_feed_messages_total" => text.sample(&[], facts.view.feed.updates),
-        "bea_feed_reconnects_total" => text.sample(&[], inner.feed_reconnects.load(Relaxed)),
-        "bea_feed_gaps_total" => text.sample(&[], inner.feed_gaps.load(Relaxed)),
+        "bea_feed_reconnects_total" => text.sample(&[], facts.view.feed.reconnects),
+        "bea_feed_unreadable_total" => text.sample(&[], facts.view.feed.unreadable),
         "bea_snapshot_to_intent_seconds" => text.histogram(name, &counts.snapshot_to_intent),
         "bea_intent_to_ack_seconds" => text.histogram(name, &counts.intent_to_ack),
         "bea_db_write_seconds" => text.histogram(name, &counts.db_write),

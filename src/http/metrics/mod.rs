@@ -76,9 +76,9 @@ pub const FAMILIES: &[Family] = &[
         &[],
     ),
     family(
-        "bea_feed_gaps_total",
+        "bea_feed_unreadable_total",
         "counter",
-        "Times that something of the feed was missed.",
+        "Lines of the feed that could not be read.",
         &[],
     ),
     family(
@@ -219,8 +219,6 @@ struct Inner {
     refused_tokens: AtomicU64,
     event_clients: AtomicU64,
     requests: [AtomicU64; 6],
-    feed_reconnects: AtomicU64,
-    feed_gaps: AtomicU64,
 }
 
 /// What the engine's thread counts, each time that records became durable.
@@ -277,16 +275,6 @@ impl Metrics {
     pub fn offered(&self, taken: bool) {
         let result = if taken { "accepted" } else { "refused" };
         *self.counts().reloads.entry(result).or_default() += 1;
-    }
-
-    /// The feed had to be connected again.
-    pub fn reconnected(&self) {
-        self.0.feed_reconnects.fetch_add(1, Relaxed);
-    }
-
-    /// Something of the feed was missed.
-    pub fn missed(&self) {
-        self.0.feed_gaps.fetch_add(1, Relaxed);
     }
 
     pub(super) fn answered(&self, code: u16) {

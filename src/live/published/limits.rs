@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use crate::backtest::Playing;
 use crate::config::Config;
-use crate::engine::{Account, House, Slot};
+use crate::engine::{Account, House, Slot, Venue};
 use crate::http::view::{Risk, Used};
 use crate::market::Money;
-use crate::risk::RiskLimits;
+use crate::risk::{Approved, RiskLimits};
 
 /// Venues, sports, events and markets that are shown: those that are fullest.
 const SCOPES: usize = 40;
@@ -31,7 +31,7 @@ impl Limits {
     }
 
     /// Every limit and what is used of it, the fullest first.
-    pub(super) fn used(&self, session: &Playing<'_>) -> Risk {
+    pub(super) fn used<V: Venue<Approved>>(&self, session: &Playing<'_, V>) -> Risk {
         let house = session.house();
         let mut used = self.of_all(house);
         let mut scopes = self.of_scopes(house);

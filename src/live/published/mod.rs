@@ -14,11 +14,13 @@ use super::shelf::Finding;
 use super::status::Status;
 use crate::backtest::Playing;
 use crate::config::Config;
+use crate::engine::Venue;
 use crate::http::Alerts;
 use crate::http::metrics::Metrics;
 use crate::http::view::{Feed, Risk, Severity, Trading, View};
 use crate::ledger::Witness;
 use crate::market::TimeMs;
+use crate::risk::Approved;
 use limits::Limits;
 use pieces::Markets;
 use witness::Witnessed;
@@ -95,7 +97,11 @@ impl Publisher {
     }
 
     /// Publishes the state of a session.
-    pub(super) fn publish(&mut self, session: &Playing<'_>, status: &Status) {
+    pub(super) fn publish<V: Venue<Approved>>(
+        &mut self,
+        session: &Playing<'_, V>,
+        status: &Status,
+    ) {
         let last = Arc::clone(&self.send.borrow());
         let mut witnessed = self.witnessed();
         let fresh = witnessed.fresh(&last);
@@ -106,13 +112,7 @@ impl Publisher {
                 state: status.trading.state.as_str(),
                 reason: status.trading.reason.clone(),
             },
-            feed: Feed {
-                recording: status.feed.recording.clone(),
-                updates: status.feed.updates,
-                position: status.feed.position.map(|at| at.to_string()),
-                last_message: status.feed.last_message,
-                finished: status.feed.finished,
-            },
+            feed: feed(&status.feed),
             strategies: same_or(
                 &last.strategies,
                 pieces::strategies(session, status, &refused),
@@ -167,6 +167,20 @@ fn first(status: &Status, wall_clock: fn() -> TimeMs) -> View {
         intents_seen: 0,
         refusals: Arc::new([]),
         equity: Arc::new([]),
+    }
+}
+
+fn feed(status: &super::status::Feed) -> Feed {
+    let live = status.live.as_ref();
+    Feed {
+        recording: status.recording.clone(),
+        updates: status.updates,
+        position: status.position.map(|at| at.to_string()),
+        last_message: live.map_or(status.last_message, |live| Some(live.heard_at)),
+        finished: status.finished,
+        state: live.map(|live| live.state),
+        reconnects: live.map_or(0, |live| live.reconnects),
+        unreadable: live.map_or(0, |live| live.unreadable),
     }
 }
 

@@ -4,17 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::backtest::Playing;
-use crate::engine::{Account, Slot};
+use crate::engine::{Account, Slot, Venue};
 use crate::http::view;
 use crate::live::status::{Status, StrategyStatus};
 use crate::market::{Books, Market, Money, Order, RunnerId};
+use crate::risk::Approved;
 
 /// Markets that are shown: the last of them in the order they were first seen.
 const MARKETS: usize = 500;
 
 /// Every strategy, whether it is called or not.
-pub(super) fn strategies(
-    session: &Playing<'_>,
+pub(super) fn strategies<V: Venue<Approved>>(
+    session: &Playing<'_, V>,
     status: &Status,
     refused: &BTreeMap<Arc<str>, u64>,
 ) -> Vec<view::Strategy> {
@@ -55,7 +56,7 @@ fn strategy(known: &StrategyStatus, account: Option<&Account>, refused: u64) -> 
 }
 
 /// Orders that can still change.
-pub(super) fn orders(session: &Playing<'_>) -> Vec<view::Order> {
+pub(super) fn orders<V: Venue<Approved>>(session: &Playing<'_, V>) -> Vec<view::Order> {
     let mut all = Vec::new();
     for slot in session.slots() {
         if slot.account.burden.open_orders == 0 {
@@ -91,7 +92,7 @@ fn order(slot: &Slot, market: &str, order: &Order) -> view::Order {
 }
 
 /// What is held in markets where something could still be lost.
-pub(super) fn positions(session: &Playing<'_>) -> Vec<view::Position> {
+pub(super) fn positions<V: Venue<Approved>>(session: &Playing<'_, V>) -> Vec<view::Position> {
     let mut all = Vec::new();
     for slot in session.slots() {
         if slot.account.burden == Default::default() {

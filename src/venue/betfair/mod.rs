@@ -1,6 +1,8 @@
-//! The Betfair exchange: its stream's messages and its API's requests and answers as values. No I/O.
+//! The Betfair exchange: its stream's messages and its API's requests and answers as values, without I/O; and the client
+//! that sends and hears them.
 
 mod betting;
+pub mod client;
 mod code;
 mod codec;
 mod definition;
