@@ -21,7 +21,7 @@
 //! | [`backtest`] | runs the engine over recordings; reports |
 //! | [`live`] | the host: paces a feed, reloads scripts, obeys the operator |
 //! | [`lookalike`] | a local exchange that real Betfair clients can bet at |
-//! | [`http`] | health |
+//! | [`http`] | health, metrics, API, events, dashboard |
 //! | [`planted`] | faults for the simulator to find; nothing in a release |
 //! | [`config`] | layered settings with their origin |
 //! | [`memory`] | the allocator, and what a thread holds of it |

@@ -81,7 +81,7 @@ fn a_request_sent_twice_under_one_key_is_done_once() {
 fn long_lists_come_by_pages_and_what_did_not_change_is_not_sent_again() {
     let mut guarded = Guarded::start();
     guarded.host.until("busy", |health| {
-        crate::host::strategy(health, "fav")["bets"].as_u64() > Some(5)
+        crate::host::strategy(health, "fav")["bets"].as_u64() > Some(8)
     });
     let (host, read) = (&guarded.host, Some(guarded.read.as_str()));
     let mut seen = Vec::new();

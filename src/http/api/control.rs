@@ -195,6 +195,9 @@ impl Asking<Because> {
     async fn operate(&self, state: TradingState, code: &'static str) -> Result<Response, Problem> {
         let reason = self.reason()?.to_owned();
         let before = self.app.view().trading.state;
+        if state == TradingState::Active {
+            self.nothing_unresolved().await?;
+        }
         self.tell(code, before, &reason);
         let operate = self.app.service.operate.clone();
         let (said, by) = (reason.clone(), format!("HTTP ({})", self.caller.name));
@@ -234,6 +237,27 @@ impl Asking<Because> {
             },
         };
         Ok(Reply::new("bea.control/1", &view, done).into_response())
+    }
+
+    /// Betting that was stopped goes on only when it is known where every order stands.
+    async fn nothing_unresolved(&self) -> Result<(), Problem> {
+        let mut views = self.app.service.view.clone();
+        let wait = views.wait_for(|view| {
+            let was_stopped = ["PAUSED", "HALTED"].contains(&view.trading.state);
+            !was_stopped || view.risk.unready.is_none() && view.risk.unresolved == 0
+        });
+        if let Ok(Ok(_)) = tokio::time::timeout(OBEYED, wait).await {
+            return Ok(());
+        }
+        let view = self.app.view();
+        let detail = match view.risk.unready {
+            Some(why) => format!("betting does not go on while the venue takes no orders ({why})"),
+            None => format!(
+                "betting does not go on while {} orders are unresolved: /api/v1/orders shows them",
+                view.risk.unresolved
+            ),
+        };
+        Err(Problem::new(StatusCode::CONFLICT, detail))
     }
 
     /// What is published once the engine has obeyed, or when the time for that is over.
@@ -308,17 +332,6 @@ pub(in crate::http) async fn resume(
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Answered {
-    let view = app.view();
-    let risk = &view.risk;
-    if risk.unready.is_some() || risk.unresolved > 0 {
-        let detail = format!(
-            "betting does not go on while {} orders are unresolved and the venue has not listed what it has of us ({}): \
-             /api/v1/orders shows them",
-            risk.unresolved,
-            risk.unready.unwrap_or("listed")
-        );
-        return Err(Problem::new(StatusCode::CONFLICT, detail));
-    }
     operate(app, caller, request, TradingState::Active, "RESUMED").await
 }
 

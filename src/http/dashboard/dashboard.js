@@ -161,7 +161,8 @@ function bar(label, figures, ratio, className) {
 function limits(list) {
   const shown = list.slice(0, 10).map((used) => {
     const what = used.limit_name.replace("risk.together.", "").replace("risk.", "").replaceAll("_", " ").replace(/^max /, "").replace(" ratio", "");
-    const label = used.name ? `${used.name}: ${what}` : `all: ${what}`;
+    const who = used.scope === "all" ? "all" : used.scope === "strategy" ? used.name : `${used.scope} ${used.name}`;
+    const label = `${who}: ${what.replace(`${used.scope} `, "")}`;
     const className = used.used_ratio >= 0.9 ? "bad" : used.used_ratio >= 0.7 ? "warn" : "";
     return bar(label, `${used.used} of ${used.limit}`, used.used_ratio, className);
   });
