@@ -12,6 +12,7 @@ use super::auth::Need;
 use super::problem::{KIND as PROBLEM, ProblemDocument};
 use super::reply;
 use super::routes::{Answer, Kind, Param, ROUTES, Route};
+use crate::engine::ReasonCode;
 
 /// An object of any kind.
 pub(super) fn any_object(_: &mut SchemaGenerator) -> Schema {
@@ -62,7 +63,7 @@ fn operation(route: &Route, generator: &mut SchemaGenerator, problem: &Schema) -
         codes.push(401);
     }
     if route.body.is_some() {
-        codes.extend([409, 413, 415, 422]);
+        codes.extend([409, 413, 415]);
     }
     codes.extend(route.codes);
     for code in codes {
@@ -162,17 +163,24 @@ fn parameters(route: &Route) -> Vec<Value> {
     all
 }
 
+/// Texts without control characters.
+const NO_CONTROLS: &str = r"^[^\x00-\x1f\x7f-\x9f]+$";
+
 fn parameter(param: &Param) -> Value {
     let (place, schema) = match param.kind {
         Kind::Path => ("path", json!({ "type": "string", "minLength": 1 })),
         Kind::Text(most) => (
             "query",
-            json!({ "type": "string", "minLength": 1, "maxLength": most }),
+            json!({ "type": "string", "minLength": 1, "maxLength": most, "pattern": NO_CONTROLS }),
         ),
         Kind::Number(least, most) => (
             "query",
             json!({ "type": "integer", "minimum": least, "maximum": most }),
         ),
+        Kind::Code => {
+            let codes = ReasonCode::ALL.map(ReasonCode::as_str);
+            ("query", json!({ "type": "string", "enum": &codes[..] }))
+        }
         Kind::Choice(words) => ("query", json!({ "type": "string", "enum": words })),
     };
     json!({

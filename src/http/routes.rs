@@ -59,6 +59,8 @@ pub(super) enum Kind {
     Text(usize),
     /// In the query: a whole number between these.
     Number(i64, i64),
+    /// In the query: a reason for a refusal.
+    Code,
     /// In the query: one of these words.
     Choice(&'static [&'static str]),
 }
@@ -285,7 +287,7 @@ pub(super) const ROUTES: &[Route] = &[
                     Kind::Choice(&["APPROVED", "REFUSED"]),
                     "With this verdict alone.",
                 ),
-                param("code", Kind::Text(64), "Refused for this reason alone."),
+                param("code", Kind::Code, "Refused for this reason alone."),
                 LIMIT,
                 CURSOR,
             ],

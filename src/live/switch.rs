@@ -62,6 +62,8 @@ pub struct Switch {
     asked: Arc<Mutex<Option<Position>>>,
     /// Why it was released here last, and who did.
     released: Arc<Mutex<Option<String>>>,
+    /// Held while this process changes the file: two at once would take each other's new file away.
+    changing: Arc<Mutex<()>>,
 }
 
 impl Switch {
@@ -72,6 +74,7 @@ impl Switch {
             file: file.to_owned(),
             asked: Arc::default(),
             released: Arc::default(),
+            changing: Arc::default(),
         }
     }
 
@@ -174,6 +177,7 @@ impl Switch {
             by: plain(by),
             at: at.to_string(),
         };
+        let _changing = self.changing.lock();
         loop {
             // What only cannot be read now may be readable as less later, so it is written over.
             let is_there = fs::symlink_metadata(&self.file).is_ok();
@@ -219,6 +223,7 @@ impl Switch {
     pub fn release_for(&self, reason: &str, by: &str) -> io::Result<bool> {
         let words = format!("{} (by {})", plain(reason), plain(by));
         *self.released.lock().unwrap_or_else(PoisonError::into_inner) = Some(words);
+        let _changing = self.changing.lock();
         let released = self.release()?;
         *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = None;
         Ok(released)
@@ -346,6 +351,26 @@ mod tests {
         let position = Switch::new(switch.file()).read();
         assert_eq!(position.state, TradingState::Paused);
         assert!(!position.reason.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn many_may_stop_at_once_and_none_fails() {
+        let (_folder, switch) = switch();
+        std::thread::scope(|scope| {
+            for n in 0..8 {
+                let switch = switch.clone();
+                let state = [TradingState::Reduce, TradingState::Halted][n % 2];
+                scope.spawn(move || {
+                    for _ in 0..20 {
+                        switch.restrain(state, "drill", "test", TimeMs(0)).unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(switch.read().state, TradingState::Halted);
+        assert!(switch.release_for("over", "test").unwrap());
+        assert_eq!(switch.why_released(), "over (by test)");
+        assert_eq!(switch.why_released(), "the kill file is gone");
     }
 
     #[cfg(unix)]

@@ -26,6 +26,7 @@ RHAI
 token=$("$bea" token new alice --role control --quiet)
 "$bea" run --data "$root/examples/recordings" --speed 20 --set http.bind=127.0.0.1:0 2>said &
 host=$!
+: >>said
 address=
 for _ in $(seq 100); do
     address=$(sed -n 's|.*health: \(http://[^/]*\)/health.*|\1|p' said | head -n 1)

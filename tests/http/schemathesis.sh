@@ -17,6 +17,7 @@ cp -r "$root/strategies" "$root/examples" .
 token=$("$bea" token new tester --role control --quiet)
 "$bea" run --data 'examples/recordings/1.*' --speed 20 --set http.bind=127.0.0.1:0 2>said &
 host=$!
+: >>said
 address=
 for _ in $(seq 100); do
     address=$(sed -n 's|.*health: \(http://[^/]*\)/health.*|\1|p' said | head -n 1)

@@ -72,7 +72,7 @@ fn a_request_sent_twice_under_one_key_is_done_once() {
         "it was not paused again"
     );
     let other = post(host, "/api/v1/pause", control, &key, r#"{"reason":"x"}"#);
-    assert_eq!(other.code, 422);
+    assert_eq!(other.code, 409);
     let no_reason = post(host, "/api/v1/pause", control, &[], r#"{"reason":" "}"#);
     assert_eq!(no_reason.code, 400);
 }

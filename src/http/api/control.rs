@@ -36,7 +36,7 @@ pub(in crate::http) struct Because {
     /// Why; it is kept in the ledger and in the log.
     #[schemars(
         length(min = 1, max = 500),
-        regex(pattern = r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$")
+        regex(pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$")
     )]
     reason: String,
 }

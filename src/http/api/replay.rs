@@ -80,7 +80,7 @@ impl Replays {
             }
             Some(known) if known.body != body => {
                 let detail = "this Idempotency-Key was used for another request";
-                Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail))
+                Err(Problem::new(StatusCode::CONFLICT, detail))
             }
             Some(Kept { answer: None, .. }) => {
                 let detail = "the first request with this Idempotency-Key is still being done";
@@ -151,7 +151,8 @@ mod tests {
         };
         assert_eq!(again.headers()["idempotency-replayed"], "true");
         let other = begin("ops", key("1"), b"b").unwrap_err();
-        assert_eq!(other.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(other.status, StatusCode::CONFLICT);
+        assert_ne!(other.detail, busy.detail);
         for (who, key) in [("ops", key("2")), ("eve", key("1"))] {
             assert!(matches!(begin(who, key, b"a"), Ok(Turn::Do(Some(_)))));
         }

@@ -182,7 +182,7 @@ function intents(list) {
     verdict.append(element("span", "badge " + (i.verdict === "APPROVED" ? "good" : "warn"), i.verdict === "APPROVED" ? "approved" : "refused"));
     const asked = [i.action === "PLACE" ? "" : i.action.toLowerCase(), (i.side || "").toLowerCase(), i.size, i.price ? "at " + i.price : "", i.runner ? "on " + i.runner : ""].filter(Boolean).join(" ");
     const why = cell("", "long");
-    if (i.code) why.append(element("code", "", i.code), ` ${i.value || "–"} (limit ${i.limit || "–"})`);
+    if (i.code) why.append(element("code", "", i.code), i.value ? ` ${i.value}` : "", i.limit ? ` (limit ${i.limit})` : "");
     if (i.reason) why.append(element("span", i.code ? "under quiet" : "quiet", i.reason));
     return [cell(clock(i.at)), cell(i.strategy), cell(i.market), cell(asked), verdict, why];
   });

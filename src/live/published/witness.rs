@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::engine::{Action, IntentRecord, Record, StrategyChange, TradingState, Verdict};
+use crate::engine::{Action, Figure, IntentRecord, Record, StrategyChange, TradingState, Verdict};
 use crate::http::Alerts;
 use crate::http::metrics::Metrics;
 use crate::http::view::{EquityPoint, Intent, Refusals, Severity, View};
@@ -304,6 +304,13 @@ impl Witnessed {
     }
 }
 
+fn figure(figure: &Figure) -> Option<String> {
+    match figure {
+        Figure::None => None,
+        figure => Some(figure.to_string()),
+    }
+}
+
 fn shown(kept: &Kept) -> Intent {
     let mut intent = Intent {
         intent: kept.id.to_string(),
@@ -349,8 +356,8 @@ fn shown(kept: &Kept) -> Intent {
     if let Verdict::Refused(refusal) = &kept.verdict {
         intent.verdict = "REFUSED".to_owned();
         intent.code = Some(refusal.code.as_str().to_owned());
-        intent.value = Some(refusal.value.to_string());
-        intent.limit = Some(refusal.limit.to_string());
+        intent.value = figure(&refusal.value);
+        intent.limit = figure(&refusal.limit);
     }
     intent
 }
