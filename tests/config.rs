@@ -374,7 +374,7 @@ fn the_health_server_listens_only_on_this_machine() {
         complaint.starts_with("bea.toml:2: `http.bind` cannot be 0.0.0.0:8080: "),
         "{complaint}"
     );
-    assert!(complaint.contains("no access tokens"));
+    assert!(complaint.contains("http.tls_certificate"));
     let six = Case::new("").with("http.bind", "[::1]:9000").config();
     assert_eq!(six.http.bind, "[::1]:9000".parse::<SocketAddr>().unwrap());
 }

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::{output, prepare};
 use crate::backtest::RunError;
 use crate::config::{ConfigError, Origin};
+use crate::http::ServerError;
 use crate::ledger::LedgerError;
 use crate::live::{Finding, HostError};
 use crate::source::SourceError;
@@ -272,6 +273,19 @@ impl From<RunError> for Failure {
     }
 }
 
+impl From<ServerError> for Failure {
+    fn from(error: ServerError) -> Self {
+        let code = match error {
+            ServerError::Tokens(error) => return error.into(),
+            ServerError::Address(_, ref source) if !is_surprise(source.kind()) => exit::CONFIG,
+            ServerError::Tls(_) => exit::CONFIG,
+            ServerError::Unguarded(_) => exit::SAFETY,
+            ServerError::Address(..) | ServerError::Thread(_) => exit::INTERNAL,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
 impl From<HostError> for Failure {
     fn from(error: HostError) -> Self {
         match error {
@@ -294,10 +308,8 @@ impl From<HostError> for Failure {
             }
             HostError::Ledger(error) => error.into(),
             HostError::Run(error) => error.into(),
-            HostError::Http(_, ref source) if !is_surprise(source.kind()) => {
-                Self::new(exit::CONFIG, error.to_string())
-            }
-            HostError::Http(..) | HostError::System(..) | HostError::Engine => {
+            HostError::Http(error) => error.into(),
+            HostError::System(..) | HostError::Engine => {
                 Self::new(exit::INTERNAL, error.to_string())
             }
         }

@@ -30,6 +30,7 @@ mod strategies;
 mod sweep;
 mod switch;
 mod test;
+mod token;
 mod watch;
 mod why;
 
@@ -135,6 +136,7 @@ enum Command {
     Strategies(strategies::Strategies),
     Why(why::Why),
     Ledger(ledger::Ledger),
+    Token(token::Token),
     Config(settings::Settings),
     Alert(alert::AlertCommand),
     Health(health::Health),
@@ -180,6 +182,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Strategies(command) => command.run(&shared),
         Command::Why(command) => command.run(&shared),
         Command::Ledger(command) => command.run(&shared),
+        Command::Token(command) => command.run(&shared),
         Command::Config(command) => command.run(&shared),
         Command::Alert(command) => command.run(&shared),
         Command::Health(command) => command.run(&shared),

@@ -214,6 +214,25 @@ impl AtRisk {
         with_unknown(&self.venues, venue)
     }
 
+    /// Everything in which something could be lost: the kind of scope, its name, and how much.
+    pub fn all(&self) -> impl Iterator<Item = (&'static str, &str, Money)> {
+        let venues = self
+            .venues
+            .iter()
+            .map(|(name, sum)| ("venue", &**name, *sum));
+        let sports = self
+            .sports
+            .iter()
+            .map(|(name, sum)| ("sport", &**name, *sum));
+        let events = self
+            .events
+            .iter()
+            .map(|(name, sum)| ("event", &**name, *sum));
+        let markets = self.markets.iter();
+        let markets = markets.map(|(name, sum)| ("market", name.as_str(), *sum));
+        venues.chain(sports).chain(events).chain(markets)
+    }
+
     fn add(&mut self, scopes: &Scopes, more: Money) {
         if more == Money::ZERO {
             return;

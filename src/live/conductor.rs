@@ -12,6 +12,7 @@ use super::host::Plan;
 use super::log::{Throttle, Voice};
 use super::memory::Keeper;
 use super::pace::Pace;
+use super::published::Publisher;
 use super::settings::{News, Settings};
 use super::shelf::Finding;
 use super::status::{Board, SettingsStatus, ShadowStatus, Status, StrategyStatus};
@@ -51,6 +52,7 @@ pub(super) enum Told {
 pub(super) struct Conductor<'a> {
     pub(super) ears: Receiver<Told>,
     board: Board,
+    pub(super) publisher: Publisher,
     ledger: &'a Ledger,
     pub(super) switch: Switch,
     pace: Pace,
@@ -85,6 +87,7 @@ impl<'a> Conductor<'a> {
         keeper: Keeper<'a>,
         ears: Receiver<Told>,
         board: Board,
+        publisher: Publisher,
         switch: Switch,
         scripts: Vec<Script>,
         alerting: Alerting,
@@ -94,6 +97,7 @@ impl<'a> Conductor<'a> {
             ears,
             status: board.read(),
             board,
+            publisher,
             ledger,
             switch,
             pace: Pace::new(config.run.speed, plan.join),
@@ -164,9 +168,10 @@ impl<'a> Conductor<'a> {
         if position.state != self.status.trading.state {
             let reason = match position.state {
                 TradingState::Active => {
-                    self.voice.warn("resumed: the kill file is gone");
-                    self.alert(Severity::Warning, "RESUMED", "betting goes on");
-                    "the kill file is gone"
+                    let why = self.switch.why_released();
+                    self.voice.warn(format_args!("resumed: {why}"));
+                    self.alert(Severity::Warning, "RESUMED", &why);
+                    &why.clone()
                 }
                 state => {
                     self.voice
@@ -478,6 +483,7 @@ impl<'a> Conductor<'a> {
         }
         self.keeper.keep(session.slots())?;
         self.record(&script, Verdict::Accepted)?;
+        self.publisher.accepted();
         match old {
             Some(old) => {
                 let old = short(&old);
@@ -519,6 +525,7 @@ impl<'a> Conductor<'a> {
         {
             self.record(draft, Verdict::Refused(wrong.to_string()))?;
         }
+        self.publisher.refused(wrong);
         let voice = self.voice;
         let entry = self.entry(name);
         entry.blame(wrong);
@@ -564,6 +571,7 @@ impl<'a> Conductor<'a> {
         self.status.feed.updates = self.updates_before + session.updates();
         self.status.alive_at = now;
         self.board.publish(self.status.clone());
+        self.publisher.publish(session, &self.status);
     }
 }
 
@@ -578,6 +586,7 @@ impl Driver for Conductor<'_> {
 
     fn begin(&mut self, recording: &str) {
         self.is_fresh = true;
+        self.publisher.begin();
         self.status.feed.recording = Some(recording.to_owned());
     }
 
@@ -623,6 +632,7 @@ impl Driver for Conductor<'_> {
         }
         self.status.feed.position = Some(published_at);
         self.status.feed.last_message = Some(now);
+        self.publisher.entered(now);
         Ok(ControlFlow::Continue(()))
     }
 
@@ -664,6 +674,7 @@ impl Conductor<'_> {
             Notice::Alarm { code, detail } => {
                 self.voice.warn(format_args!("{code}: {detail}"));
                 self.alert(Severity::Critical, code, &detail);
+                self.publisher.alarm(code, &detail);
                 self.looked_at = None;
             }
             Notice::Log { strategy, line } => {

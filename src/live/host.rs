@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::{ErrorKind, IsTerminal};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::Arc;
@@ -19,7 +18,8 @@ use super::conductor::{Conductor, Told};
 use super::feed::{Inbox, Tape, Watch};
 use super::log::Voice;
 use super::memory::Keeper;
-use super::shelf::{Ears, Finding, Shelf};
+use super::published::Publisher;
+use super::shelf::{Ears, Finding, Heard, Shelf};
 use super::signals::{self, Signals};
 use super::status::{Board, Feed, SettingsStatus, Status, StrategyStatus, health};
 use super::switch::{Position, Switch};
@@ -27,7 +27,8 @@ use crate::backtest::{self, Driver, Memory, Report, RunError, Setup};
 use crate::config::{Config, ConfigError, FeedKind, Loaded, Severity};
 use crate::engine::TradingState;
 use crate::exchange::Exchange;
-use crate::http::{Ask, Server, Service};
+use crate::http::metrics::Metrics;
+use crate::http::{Alerts, Ask, Operate, Server, ServerError, Service};
 use crate::ledger::{Ledger, LedgerError, Outcome, RunInfo, RunWriter, StateRow, Verdict};
 use crate::market::{Instruction, TimeMs};
 use crate::source::{Recorder, Room};
@@ -94,12 +95,9 @@ pub enum HostError {
         /// Why not.
         source: std::io::Error,
     },
-    /// The health server cannot have its address.
-    #[error(
-        "the health server cannot listen on {0}: {1}. Set http.bind to another address (port 0 lets the \
-         system choose one), or http.enabled = false"
-    )]
-    Http(SocketAddr, std::io::Error),
+    /// The HTTP server cannot start.
+    #[error("{0}")]
+    Http(#[from] ServerError),
     /// The ledger cannot be written.
     #[error("{0}")]
     Ledger(#[from] LedgerError),
@@ -153,9 +151,7 @@ pub fn run(plan: &Plan<'_>, ledger: Ledger, info: RunInfo) -> Result<Report, Hos
     };
     let first = first_look(plan, setup.memory.as_ref())?;
     let server = match &config.http {
-        http if http.enabled => {
-            Some(Server::bind(http.bind).map_err(|error| HostError::Http(http.bind, error))?)
-        }
+        http if http.enabled => Some(Server::bind(http)?),
         _ => None,
     };
     let halted = halt_after_deaths(plan, &ledger, &switch)?;
@@ -163,7 +159,8 @@ pub fn run(plan: &Plan<'_>, ledger: Ledger, info: RunInfo) -> Result<Report, Hos
     first.record(&mut run, plan.wall_clock)?;
     greet(plan, &ledger, &run, &first, server.as_ref());
 
-    let board = Board::new(first_status(plan, &run, &first));
+    let status = first_status(plan, &run, &first);
+    let board = Board::new(status.clone());
     let asked = ask(&board, &ledger, plan.wall_clock);
     let obey = alerting::obey(&board, &switch, &asked, plan.wall_clock);
     let alerting = Alerting::start(plan.settings, runtime.handle(), obey, plan.wall_clock)?;
@@ -175,16 +172,32 @@ pub fn run(plan: &Plan<'_>, ledger: Ledger, info: RunInfo) -> Result<Report, Hos
             .alerts
             .raise(Severity::Critical, "HOST_DIED", death);
     }
-    if let Some(server) = server {
-        let service = Service {
+    let (metrics, alerts) = (Metrics::default(), Alerts::new(plan.wall_clock));
+    let (publisher, view) = Publisher::new(
+        config,
+        &status,
+        metrics.clone(),
+        alerts.clone(),
+        plan.wall_clock,
+    );
+    run.watched_by(publisher.witness());
+    let (shelf_ears, touch) = Ears::new();
+    let serving = match server {
+        Some(server) => Some(server.serve(Service {
+            settings: config.http.clone(),
             health: asked,
-            kill: kill(&switch, plan),
-        };
-        runtime.spawn(server.serve(service));
-    }
+            view,
+            alerts,
+            metrics,
+            operate: operate(&switch, plan),
+            reload: reload(&touch),
+            ledger: ledger.path().to_owned(),
+        })?),
+        None => None,
+    };
     let (tell, ears) = channel();
     runtime.spawn(obey_hangups(hangups, tell.clone()));
-    runtime.spawn(obey_halts(halts, kill(&switch, plan)));
+    runtime.spawn(obey_halts(halts, operate(&switch, plan)));
     runtime.spawn(obey_signals(signals, tell.clone(), plan.voice));
     let keeper = Keeper::new(&ledger, run.run(), plan.wall_clock, states.as_deref());
     let FirstLook { shelf, good, .. } = first;
@@ -195,6 +208,7 @@ pub fn run(plan: &Plan<'_>, ledger: Ledger, info: RunInfo) -> Result<Report, Hos
         keeper,
         ears,
         board,
+        publisher,
         switch,
         good,
         alerting.clone(),
@@ -203,6 +217,8 @@ pub fn run(plan: &Plan<'_>, ledger: Ledger, info: RunInfo) -> Result<Report, Hos
         runtime: &runtime,
         voice: plan.voice,
         shelf,
+        shelf_ears,
+        touch,
         tell,
     };
     let result = match config.run.feed {
@@ -210,6 +226,7 @@ pub fn run(plan: &Plan<'_>, ledger: Ledger, info: RunInfo) -> Result<Report, Hos
         FeedKind::Betfair => follow(plan, &setup, helpers, conductor, &mut run),
     };
     super::watchdog::stopping();
+    drop(serving);
     let result = conclude(plan, ledger, run, result);
     if let Err(error) = &result {
         alerting
@@ -221,7 +238,7 @@ pub fn run(plan: &Plan<'_>, ledger: Ledger, info: RunInfo) -> Result<Report, Hos
     result
 }
 
-/// Two threads: one for the health server, one for the rest.
+/// Two threads: for signals and whatever waits.
 fn runtime() -> std::io::Result<Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -387,7 +404,9 @@ fn greet(
         voice.warn(note);
     }
     if let Some(server) = server {
-        voice.say(format_args!("health: http://{}/health", server.address()));
+        let (scheme, address) = (server.scheme(), server.address());
+        voice.say(format_args!("health: {scheme}://{address}/health"));
+        voice.say(format_args!("dashboard: {scheme}://{address}/"));
     }
 }
 
@@ -449,27 +468,38 @@ async fn obey_signals(mut signals: Signals, tell: Sender<Told>, voice: Voice) {
     }
 }
 
-/// Halts betting on somebody's behalf: `(reason, by)`.
-fn kill(switch: &Switch, plan: &Plan<'_>) -> crate::http::Kill {
+/// Brings betting to a state on somebody's behalf: `(state, reason, by)`.
+fn operate(switch: &Switch, plan: &Plan<'_>) -> Operate {
     let (switch, voice, wall_clock) = (switch.clone(), plan.voice, plan.wall_clock);
-    Arc::new(move |reason, by| {
-        let done = switch.restrain(TradingState::Halted, reason, by, wall_clock());
+    Arc::new(move |state, reason, by| {
+        if state == TradingState::Active {
+            return switch.release_for(reason, by).map(|_| ());
+        }
+        let done = switch.restrain(state, reason, by, wall_clock());
         if let Err(error) = &done {
             let file = switch.file().display();
             voice.warn(format_args!(
-                "betting is halted, but the kill file {file} cannot be written: {error}. It holds until this process ends"
+                "betting is {state}, but the kill file {file} cannot be written: {error}. It holds until this process ends"
             ));
         }
         done
     })
 }
 
+/// Has the folder of the strategies looked at.
+fn reload(touch: &Sender<Heard>) -> Arc<dyn Fn() + Send + Sync> {
+    let touch = touch.clone();
+    Arc::new(move || {
+        let _ = touch.send(Heard::Touched);
+    })
+}
+
 /// SIGUSR1 halts betting, each time it comes.
-async fn obey_halts(mut halts: signals::Each, kill: crate::http::Kill) {
+async fn obey_halts(mut halts: signals::Each, operate: Operate) {
     loop {
         halts.next().await;
         // What goes wrong has been said.
-        let _ = kill("SIGUSR1", "signal");
+        let _ = operate(TradingState::Halted, "SIGUSR1", "signal");
     }
 }
 
@@ -614,6 +644,8 @@ struct Helpers<'h> {
     runtime: &'h Runtime,
     voice: Voice,
     shelf: Shelf,
+    shelf_ears: Ears,
+    touch: Sender<Heard>,
     tell: Sender<Told>,
 }
 
@@ -626,9 +658,10 @@ fn engine(
         runtime,
         voice,
         shelf,
+        shelf_ears: ears,
+        touch: stop_watching,
         tell,
     } = helpers;
-    let (ears, stop_watching) = Ears::new();
     let no_thread = |error| HostError::System("start a thread", error);
     thread::scope(|scope| {
         let (ended, has_ended) = oneshot::channel::<()>();
@@ -649,7 +682,7 @@ fn engine(
             ));
         }
         let _ = runtime.block_on(has_ended);
-        let _ = stop_watching.send(super::shelf::Heard::Stop);
+        let _ = stop_watching.send(Heard::Stop);
         match engine.join() {
             Ok(result) => Ok(result?),
             Err(_panic) => Err(HostError::Engine),

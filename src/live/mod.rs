@@ -20,6 +20,7 @@ mod host;
 pub mod log;
 mod memory;
 mod pace;
+mod published;
 mod settings;
 mod shelf;
 mod signals;

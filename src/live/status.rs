@@ -119,6 +119,15 @@ impl StrategyStatus {
         self.trouble = Some(summary);
     }
 
+    /// running, quarantined or not_loaded.
+    pub(super) fn standing(&self) -> &'static str {
+        match (&self.hash, self.quarantined) {
+            (None, _) => "not_loaded",
+            (Some(_), true) => "quarantined",
+            (Some(_), false) => "running",
+        }
+    }
+
     pub(super) fn is_quarantined(standing: Called) -> bool {
         standing == Called::Quarantined
     }
@@ -369,14 +378,9 @@ fn strategy_standing(strategy: &StrategyStatus) -> (Standing, Option<String>) {
 }
 
 fn strategy_figures(strategy: &StrategyStatus, currency: Currency) -> Map<String, Value> {
-    let standing = match (&strategy.hash, strategy.quarantined) {
-        (None, _) => "not_loaded",
-        (Some(_), true) => "quarantined",
-        (Some(_), false) => "running",
-    };
     figures(json!({
         "hash": strategy.hash,
-        "standing": standing,
+        "standing": strategy.standing(),
         "last_error": strategy.last_error,
         "bets": strategy.bets,
         "open_orders": strategy.open_orders,

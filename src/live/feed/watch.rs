@@ -117,6 +117,7 @@ impl Conductor<'_> {
         mode: &str,
     ) -> Result<Attended, RunError> {
         self.status.feed.recording = Some(watch.name.to_owned());
+        self.publisher.begin();
         self.tape_begin(watch.name, config, mode);
         self.tick(session)?;
         let switch = self.switch.read();
@@ -285,6 +286,7 @@ impl Conductor<'_> {
                 watch.inbox.taken();
                 watch.heard_at = Instant::now();
                 watch.lines += 1;
+                self.publisher.entered(watch.heard_at);
                 self.judge_lag(session, watch, at)?;
                 self.line(session, watch, at, &bytes)?;
             }
