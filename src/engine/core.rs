@@ -61,6 +61,8 @@ pub struct Engine<G: Gate> {
     pub(super) inputs: u64,
     pub(super) answers_in_input: u32,
     pub(super) answer: Answer,
+    /// Whether decisions are explained.
+    pub(super) gives_reasons: bool,
     /// What would have let the order pass that was refused last.
     pub(super) remedy: Option<Remedy>,
     pub(super) changed: Vec<(usize, MarketIndex, OrderId)>,
@@ -86,6 +88,7 @@ impl<G: Gate> Engine<G> {
             inputs: 0,
             answers_in_input: 0,
             answer: Answer::default(),
+            gives_reasons: true,
             remedy: None,
             changed: Vec::new(),
         }
@@ -95,6 +98,13 @@ impl<G: Gate> Engine<G> {
     #[must_use]
     pub fn with_bank(mut self, strategy: &str, bank: Money) -> Self {
         self.banks.insert(strategy.to_owned(), bank);
+        self
+    }
+
+    /// Whether decisions are explained: what each control weighed, and what would have let a refused order pass.
+    #[must_use]
+    pub(super) fn with_reasons(mut self, given: bool) -> Self {
+        self.gives_reasons = given;
         self
     }
 

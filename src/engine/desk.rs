@@ -45,7 +45,7 @@ where
     pub fn new(engine: Engine<G>, venue: V, journal: J) -> Self {
         Self {
             books: Books::default(),
-            engine,
+            engine: engine.with_reasons(journal.keeps_reasons()),
             venue,
             journal,
             trace: Trace::default(),

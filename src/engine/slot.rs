@@ -8,7 +8,7 @@ use super::core::Calling;
 use super::exposure::worst_case;
 use super::house::Scopes;
 use super::{Account, Burden, Holding, House, Moment, Shadow, Strategy, Totals};
-use crate::market::{Market, MarketDefinition, MarketFilter, MarketIndex, Order, TimeMs};
+use crate::market::{Market, MarketDefinition, MarketFilter, MarketIndex, Money, Order, TimeMs};
 
 /// Whether a strategy is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +106,15 @@ impl Slot {
             .iter()
             .enumerate()
             .filter_map(|(at, desk)| desk.as_ref().map(|desk| (MarketIndex(at), &desk.holding)))
+    }
+
+    /// Its settled markets in the order first seen: when, the profit before commission, and the commission.
+    pub fn settlements(&self) -> impl Iterator<Item = (MarketIndex, TimeMs, Money, Money)> {
+        let desks = self.desks.iter().enumerate();
+        desks.filter_map(|(at, desk)| {
+            let booked = desk.as_ref()?.settled?;
+            Some((MarketIndex(at), booked.at, booked.gross, booked.commission))
+        })
     }
 
     /// What it was shown of each market.

@@ -377,6 +377,8 @@ pub struct Order {
     pub profit: Option<Money>,
     /// The strategy's own label.
     pub tag: Option<Arc<str>>,
+    /// The strategy's own probability of the runner winning.
+    pub probability: Option<f64>,
 }
 
 impl Order {
@@ -402,6 +404,7 @@ impl Order {
             voided: Money::ZERO,
             profit: None,
             tag: place.tag.clone(),
+            probability: place.probability,
         }
     }
 
