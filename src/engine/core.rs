@@ -183,6 +183,7 @@ impl<G: Gate> Engine<G> {
             }
         }
         self.tend(now, books, effects);
+        self.retire_strays(now);
     }
 
     fn market_changed(
