@@ -111,7 +111,7 @@ fn a_login_that_gets_no_answer_is_tried_again_after_a_pause() {
     let (out, _heard) = mpsc::channel();
     let connection = client::connect(plan, stage.runtime.handle(), out).unwrap();
     let reads = connection.reads();
-    let mut asked = || stage.runtime.block_on(reads.funds());
+    let asked = || stage.runtime.block_on(reads.funds());
     for _ in 0..5 {
         let error = asked().unwrap_err();
         assert!(
