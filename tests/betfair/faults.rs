@@ -184,7 +184,9 @@ fn an_order_that_met_the_end_of_the_session_is_not_placed_and_not_sent_again() {
     for nth in 0..2 {
         stage.ask("DELETE", "/control/sessions", "");
         let order = bettor.waiting(nth);
-        bettor.until_state(order, OrderState::NotPlaced);
+        // A question may have found it out a moment earlier; then the order did not even leave.
+        let is_over = |state| matches!(state, OrderState::NotPlaced | OrderState::NotSent);
+        bettor.until("it is not placed", |b| is_over(b.state(order)));
         assert!(doubts(&bettor, order).is_empty());
         bettor.until("it is logged in again", |b| {
             b.is_idle() && b.connection.standing().has_session
@@ -202,7 +204,10 @@ fn an_order_that_met_the_end_of_the_session_is_not_placed_and_not_sent_again() {
         size: None,
     });
     bettor.until_state(waits, OrderState::Complete);
-    assert_eq!(proxy.count("placeOrders"), 5, "each order left once");
+    assert!(
+        proxy.count("placeOrders") <= 5,
+        "each order left once at most"
+    );
     bettor.agrees_with(&stage);
 }
 

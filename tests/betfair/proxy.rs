@@ -10,8 +10,6 @@ pub(crate) enum Act {
     Pass,
     /// The connection is closed before the request is read.
     Cut,
-    /// It is passed on, and the connection is closed before the answer.
-    PassAndCut,
     /// Only so many bytes of it are passed on, then both connections are closed.
     CutAfter(usize),
     /// It is passed on, and never answered.
@@ -123,10 +121,6 @@ fn serve(
                 writer.write_all(&answer).ok()?;
             }
             Act::Cut => return None,
-            Act::PassAndCut => {
-                message(&mut passed(&request)?)?;
-                return None;
-            }
             Act::CutAfter(bytes) => {
                 drop(passed(&request[..bytes.min(request.len())])?);
                 return None;

@@ -165,7 +165,9 @@ fn the_session_is_kept_alive_and_renewed_if_it_was_over() {
     let mut bettor = Bettor::new(&stage, plan);
     bettor.until("it was kept alive", |_| proxy.count("/api/keepAlive") >= 1);
     stage.ask("DELETE", "/control/sessions", "");
-    bettor.until("it is renewed", |_| proxy.count("/api/login") >= 2);
+    bettor.until("it is renewed", |b| {
+        proxy.count("/api/login") >= 2 && b.connection.standing().has_session && b.is_ready()
+    });
     let order = bettor.waiting(0);
     bettor.until_state(order, OrderState::Working);
     stage.runtime.block_on(bettor.connection.log_out());

@@ -155,7 +155,9 @@ impl Stage {
     /// What really happened to bets: lines of the log of the truth with this event.
     pub(crate) fn truth(&self, event: &str) -> Vec<Value> {
         let text = std::fs::read_to_string(self.folder.path().join("truth.jsonl")).unwrap();
-        let lines = text
+        // What is being written just now is not there yet.
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        let lines = whole
             .lines()
             .map(|line| serde_json::from_str::<Value>(line).unwrap());
         lines.filter(|line| line["event"] == event).collect()
