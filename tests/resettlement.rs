@@ -56,6 +56,7 @@ fn play(lines: &[String]) -> (Report, Vec<String>, Vec<Settled>) {
     let ledger = Ledger::open(&path, settings).unwrap();
     let info = RunInfo {
         kind: RunKind::Backtest,
+        mode: bea::market::Mode::DryRun,
         started_at: TimeMs(0),
         currency: Currency::GBP,
         config: serde_json::json!({}),

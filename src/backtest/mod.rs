@@ -4,6 +4,7 @@
 //! played in any number and the results add up, and a live host playing the same recording does the same.
 
 mod accounts;
+mod attend;
 mod band;
 mod drawdown;
 mod orders;
@@ -18,6 +19,7 @@ use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
+pub use attend::{Attended, attend};
 pub use band::{BandLine, BandResult};
 pub use orders::write_orders;
 pub use play::{Driver, Playing, play};

@@ -6,14 +6,16 @@ use std::path::PathBuf;
 use super::accounts::{Accounts, Played};
 use super::report::Summary;
 use super::{Fault, Memory, Report, RunError, Session, Setup, Trouble};
-use crate::engine::{Journal, NoJournal, Notice, Strategy};
+use crate::engine::{Journal, NoJournal, Notice, Strategy, Venue};
+use crate::exchange::Exchange;
 use crate::ledger::{RunWriter, VisitRow};
 use crate::market::Instruction;
+use crate::risk::Approved;
 use crate::source::{self, Recording, SourceError, Update};
 use crate::strategy::ScriptError;
 
 /// A session being played.
-pub type Playing<'a> = Session<&'a mut dyn Journal>;
+pub type Playing<'a, V = Exchange> = Session<&'a mut dyn Journal, V>;
 
 /// Moves the sessions of a run along. What it does between messages is all in which backtest and host differ.
 pub trait Driver {
@@ -139,7 +141,7 @@ impl<D: Driver> Run<'_, D> {
         self.driver.begin(recording.name());
         self.accounts
             .begin(self.ordinal, recording.name(), recording.path())?;
-        self.remind(&mut strategies)?;
+        remind(self.memory.as_ref(), &mut self.accounts, &mut strategies)?;
         let mut nothing_kept = NoJournal;
         let journal: &mut dyn Journal = match &mut self.accounts.ledger {
             Some(ledger) => *ledger,
@@ -154,26 +156,30 @@ impl<D: Driver> Run<'_, D> {
         self.accounts.end(played)?;
         Ok(flow)
     }
+}
 
-    /// Gives strategies back what they remember, and records that as what the session started from.
-    fn remind(&mut self, strategies: &mut [Box<dyn Strategy>]) -> Result<(), RunError> {
-        let Some(memory) = &self.memory else {
-            return Ok(());
-        };
-        for strategy in strategies {
-            memory
-                .give_to(&mut **strategy)
-                .map_err(|fault| RunError::Memory {
-                    strategy: strategy.name().to_owned(),
-                    fault,
-                })?;
-            let ledger = &mut self.accounts.ledger;
-            if let (Some(ledger), Some(state)) = (ledger, memory.of(strategy.name())) {
-                ledger.starts_with(strategy.name(), state.clone())?;
-            }
+/// Gives strategies back what they remember, and records that as what the session started from.
+pub(super) fn remind(
+    memory: Option<&Memory>,
+    accounts: &mut Accounts<'_>,
+    strategies: &mut [Box<dyn Strategy>],
+) -> Result<(), RunError> {
+    let Some(memory) = memory else {
+        return Ok(());
+    };
+    for strategy in strategies {
+        memory
+            .give_to(&mut **strategy)
+            .map_err(|fault| RunError::Memory {
+                strategy: strategy.name().to_owned(),
+                fault,
+            })?;
+        let ledger = &mut accounts.ledger;
+        if let (Some(ledger), Some(state)) = (ledger, memory.of(strategy.name())) {
+            ledger.starts_with(strategy.name(), state.clone())?;
         }
-        Ok(())
     }
+    Ok(())
 }
 
 /// Plays one recording to its end, to its damage, or until told to stop, and says what came of it.
@@ -203,7 +209,7 @@ pub(super) fn play_one<D: Driver>(
 }
 
 /// What each strategy was shown of each market.
-fn visits(session: &Playing<'_>) -> Vec<VisitRow> {
+pub(super) fn visits<V: Venue<Approved>>(session: &Playing<'_, V>) -> Vec<VisitRow> {
     let mut rows = Vec::new();
     for slot in session.slots() {
         for visit in slot.visits() {
@@ -245,12 +251,7 @@ fn messages<D: Driver>(
 
 fn tell<D: Driver>(session: &mut Playing<'_>, driver: &mut D, faults: &mut Vec<Fault>) {
     for notice in session.notices() {
-        if let Notice::Fault {
-            strategy, detail, ..
-        } = &notice
-        {
-            Fault::add(faults, strategy, detail, 1);
-        }
+        Fault::count(faults, &notice);
         driver.notice(notice);
     }
 }

@@ -10,10 +10,10 @@ use serde::Serialize;
 use super::band::{BandLine, write_band};
 use super::drawdown::{Drawdown, deepest};
 use super::{Session, Setup};
-use crate::engine::{Journal, Slot, Totals};
+use crate::engine::{Journal, Notice, Slot, Totals, Venue};
 use crate::exchange::{ExchangeSettings, Fill, Outlook};
 use crate::market::{Currency, Money};
-use crate::risk::RiskLimits;
+use crate::risk::{Approved, RiskLimits};
 use crate::source::{Problem, SourceError};
 
 /// The report of a run. Amounts are in major units of `currency`. Fields are only ever added.
@@ -139,12 +139,21 @@ pub struct Summary {
 
 impl Summary {
     pub(super) fn of<J: Journal>(session: &Session<J>) -> Self {
+        Self {
+            basic_markets: session.basic_markets(),
+            bookmaker_markets: session.bookmaker_markets(),
+            ..Self::at_any_venue(session)
+        }
+    }
+
+    /// As [`Self::of`], without what only the simulated exchange counts.
+    pub(super) fn at_any_venue<J: Journal, V: Venue<Approved>>(session: &Session<J, V>) -> Self {
         let strategy = |slot: &Slot| (slot.name.clone(), slot.hash.clone(), slot.totals());
         Self {
             markets: session.books().iter().count() as u64,
             updates: session.updates(),
-            basic_markets: session.basic_markets(),
-            bookmaker_markets: session.bookmaker_markets(),
+            basic_markets: 0,
+            bookmaker_markets: 0,
             strategies: session.slots().iter().map(strategy).collect(),
         }
     }
@@ -172,6 +181,16 @@ impl From<&SourceError> for Trouble {
 }
 
 impl Fault {
+    /// Counts what a notice tells of, if it is a failure.
+    pub fn count(faults: &mut Vec<Self>, notice: &Notice) {
+        if let Notice::Fault {
+            strategy, detail, ..
+        } = notice
+        {
+            Self::add(faults, strategy, detail, 1);
+        }
+    }
+
     /// Counts failures, each message of a strategy once.
     pub(super) fn add(faults: &mut Vec<Self>, strategy: &str, message: &str, count: u64) {
         let full = faults.len() >= MOST_FAULTS;

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::engine::{
-    Command, Desk, DeskError, Engine, Fault, Journal, Notice, Recovery, Sending, Shadow, Slot,
-    Strategy,
+    Command, Desk, DeskError, Engine, Fault, House, Journal, Notice, Recovery, Sending, Shadow,
+    Slot, Strategy, Venue,
 };
 use crate::exchange::{Exchange, ExchangeSettings};
-use crate::market::{Books, Currency, Instruction, MarketDelta, Money, TimeMs};
-use crate::risk::{RiskGate, RiskLimits};
+use crate::market::{Books, Currency, Instruction, MarketDelta, Money, TimeMs, VenueEvent};
+use crate::risk::{Approved, RiskGate, RiskLimits};
 
 /// What a strategy may use.
 #[derive(Clone, Debug)]
@@ -83,9 +83,9 @@ impl Memory {
     }
 }
 
-/// A session over one recording or feed.
-pub struct Session<J> {
-    desk: Desk<RiskGate, Exchange, J>,
+/// A session over one recording or feed. Its bets go to the simulated exchange unless it is given another venue.
+pub struct Session<J, V = Exchange> {
+    desk: Desk<RiskGate, V, J>,
     waiting: Vec<Box<dyn Strategy>>,
     now: TimeMs,
     begun: bool,
@@ -99,21 +99,57 @@ impl<J: Journal> Session<J> {
         strategies: Vec<Box<dyn Strategy>>,
         journal: J,
     ) -> Self {
+        let exchange = Exchange::new(setup.exchange.clone());
+        Self::at(setup, u64::from(ordinal), exchange, strategies, journal)
+    }
+
+    /// Markets in which orders went to bookmakers.
+    #[must_use]
+    pub fn bookmaker_markets(&self) -> u64 {
+        self.desk.venue.bookmaker_markets()
+    }
+
+    /// Markets of which only last traded prices were known when orders came.
+    #[must_use]
+    pub fn basic_markets(&self) -> u64 {
+        self.desk.venue.basic_markets()
+    }
+}
+
+impl<J: Journal, V: Venue<Approved>> Session<J, V> {
+    /// A session whose bets go to this venue. `epoch` tells sessions apart: ids of orders are derived from it.
+    pub fn at(
+        setup: &Setup,
+        epoch: u64,
+        venue: V,
+        strategies: Vec<Box<dyn Strategy>>,
+        journal: J,
+    ) -> Self {
         let gate = RiskGate::new(setup.limits.clone());
         let gate = setup.own.iter().fold(gate, |gate, (strategy, own)| {
             gate.with_own(strategy, &own.limits)
         });
-        let engine = Engine::new(gate, u64::from(ordinal), setup.bank);
+        let engine = Engine::new(gate, epoch, setup.bank);
         let engine = setup.own.iter().fold(engine, |engine, (strategy, own)| {
             engine.with_bank(strategy, own.bank)
         });
-        let exchange = Exchange::new(setup.exchange.clone());
         Self {
-            desk: Desk::new(engine, exchange, journal),
+            desk: Desk::new(engine, venue, journal),
             waiting: by_name(strategies),
             now: TimeMs::default(),
             begun: false,
         }
+    }
+
+    /// Begins with what earlier sessions left, before anything else: where bets stand at a venue that outlives the
+    /// program. A session that is not told of any begins with nothing.
+    ///
+    /// # Errors
+    /// If the journal fails.
+    pub fn recover(&mut self, now: TimeMs, recovery: Recovery) -> Result<(), DeskError> {
+        self.now = now;
+        self.begun = true;
+        self.desk.recover(now, recovery)
     }
 
     /// Comes to this time, that of the message about to be handled. At the first one the strategies are loaded.
@@ -131,8 +167,8 @@ impl<J: Journal> Session<J> {
         Ok(())
     }
 
-    /// Handles one message. Its publish time is the session's time. Strategies are loaded with the first message.
-    /// `may_send` has the last word on each new order before it leaves.
+    /// Handles one message of a recording. Its publish time is the session's time. Strategies are loaded with the first
+    /// message. `may_send` has the last word on each new order before it leaves.
     ///
     /// # Errors
     /// If the journal fails.
@@ -142,18 +178,45 @@ impl<J: Journal> Session<J> {
         deltas: &[MarketDelta],
         may_send: &mut dyn FnMut(&Instruction) -> bool,
     ) -> Result<(), DeskError> {
-        self.begin(published_at)?;
+        self.step(published_at, published_at, deltas, may_send)
+    }
+
+    /// Handles one message that was published at one time and came in at another, which is the session's.
+    ///
+    /// # Errors
+    /// If the journal fails.
+    pub fn step(
+        &mut self,
+        now: TimeMs,
+        published_at: TimeMs,
+        deltas: &[MarketDelta],
+        may_send: &mut dyn FnMut(&Instruction) -> bool,
+    ) -> Result<(), DeskError> {
+        self.begin(now)?;
         for delta in deltas {
             self.desk
-                .step_guarded(published_at, published_at, delta, |order| {
-                    if may_send(order) {
-                        Sending::Allowed
-                    } else {
-                        Sending::Stopped
-                    }
-                })?;
+                .step_guarded(now, published_at, delta, |order| sending(may_send(order)))?;
         }
         Ok(())
+    }
+
+    /// Lets time pass where no market changes: what the venue said is heard, what is due is done.
+    ///
+    /// # Errors
+    /// If the journal fails.
+    pub fn tick(
+        &mut self,
+        now: TimeMs,
+        said: &mut Vec<VenueEvent>,
+        may_send: &mut dyn FnMut(&Instruction) -> bool,
+    ) -> Result<(), DeskError> {
+        self.begin(now)?;
+        self.desk.tick(now, said, |order| sending(may_send(order)))
+    }
+
+    /// Comes to this time without anything happening: what is done next is done then.
+    pub fn reach(&mut self, now: TimeMs) {
+        self.now = now;
     }
 
     /// Swaps in the next version of a strategy, its state kept. Called between messages.
@@ -236,15 +299,24 @@ impl<J: Journal> Session<J> {
         self.desk.engine.slots()
     }
 
-    /// Markets in which orders went to bookmakers.
+    /// All strategies together.
     #[must_use]
-    pub fn bookmaker_markets(&self) -> u64 {
-        self.desk.venue.bookmaker_markets()
+    pub fn house(&self) -> &House {
+        self.desk.engine.house()
     }
 
-    /// Markets of which only last traded prices were known when orders came.
+    /// Where its bets go.
     #[must_use]
-    pub fn basic_markets(&self) -> u64 {
-        self.desk.venue.basic_markets()
+    pub fn venue(&self) -> &V {
+        &self.desk.venue
+    }
+}
+
+/// The last word on an order, as the desk takes it.
+const fn sending(may: bool) -> Sending {
+    if may {
+        Sending::Allowed
+    } else {
+        Sending::Stopped
     }
 }

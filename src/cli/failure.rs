@@ -25,6 +25,10 @@ pub mod exit {
     pub const STRATEGY: u8 = 4;
     /// Data is missing or corrupt, or a file cannot be read or written.
     pub const DATA: u8 = 5;
+    /// A comparison or a limit said no.
+    pub const GATE: u8 = 6;
+    /// A venue, its login or the network.
+    pub const VENUE: u8 = 7;
     /// Refused for safety.
     pub const SAFETY: u8 = 8;
     /// Another instance holds the lock.
@@ -283,6 +287,9 @@ impl From<HostError> for Failure {
             },
             HostError::NoStrategy(_) | HostError::Folder { .. } => {
                 Self::new(exit::STRATEGY, error.to_string())
+            }
+            HostError::Credentials(_) | HostError::Connect(_) => {
+                Self::new(exit::VENUE, error.to_string())
             }
             HostError::Ledger(error) => error.into(),
             HostError::Run(error) => error.into(),

@@ -15,6 +15,7 @@ mod output;
 mod pnl;
 mod prepare;
 mod progress;
+mod replay;
 mod run;
 mod settings;
 mod strategies;
@@ -74,6 +75,7 @@ enum Command {
     Demo(demo::Demo),
     Backtest(backtest::Backtest),
     Run(run::Run),
+    Replay(replay::Replay),
     Check(check::Check),
     Test(test::Test),
     New(new::New),
@@ -103,6 +105,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Demo(command) => command.run(&shared),
         Command::Backtest(command) => command.run(&shared),
         Command::Run(command) => command.run(&shared),
+        Command::Replay(command) => command.run(&shared),
         Command::Check(command) => command.run(&shared),
         Command::Test(command) => command.run(&shared),
         Command::New(command) => command.run(&shared),

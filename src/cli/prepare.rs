@@ -235,6 +235,7 @@ pub(super) fn run_info(config: &Config, kind: RunKind) -> RunInfo {
     let config_values = serde_json::to_value(config.values()).unwrap_or_default();
     RunInfo {
         kind,
+        mode: config.mode,
         started_at: wall_clock(),
         currency: config.account.currency,
         config: config_values,

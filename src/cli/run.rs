@@ -7,13 +7,13 @@ use std::time::Duration;
 use clap::Args;
 
 use super::{Failure, Shared, backtest, output, prepare};
-use crate::config::Loaded;
+use crate::config::{FeedKind, Loaded};
 use crate::ledger::{Durability, RunKind};
 use crate::live::log::Voice;
 use crate::live::{self, Plan};
 use crate::source;
 
-/// Play markets as if live (DRY_RUN): edit strategies meanwhile, watch /health
+/// Follow live odds, or play recordings as if live (DRY_RUN): edit strategies meanwhile, watch /health
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -21,10 +21,14 @@ Examples:
   bea run --data examples/recordings --speed 60       a minute in a second
   bea run --data 1.181223995.bz2 --speed 10 --join 5  from five minutes before the off
   bea run --strategies my_strategies --speed max --json
+  bea run --feed betfair                              the live odds of Betfair, bets to the simulated exchange
 
 Every strategy of the folder runs. Save one: it is compiled, tested and swapped in, its state kept.
 While the kill file exists nothing is bet. Ctrl-C ends the run in order, a second one at once.")]
 pub(super) struct Run {
+    /// Where the odds come from: recordings or betfair [default: run.feed]
+    #[arg(short, long, value_name = "FEED")]
+    feed: Option<String>,
     /// Recordings: a file, a folder or a pattern [default: run.data]
     #[arg(short, long, num_args = 1.., value_name = "PATH")]
     data: Vec<PathBuf>,
@@ -58,7 +62,10 @@ impl Run {
     fn play(&self, shared: &Shared, settings: &Loaded, is_json: bool) -> Result<ExitCode, Failure> {
         let config = &settings.config;
         prepare::check_folder(settings)?;
-        let files = source::expand(&config.run.data)?;
+        let files = match config.run.feed {
+            FeedKind::Recordings => source::expand(&config.run.data)?,
+            FeedKind::Betfair => Vec::new(),
+        };
         let ledger = prepare::ledger(config, &config.ledger.path, Durability::Full)?;
         let plan = Plan {
             settings,
@@ -89,6 +96,7 @@ impl Run {
     fn settings(&self, shared: &Shared) -> Result<Loaded, Failure> {
         let mut shared = shared.clone();
         let options = [
+            ("run.feed", &self.feed),
             ("run.speed", &self.speed),
             ("run.strategies", &self.strategies),
             ("ledger.path", &self.ledger),

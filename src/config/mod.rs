@@ -7,6 +7,7 @@
 mod betfair;
 mod error;
 mod layers;
+mod live;
 mod origin;
 mod settings;
 mod strategies;
@@ -15,11 +16,13 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+pub use crate::market::Mode;
 pub use betfair::{Betfair, Breaker, Login, STREAM_FIELDS};
 pub use error::{ConfigError, nearest};
+pub use live::{Feed, FeedKind, Live, Ramp, Recorder};
 pub use origin::Origin;
 pub use settings::{
-    Account, Config, Http, Kill, Ledger, Level, Log, LogFormat, Mode, Params, Run, Speed,
+    Account, Config, Http, Kill, Ledger, Level, Log, LogFormat, Params, Run, Speed,
 };
 pub use strategies::{Instance, StrategySettings, stem};
 

@@ -9,9 +9,10 @@ use std::path::PathBuf;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::betfair::{Betfair, Breaker};
+use super::live::{Feed, FeedKind, Live, Recorder};
 use super::strategies::StrategySettings;
 use crate::exchange::ExchangeSettings;
-use crate::market::{Bound, Currency, Money, setting};
+use crate::market::{Bound, Currency, Mode, Money, setting};
 use crate::risk::RiskLimits;
 
 /// All settings.
@@ -32,6 +33,12 @@ pub struct Config {
     pub betfair: Betfair,
     /// When a venue that fails is left alone for a while.
     pub breaker: Breaker,
+    /// How a live feed is judged.
+    pub feed: Feed,
+    /// How it is recorded.
+    pub recorder: Recorder,
+    /// What LIVE asks for.
+    pub live: Live,
     /// Where records are kept.
     pub ledger: Ledger,
     /// The health server.
@@ -47,21 +54,12 @@ pub struct Config {
 /// Parameters of one strategy.
 pub type Params = serde_json::Map<String, serde_json::Value>;
 
-/// Whether real money may move.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Mode {
-    /// Orders go to the simulated exchange.
-    #[default]
-    DryRun,
-    /// Orders go to a venue. Loading settings refuses it as long as that is not available.
-    Live,
-}
-
 /// What is run, and how.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Run {
+    /// Where the odds come from.
+    pub feed: FeedKind,
     /// Recordings: files, or folders of them.
     pub data: Vec<PathBuf>,
     /// How fast recordings are played.
@@ -77,6 +75,7 @@ pub struct Run {
 impl Default for Run {
     fn default() -> Self {
         Self {
+            feed: FeedKind::default(),
             data: vec![PathBuf::from("examples/recordings")],
             speed: Speed::Max,
             strategies: PathBuf::from("strategies"),
@@ -295,6 +294,9 @@ impl Config {
             ("exchange", self.exchange.bounds()),
             ("betfair", self.betfair.bounds()),
             ("breaker", self.breaker.bounds()),
+            ("feed", self.feed.bounds()),
+            ("recorder", self.recorder.bounds()),
+            ("live", self.live.bounds()),
             ("ledger", ledger),
         ];
         let whole =

@@ -6,7 +6,7 @@ use super::{Burden, ReasonCode};
 use crate::market::{Money, Ratio, TimeMs};
 
 /// One strategy's money within a session. All amounts are in the run's currency.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     /// What it started with.
     pub start: Money,
@@ -81,6 +81,16 @@ impl Account {
             self.lost_at = at;
         } else if net > Money::ZERO {
             self.losses_in_a_row = 0;
+        }
+    }
+
+    /// Books a market's net result on its day, or takes one back, which then comes with its sign turned.
+    pub fn book(&mut self, at: TimeMs, net: Money, reversal: bool) {
+        self.roll_day(at);
+        if reversal {
+            self.reverse(-net);
+        } else {
+            self.settle(at, net);
         }
     }
 

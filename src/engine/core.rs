@@ -51,8 +51,8 @@ pub struct Engine<G: Gate> {
     /// Orders of earlier sessions whose market is not known yet.
     pub(super) orphans: Vec<Recovered>,
     pub(super) recovered_accounts: BTreeMap<Arc<str>, Account>,
-    /// Orders of earlier sessions that are over: a listing may still show them.
-    pub(super) finished: BTreeSet<OrderId>,
+    /// Orders that are over, and when they were last heard of: a listing may still show them.
+    pub(super) finished: BTreeMap<OrderId, TimeMs>,
     /// Markets whose settlement stands: nothing in them weighs any more.
     pub(super) settled: BTreeSet<MarketId>,
     pub(super) slots: Vec<Slot>,
@@ -78,7 +78,7 @@ impl<G: Gate> Engine<G> {
             doubts: Doubts::default(),
             orphans: Vec::new(),
             recovered_accounts: BTreeMap::new(),
-            finished: BTreeSet::new(),
+            finished: BTreeMap::new(),
             settled: BTreeSet::new(),
             slots: Vec::new(),
             owners: BTreeMap::new(),

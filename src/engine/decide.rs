@@ -25,21 +25,29 @@ impl<G: Gate> Engine<G> {
         self.slots[slot].account.roll_day(now);
         self.house.roll_day(now);
         if intents.len() > self.gate.max_intents(&self.slots[slot].name) {
-            self.refuse_all(slot, now, market, intents.len(), effects);
+            self.refuse_all((slot, at), now, market, intents.len(), effects);
             return;
         }
         for (at_intent, intent) in intents.iter().enumerate() {
             let line = lines.get(at_intent).copied().flatten();
             let id = self.next_id(slot, &market.id);
             let (action, verdict) = self.decide(slot, now, at, market, id, intent, effects);
-            self.record(slot, now, market, (id, line), action, verdict, effects);
+            self.record(
+                (slot, at),
+                now,
+                market,
+                (id, line),
+                action,
+                verdict,
+                effects,
+            );
         }
     }
 
     /// Refuses all intents of a call at once, with one record.
     fn refuse_all(
         &mut self,
-        slot: usize,
+        (slot, at): (usize, MarketIndex),
         now: TimeMs,
         market: &Market,
         count: usize,
@@ -57,14 +65,22 @@ impl<G: Gate> Engine<G> {
             Figure::Count(limit as u64),
         );
         let verdict = Verdict::Refused(refusal);
-        self.record(slot, now, market, (id, None), action, verdict, effects);
+        self.record(
+            (slot, at),
+            now,
+            market,
+            (id, None),
+            action,
+            verdict,
+            effects,
+        );
     }
 
     /// Records a decision, and counts it if it was a refusal.
     #[allow(clippy::too_many_arguments)]
     fn record(
         &mut self,
-        slot: usize,
+        (slot, at): (usize, MarketIndex),
         now: TimeMs,
         market: &Market,
         (id, line): (OrderId, Option<u32>),
@@ -73,6 +89,7 @@ impl<G: Gate> Engine<G> {
         effects: &mut Effects<G::Pass>,
     ) {
         let this = &mut self.slots[slot];
+        let scopes = this.desk(at, market).scopes.clone();
         if let Verdict::Refused(refusal) = &verdict {
             *this.totals.rejections.entry(refusal.code).or_default() += 1;
         }
@@ -91,7 +108,7 @@ impl<G: Gate> Engine<G> {
         };
         // Only a placing is asked of the gate.
         if let Action::Place { .. } = action {
-            because.controls = self.gate.weighed().into();
+            because.controls = self.gate.weighed();
         }
         effects.records.push(Record::Intent(Box::new(IntentRecord {
             id,
@@ -104,6 +121,7 @@ impl<G: Gate> Engine<G> {
             liability,
             seen,
             verdict,
+            scopes,
             because,
         })));
     }
@@ -385,9 +403,9 @@ impl<G: Gate> Engine<G> {
             house: &self.house,
             fills: &desk.fills,
         })?;
-        if let Some(order) = Arc::make_mut(&mut desk.holding).order_mut(order) {
+        Arc::make_mut(&mut desk.holding).amend(order, |order| {
             order.update_pending = Some(persistence);
-        }
+        });
         Ok(())
     }
 
@@ -397,9 +415,7 @@ impl<G: Gate> Engine<G> {
         let desk = self.slots[slot].desks[at.0]
             .as_mut()
             .ok_or(Refusal::plain(ReasonCode::OrderUnknown))?;
-        if let Some(order) = Arc::make_mut(&mut desk.holding).order_mut(order) {
-            order.cancel_pending = true;
-        }
+        Arc::make_mut(&mut desk.holding).amend(order, |order| order.cancel_pending = true);
         Ok(())
     }
 

@@ -261,7 +261,7 @@ impl<G: Gate> Engine<G> {
             Some(order) if is_explained(&order, statement) => {}
             None if statement
                 .order
-                .is_some_and(|id| self.finished.contains(&id)) => {}
+                .is_some_and(|id| self.finished.contains_key(&id)) => {}
             _ => self.external(now, statement, books, effects),
         }
     }

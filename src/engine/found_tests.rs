@@ -32,6 +32,7 @@ fn recovered(order: Order) -> Recovered {
     Recovered {
         strategy: "native".into(),
         market: MarketId::new(MARKET),
+        scopes: Scopes::unknown(&MarketId::new(MARKET)),
         liability: Money::from_major(10),
         order,
     }
@@ -117,7 +118,7 @@ fn what_the_day_has_lost_is_known_to_the_house_after_a_restart() {
 fn an_order_that_was_over_before_a_restart_is_no_bet_of_others() {
     let order = sending(5);
     let mut world = World::after(Recovery {
-        finished: [order.id].into(),
+        finished: [(order.id, TimeMs(0))].into(),
         ..Recovery::default()
     });
     state(&mut world, &statement(&order));
@@ -238,7 +239,7 @@ fn records_amount_to_what_was_when_they_were_written() {
     world.desk.operate(TimeMs(world.now), halt).unwrap();
     let after = Recovery::from_records(&world.desk.journal.records, bank);
     assert!(after.orders.is_empty());
-    assert!(after.finished.contains(&order.id));
+    assert!(after.finished.contains_key(&order.id));
     assert_eq!(after.state, TradingState::Halted);
     let account = &after.accounts["native"];
     assert_eq!(account.bankroll(), world.slot().account.bankroll());

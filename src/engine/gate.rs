@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{Account, Holding, House};
+use super::{Account, Holding, House, Pace};
 use crate::market::{Instruction, Market, Money, OrderId, Place, Price, TimeMs};
 
 /// One proposed order with all that is needed to judge it.
@@ -56,9 +56,12 @@ pub trait Gate {
     /// The first control that objects.
     fn check_update(&mut self, ask: &Ask<'_>) -> Result<(), Refusal>;
 
-    /// What the controls weighed in the last check, in the order they were asked; the last one may have objected.
-    fn weighed(&self) -> &[Weighed] {
-        &[]
+    /// Is told how fast was bet in earlier sessions, before anything is asked.
+    fn recall(&mut self, _pace: Pace) {}
+
+    /// Gives what the controls weighed in the last check, in the order they were asked; the last one may have objected.
+    fn weighed(&mut self) -> Vec<Weighed> {
+        Vec::new()
     }
 
     /// The smallest single change with which a refused order would have passed, if there is one.

@@ -26,6 +26,9 @@ pub enum TradingState {
 }
 
 impl TradingState {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Active, Self::Reduce, Self::Paused, Self::Halted];
+
     /// The name in records and settings.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -136,13 +139,17 @@ impl Burden {
     }
 }
 
-/// To what a market belongs.
+/// To what a market belongs. What is not known is empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Scopes {
-    market: MarketId,
-    event: Arc<str>,
-    sport: Arc<str>,
-    venue: &'static str,
+pub struct Scopes {
+    /// The market itself.
+    pub market: MarketId,
+    /// Its event.
+    pub event: Arc<str>,
+    /// Its sport.
+    pub sport: Arc<str>,
+    /// Its venue.
+    pub venue: Arc<str>,
 }
 
 impl Scopes {
@@ -151,17 +158,18 @@ impl Scopes {
             market: market.clone(),
             event: definition.event_id.as_str().into(),
             sport: definition.sport_id.as_str().into(),
-            venue: definition.venue,
+            venue: definition.venue.into(),
         }
     }
 
     /// Those of a market of which nothing but its name is known.
-    pub(super) fn unknown(market: &MarketId) -> Self {
+    #[must_use]
+    pub fn unknown(market: &MarketId) -> Self {
         Self {
             market: market.clone(),
             event: "".into(),
             sport: "".into(),
-            venue: "",
+            venue: "".into(),
         }
     }
 
@@ -172,7 +180,7 @@ impl Scopes {
     pub(super) fn fits(&self, definition: &MarketDefinition) -> bool {
         *self.event == *definition.event_id
             && *self.sport == *definition.sport_id
-            && self.venue == definition.venue
+            && *self.venue == *definition.venue
     }
 }
 
@@ -182,7 +190,7 @@ pub struct AtRisk {
     markets: BTreeMap<MarketId, Money>,
     events: BTreeMap<Arc<str>, Money>,
     sports: BTreeMap<Arc<str>, Money>,
-    venues: BTreeMap<&'static str, Money>,
+    venues: BTreeMap<Arc<str>, Money>,
 }
 
 impl AtRisk {

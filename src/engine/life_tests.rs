@@ -123,6 +123,7 @@ fn what_was_on_its_way_when_the_program_ended_is_in_doubt_and_not_sent_again() {
     let recovered = Recovered {
         strategy: "native".into(),
         market: MarketId::new(MARKET),
+        scopes: Scopes::unknown(&MarketId::new(MARKET)),
         liability: Money::from_major(10),
         order: order.clone(),
     };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{Fence, Refusal, Remedy, TradingState, Unready, Weighed};
+use super::{Fence, Refusal, Remedy, Scopes, TradingState, Unready, Weighed};
 use crate::market::{
     MarketId, MarketStatus, Money, OrderChange, OrderId, OrderState, Persistence, Place, Price,
     Seen, TimeMs,
@@ -43,6 +43,9 @@ pub struct IntentRecord {
     pub seen: Seen,
     /// The gate's word.
     pub verdict: Verdict,
+    /// To what its market belongs. It follows from the market, and is no part of the trace.
+    #[serde(skip)]
+    pub scopes: Scopes,
     /// What explains it. It follows from the rest, and is no part of the trace.
     #[serde(skip)]
     pub because: Because,
@@ -60,7 +63,7 @@ pub struct Because {
     /// When it was due to start.
     pub starts_at: TimeMs,
     /// What each control weighed, in the order they were asked.
-    pub controls: Box<[Weighed]>,
+    pub controls: Vec<Weighed>,
     /// The smallest change with which it would have passed.
     pub remedy: Option<Remedy>,
 }

@@ -1,6 +1,6 @@
 //! Start-up after whatever came before: what the records hold of earlier sessions, taken over before anything is bet.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::holding::advance;
@@ -9,19 +9,53 @@ use super::{Account, Action, Effects, Engine, Gate, IntentRecord, Record, Tradin
 use crate::market::{Doubt, MarketId, Money, Order, OrderChange, OrderId, OrderState, TimeMs};
 use crate::planted::{self, Bug};
 
+/// How long an order that is over may still be listed by a venue: a week.
+pub const LISTED_FOR_MS: i64 = 7 * 24 * 3_600_000;
+
 /// What is known of earlier sessions. A first start knows nothing, and is the same thing.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Recovery {
-    /// Orders that may still stand or be settled.
+    /// What ids of intents are derived from in the session that begins; what the engine was made with if `None`. No two
+    /// sessions whose orders reach a real venue may share one.
+    pub epoch: Option<u64>,
+    /// Orders that may still stand or be settled, oldest first.
     pub orders: Vec<Recovered>,
-    /// Orders that are over and settled: the venue may still list them, and that is no news.
-    pub finished: BTreeSet<OrderId>,
+    /// Orders that are over and settled, and when they were last heard of: the venue may still list them, and that is
+    /// no news.
+    pub finished: BTreeMap<OrderId, TimeMs>,
     /// The strategies' money.
     pub accounts: BTreeMap<Arc<str>, Account>,
     /// Whether betting was on, and why not.
     pub state: TradingState,
     /// Why it was in that state.
     pub reason: String,
+    /// How fast and how high was bet lately.
+    pub pace: Pace,
+}
+
+/// What was bet lately: a restart must not begin the limits of pace anew.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pace {
+    /// Orders of the last hour: whose, and when; oldest first.
+    pub placed: VecDeque<(Arc<str>, TimeMs)>,
+    /// The last stakes of each strategy, at most [`Pace::STAKES`], oldest first.
+    pub stakes: BTreeMap<Arc<str>, VecDeque<Money>>,
+}
+
+impl Pace {
+    /// How many stakes tell what is usual.
+    pub const STAKES: usize = 50;
+    /// The longest window of pace.
+    pub const WINDOW_MS: i64 = 3_600_000;
+
+    fn note(&mut self, strategy: &Arc<str>, at: TimeMs, stake: Money) {
+        self.placed.push_back((Arc::clone(strategy), at));
+        let stakes = self.stakes.entry(Arc::clone(strategy)).or_default();
+        if stakes.len() == Self::STAKES {
+            stakes.pop_front();
+        }
+        stakes.push_back(stake);
+    }
 }
 
 impl Recovery {
@@ -29,21 +63,24 @@ impl Recovery {
     #[must_use]
     pub fn from_records<'a>(records: impl IntoIterator<Item = &'a Record>, bank: Money) -> Self {
         let mut recovery = Self::default();
-        let mut orders: BTreeMap<OrderId, Recovered> = BTreeMap::new();
+        let mut orders: BTreeMap<OrderId, (Recovered, TimeMs)> = BTreeMap::new();
         let mut sequence: Vec<OrderId> = Vec::new();
         for record in records {
             match record {
                 Record::Intent(intent) => {
-                    if let Some(order) = Recovered::approved(intent) {
+                    if let Some((order, stake)) = Recovered::approved(intent) {
+                        recovery.pace.note(&order.strategy, intent.at, stake);
                         sequence.push(intent.id);
-                        orders.insert(intent.id, order);
+                        orders.insert(intent.id, (order, intent.at));
                     }
                 }
                 Record::Order {
                     at, order, change, ..
                 } => {
-                    if let Some(known) = orders.get_mut(order) {
-                        advance(&mut known.order, *at, *change);
+                    if let Some((known, heard)) = orders.get_mut(order)
+                        && advance(&mut known.order, *at, *change)
+                    {
+                        *heard = (*heard).max(*at);
                     }
                 }
                 Record::Settled {
@@ -59,15 +96,11 @@ impl Recovery {
                         .accounts
                         .entry(Arc::clone(strategy))
                         .or_insert_with(|| Account::new(bank));
-                    account.roll_day(*at);
-                    if *reversal {
-                        account.reverse(-(*gross - *commission));
-                    } else {
-                        account.settle(*at, *gross - *commission);
-                    }
+                    account.book(*at, *gross - *commission, *reversal);
                     for (order, profit) in settled {
-                        if let Some(known) = orders.get_mut(order) {
+                        if let Some((known, heard)) = orders.get_mut(order) {
                             known.order.profit = (!*reversal).then_some(*profit);
+                            *heard = (*heard).max(*at);
                         }
                     }
                 }
@@ -79,24 +112,41 @@ impl Recovery {
             }
         }
         for id in sequence {
-            match orders.remove(&id) {
-                Some(known) if known.may_matter() => recovery.orders.push(known),
-                _ => {
-                    recovery.finished.insert(id);
-                }
+            if let Some((known, heard)) = orders.remove(&id) {
+                recovery.keep(known, heard);
             }
         }
         recovery
     }
+
+    /// Forgets what is past by now: orders that no venue lists any more, and the pace before the last hour.
+    pub fn cut(&mut self, now: TimeMs) {
+        self.finished
+            .retain(|_, heard| now - *heard < LISTED_FOR_MS);
+        self.pace
+            .placed
+            .retain(|(_, at)| now - *at < Pace::WINDOW_MS);
+    }
+
+    /// Takes an order up as what it is: one that may still matter, or one that is over, last heard of at this time.
+    pub fn keep(&mut self, order: Recovered, heard: TimeMs) {
+        if order.may_matter() {
+            self.orders.push(order);
+        } else {
+            self.finished.insert(order.order.id, heard);
+        }
+    }
 }
 
 /// An order of an earlier session.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Recovered {
     /// Whose it is.
     pub strategy: Arc<str>,
     /// In which market.
     pub market: MarketId,
+    /// To what that market belonged when the order was placed.
+    pub scopes: Scopes,
     /// What it could lose at most, as it was recorded with the order.
     pub liability: Money,
     /// The order as the records show it.
@@ -104,18 +154,20 @@ pub struct Recovered {
 }
 
 impl Recovered {
-    /// The order that an intent became, if the gate let it through.
-    fn approved(intent: &IntentRecord) -> Option<Self> {
+    /// The order that an intent became, and its stake, if the gate let it through.
+    fn approved(intent: &IntentRecord) -> Option<(Self, Money)> {
         let (Action::Place { place, .. }, Verdict::Approved) = (&intent.action, &intent.verdict)
         else {
             return None;
         };
-        Some(Self {
+        let recovered = Self {
             strategy: Arc::clone(&intent.strategy),
             market: intent.market.clone(),
+            scopes: intent.scopes.clone(),
             liability: intent.liability,
             order: Order::new(intent.id, place, intent.at),
-        })
+        };
+        Some((recovered, place.kind.amount()))
     }
 
     /// Whether it may still stand, or be settled.
@@ -158,11 +210,14 @@ impl<G: Gate> Engine<G> {
     pub(super) fn recover(
         &mut self,
         now: TimeMs,
-        recovery: Recovery,
+        mut recovery: Recovery,
         effects: &mut Effects<G::Pass>,
     ) {
+        recovery.cut(now);
+        self.epoch = recovery.epoch.unwrap_or(self.epoch);
         self.recovered_accounts = recovery.accounts;
         self.finished = recovery.finished;
+        self.gate.recall(recovery.pace);
         self.house.roll_day(now);
         for account in self.recovered_accounts.values_mut() {
             account.roll_day(now);
@@ -204,7 +259,7 @@ impl<G: Gate> Engine<G> {
 
     /// What an order weighs whose market is not known changed: for the house and for its strategy.
     pub(super) fn weigh_orphan(&mut self, orphan: &Recovered, old: &Burden, new: &Burden) {
-        self.house.shift(&Scopes::unknown(&orphan.market), old, new);
+        self.house.shift(&orphan.scopes, old, new);
         let bank = self.bank;
         let slot = self.slots.iter_mut().find(|s| s.name == orphan.strategy);
         let account = match slot {

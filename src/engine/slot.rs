@@ -8,7 +8,7 @@ use super::core::Calling;
 use super::exposure::worst_case;
 use super::house::Scopes;
 use super::{Account, Burden, Holding, House, Moment, Shadow, Strategy, Totals};
-use crate::market::{Market, MarketDefinition, MarketIndex, Order, Side, TimeMs};
+use crate::market::{Market, MarketDefinition, MarketFilter, MarketIndex, Order, Side, TimeMs};
 
 /// Whether a strategy is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +79,12 @@ impl MarketDesk {
 }
 
 impl Slot {
+    /// Which markets and moments it wants.
+    #[must_use]
+    pub fn filter(&self) -> &MarketFilter {
+        self.strategy.filter()
+    }
+
     /// What the strategy did so far.
     #[must_use]
     pub fn totals(&self) -> Totals {
@@ -209,10 +215,10 @@ impl Slot {
             let exposure = worst_case(market, &desk.holding, None);
             (now.at_risk, now.gross) = (exposure.market, exposure.gross);
         }
-        for order in desk.holding.live() {
-            now.open_orders += 1;
-            now.unheard += usize::from(order.state.is_unheard());
-            now.open_stake += order.remaining();
+        for (_, tally) in desk.holding.tallies() {
+            now.open_orders += tally.live;
+            now.unheard += tally.unheard;
+            now.open_stake += tally.open_stake;
         }
         self.account.burden.exchange(&desk.burden, &now);
         house.shift(&desk.scopes, &desk.burden, &now);

@@ -39,6 +39,8 @@ pub(crate) fn definition(runners: u64, winners: u32) -> MarketDefinition {
         course: None,
         each_way_divisor: None,
         line_result: None,
+        competition: None,
+        score: None,
         ladder: PriceLadder::Classic,
         runners: (1..=runners)
             .map(|id| RunnerDefinition {

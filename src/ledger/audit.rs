@@ -77,31 +77,40 @@ const RULES: &[(&str, &str)] = &[
         "SELECT 'run ' || e.run_id || ' record ' || e.record FROM order_events e
            LEFT JOIN fills f ON f.run_id = e.run_id AND f.record = e.record
           WHERE (e.change = 'MATCHED' AND e.applied = 1) <> (f.record IS NOT NULL)
-             OR f.size_minor <> e.size_minor OR f.price <> e.price OR f.order_id <> e.order_id",
+             OR f.size_minor <> e.size_minor OR f.price <> e.price
+             OR (f.order_run_id, f.order_id) <> (e.order_run_id, e.order_id)",
     ),
     (
         "the fills of an order sum to what is matched, unless it was voided",
         "SELECT 'run ' || run_id || ' ' || id FROM orders o
           WHERE matched_minor <> iif(
-                EXISTS (SELECT 1 FROM order_events e WHERE e.run_id = o.run_id
+                EXISTS (SELECT 1 FROM order_events e WHERE e.order_run_id = o.run_id
                          AND e.order_id = o.id AND e.change = 'VOIDED' AND e.applied = 1),
                 0,
                 (SELECT coalesce(sum(size_minor), 0) FROM fills f
-                  WHERE f.run_id = o.run_id AND f.order_id = o.id))",
+                  WHERE f.order_run_id = o.run_id AND f.order_id = o.id))",
+    ),
+    (
+        "only where bets are real does a run take orders over from another",
+        "SELECT 'run ' || e.run_id || ' record ' || e.record FROM order_events e
+           JOIN runs r ON r.id = e.run_id
+           JOIN runs placed ON placed.id = e.order_run_id
+          WHERE e.run_id <> e.order_run_id AND (r.mode, placed.mode) <> ('LIVE', 'LIVE')",
     ),
     (
         "an order stands as its events left it",
         "SELECT 'run ' || run_id || ' ' || id FROM orders o
           WHERE (state, matched_minor) <> (
                  SELECT state, matched_minor FROM order_events e
-                  WHERE e.run_id = o.run_id AND e.order_id = o.id ORDER BY record DESC LIMIT 1)
+                  WHERE e.order_run_id = o.run_id AND e.order_id = o.id
+                  ORDER BY run_id DESC, record DESC LIMIT 1)
              OR cancelled_minor <> (
                  SELECT coalesce(sum(size_minor), 0) FROM order_events e
-                  WHERE e.run_id = o.run_id AND e.order_id = o.id
+                  WHERE e.order_run_id = o.run_id AND e.order_id = o.id
                     AND e.change = 'CANCELLED' AND e.applied = 1)
              OR lapsed_minor <> (
                  SELECT coalesce(sum(size_minor), 0) FROM order_events e
-                  WHERE e.run_id = o.run_id AND e.order_id = o.id
+                  WHERE e.order_run_id = o.run_id AND e.order_id = o.id
                     AND e.change = 'LAPSED' AND e.applied = 1)",
     ),
     (
@@ -125,11 +134,11 @@ const RULES: &[(&str, &str)] = &[
     (
         "an order's profit is that of its settlement",
         "SELECT 'run ' || o.run_id || ' ' || o.id FROM orders o
-           LEFT JOIN (SELECT e.run_id, e.order_id, sum(e.profit_minor) AS profit_minor
+           LEFT JOIN (SELECT e.order_run_id, e.order_id, sum(e.profit_minor) AS profit_minor
                         FROM settlement_orders e JOIN settlements s USING (run_id, record)
-                       GROUP BY e.run_id, e.order_id
+                       GROUP BY e.order_run_id, e.order_id
                       HAVING sum(iif(s.reverses IS NULL, 1, -1)) <> 0) e
-             ON e.run_id = o.run_id AND e.order_id = o.id
+             ON e.order_run_id = o.run_id AND e.order_id = o.id
           WHERE o.profit_minor IS NOT e.profit_minor",
     ),
     (

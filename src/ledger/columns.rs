@@ -9,11 +9,17 @@ pub(super) fn whole(what: &str, number: u64) -> Result<i64, RowError> {
         .map_err(|_| RowError::Contradiction(format!("{what} {number} is past {}", i64::MAX)))
 }
 
+/// Which of these has the name.
+pub(super) fn named<T: Copy>(
+    all: &[T],
+    name_of: impl Fn(&T) -> &'static str,
+    name: &str,
+) -> Option<T> {
+    all.iter().find(|one| name_of(one) == name).copied()
+}
+
 pub(super) fn state_from(name: &str) -> Option<OrderState> {
-    use OrderState::{Complete, NotSent, Rejected, Sending, Working};
-    [Sending, Working, Complete, Rejected, NotSent]
-        .into_iter()
-        .find(|state| state.as_str() == name)
+    named(&OrderState::ALL, |state| state.as_str(), name)
 }
 
 /// Reads a price as it was written.

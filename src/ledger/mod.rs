@@ -22,6 +22,7 @@ mod open;
 mod order_rows;
 mod pen;
 mod reader;
+mod recovery;
 mod rows;
 mod run;
 mod schema;

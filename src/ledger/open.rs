@@ -276,7 +276,7 @@ mod tests {
     use super::*;
     use crate::engine::{Effects, Journal, Record, TradingState};
     use crate::ledger::RunKind;
-    use crate::market::{Currency, TimeMs};
+    use crate::market::{Currency, Mode, TimeMs};
 
     #[test]
     fn a_full_disk_ends_the_writing_and_loses_nothing_acknowledged() {
@@ -302,6 +302,7 @@ mod tests {
         let ledger = Ledger::start(connection, path.clone(), lock, settings, None).unwrap();
         let info = RunInfo {
             kind: RunKind::Run,
+            mode: Mode::DryRun,
             started_at: TimeMs(0),
             currency: Currency::GBP,
             config: serde_json::Value::Null,

@@ -6,6 +6,10 @@ use super::columns::{parsed, state_from};
 use super::rows::{RowError, Spot, contradiction};
 use crate::market::{MarketId, Money, OrderChange, OrderId, OrderState, Price, TimeMs};
 
+/// Runs from which a run takes orders over: where bets are real they outlive it, and there ids never repeat.
+const EARLIER: &str = "IN (SELECT r.id FROM runs r JOIN runs present ON present.id = ?1
+                           WHERE r.mode = 'LIVE' AND present.mode = 'LIVE')";
+
 /// Which order, and who the record says it belongs to.
 pub(super) struct Whose<'a> {
     pub(super) strategy: &'a str,
@@ -16,6 +20,8 @@ pub(super) struct Whose<'a> {
 /// Where an order stands in the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Standing {
+    /// In which run it was placed.
+    run: i64,
     size: Option<Money>,
     placed_at: Option<i64>,
     state: OrderState,
@@ -37,17 +43,19 @@ impl Standing {
             market,
             order,
         } = whose;
-        let found = connection
-            .prepare_cached(
+        let find = |runs: &str| -> rusqlite::Result<Option<Self>> {
+            let sql = format!(
                 "SELECT size_minor, placed_at_ms, state, matched_minor, matched_value,
                         cancelled_minor, lapsed_minor, voided_minor, venue_reason,
-                        profit_minor, persistence
-                   FROM orders WHERE run_id = ?1 AND id = ?2 AND strategy = ?3 AND market = ?4",
-            )?
-            .query_row(
-                params![spot.run, order.to_string(), strategy, market.as_str()],
-                |row| {
+                        profit_minor, persistence, run_id
+                   FROM orders WHERE run_id {runs} AND id = ?2 AND strategy = ?3 AND market = ?4"
+            );
+            let mut statement = connection.prepare_cached(&sql)?;
+            let parameters = params![spot.run, order.to_string(), strategy, market.as_str()];
+            statement
+                .query_row(parameters, |row| {
                     Ok(Self {
+                        run: row.get(11)?,
                         size: row.get::<_, Option<i64>>(0)?.map(Money::from_minor),
                         placed_at: row.get(1)?,
                         state: parsed(row, 2, state_from)?,
@@ -60,9 +68,13 @@ impl Standing {
                         settled: row.get::<_, Option<i64>>(9)?.map(Money::from_minor),
                         persistence: row.get(10)?,
                     })
-                },
-            )
-            .optional()?;
+                })
+                .optional()
+        };
+        let found = match find("= ?1")? {
+            Some(standing) => Some(standing),
+            None => find(EARLIER)?,
+        };
         match found {
             Some(standing) => Ok(standing),
             None => contradiction(format!(
@@ -103,6 +115,7 @@ impl Standing {
 
     fn apply(&mut self, at: TimeMs, change: &OrderChange, state: OrderState) {
         let standing = self.remaining() + self.matched;
+        let unheard = self.state.is_unheard();
         self.state = state;
         match *change {
             OrderChange::Accepted => self.placed_at = Some(at.0),
@@ -111,11 +124,16 @@ impl Standing {
                 self.venue_reason = Some(reason.to_string());
             }
             OrderChange::Matched { price, size } => {
+                self.placed_at = if unheard { Some(at.0) } else { self.placed_at };
                 self.matched += size;
                 self.matched_value += i128::from(price.nanos()) * i128::from(size.minor());
             }
-            OrderChange::Cancelled { size } => self.cancelled += size,
+            OrderChange::Cancelled { size } => {
+                self.placed_at = if unheard { Some(at.0) } else { self.placed_at };
+                self.cancelled += size;
+            }
             OrderChange::Lapsed { size, reason } => {
+                self.placed_at = if unheard { Some(at.0) } else { self.placed_at };
                 self.lapsed += size;
                 self.venue_reason = Some(reason.to_string());
             }
@@ -137,13 +155,7 @@ impl Standing {
         }
     }
 
-    fn store(
-        &self,
-        connection: &Connection,
-        spot: Spot,
-        order: OrderId,
-        at: TimeMs,
-    ) -> rusqlite::Result<()> {
+    fn store(&self, connection: &Connection, order: OrderId, at: TimeMs) -> rusqlite::Result<()> {
         let average = Price::average(self.matched_value, self.matched.minor());
         connection
             .prepare_cached(
@@ -155,7 +167,7 @@ impl Standing {
                   WHERE run_id = ?1 AND id = ?2",
             )?
             .execute(params![
-                spot.run,
+                self.run,
                 order.to_string(),
                 self.placed_at,
                 self.state.as_str(),
@@ -209,7 +221,7 @@ pub(super) fn write_order_change(
         &standing,
     )?;
     if applied {
-        standing.store(connection, spot, whose.order, at)?;
+        standing.store(connection, whose.order, at)?;
     }
     Ok(())
 }
@@ -228,11 +240,12 @@ fn write_order_event(
     connection
         .prepare_cached(
             "INSERT INTO order_events
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )?
         .execute(params![
             spot.run,
             spot.record,
+            after.run,
             id,
             at.0,
             columns.name,
@@ -247,10 +260,11 @@ fn write_order_event(
         ])?;
     if let (true, OrderChange::Matched { price, size }) = (applied, change) {
         connection
-            .prepare_cached("INSERT INTO fills VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+            .prepare_cached("INSERT INTO fills VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
             .execute(params![
                 spot.run,
                 spot.record,
+                after.run,
                 id,
                 at.0,
                 price.to_string(),
@@ -321,7 +335,7 @@ pub(super) fn settle_order(
         market,
         order,
     } = whose;
-    let settled = Standing::read(connection, spot, whose)?.settled;
+    let Standing { run, settled, .. } = Standing::read(connection, spot, whose)?;
     let expected = reversal.then_some(-profit);
     if settled != expected {
         let stands = |profit: Option<Money>| match profit {
@@ -336,11 +350,11 @@ pub(super) fn settle_order(
     }
     let id = order.to_string();
     connection
-        .prepare_cached("INSERT INTO settlement_orders VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![spot.run, spot.record, id, profit.minor()])?;
+        .prepare_cached("INSERT INTO settlement_orders VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute(params![spot.run, spot.record, run, id, profit.minor()])?;
     let stands = (!reversal).then_some(profit.minor());
     connection
         .prepare_cached("UPDATE orders SET profit_minor = ?3 WHERE run_id = ?1 AND id = ?2")?
-        .execute(params![spot.run, id, stands])?;
+        .execute(params![run, id, stands])?;
     Ok(())
 }

@@ -321,7 +321,9 @@ fn write_intent(
             ":remedy": because.remedy.map(|remedy| remedy.to_string()),
         })?;
     match (&intent.action, refusal) {
-        (Action::Place { .. }, None) => Ok(write_order(connection, spot, intent)?),
+        (Action::Place { place, .. }, None) => {
+            Ok(write_order(connection, spot, intent, place.kind.amount())?)
+        }
         _ => Ok(()),
     }
 }
@@ -339,14 +341,20 @@ fn controls_text(controls: &[Weighed]) -> Option<String> {
 }
 
 /// An approved placing becomes an order on its way.
-fn write_order(connection: &Connection, spot: Spot, intent: &IntentRecord) -> rusqlite::Result<()> {
+fn write_order(
+    connection: &Connection,
+    spot: Spot,
+    intent: &IntentRecord,
+    amount: Money,
+) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "INSERT INTO orders (run_id, id, record, recording, strategy, market, selection,
                  handicap_hundredths, side, type, price, size_minor, liability_minor,
-                 persistence, book, requested_at_ms, changed_at_ms, state)
+                 persistence, book, requested_at_ms, changed_at_ms, state, event, sport, venue, amount_minor)
              SELECT run_id, id, record, recording, strategy, market, selection,
-                 handicap_hundredths, side, type, price, size_minor, ?3, persistence, book, at_ms, at_ms, ?4
+                 handicap_hundredths, side, type, price, size_minor, ?3, persistence, book, at_ms, at_ms, ?4,
+                 ?5, ?6, ?7, ?8
                FROM intents WHERE run_id = ?1 AND id = ?2",
         )?
         .execute(params![
@@ -354,6 +362,10 @@ fn write_order(connection: &Connection, spot: Spot, intent: &IntentRecord) -> ru
             intent.id.to_string(),
             intent.liability.minor(),
             OrderState::Sending.as_str(),
+            intent.scopes.event,
+            intent.scopes.sport,
+            intent.scopes.venue,
+            amount.minor(),
         ])?;
     Ok(())
 }

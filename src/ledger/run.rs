@@ -9,7 +9,7 @@ use super::rows::Spot;
 use super::strategies::Version;
 use super::writer::Entry;
 use crate::engine::{Journal, JournalError, Receipt, Record, Token};
-use crate::market::{Currency, TimeMs};
+use crate::market::{Currency, Mode, TimeMs};
 
 /// What kind of run it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,11 +57,13 @@ impl Outcome {
     }
 }
 
-/// What is known of a run when it starts. Its mode is DRY_RUN: nothing here can place a bet.
+/// What is known of a run when it starts.
 #[derive(Clone, Debug)]
 pub struct RunInfo {
     /// What kind of run it is.
     pub kind: RunKind,
+    /// Whether its bets are real.
+    pub mode: Mode,
     /// When it started, by the wall clock.
     pub started_at: TimeMs,
     /// The currency of every amount in it.

@@ -67,6 +67,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "deaths",
         sql: include_str!("../../migrations/0010_deaths.sql"),
     },
+    Migration {
+        name: "recovery",
+        sql: include_str!("../../migrations/0011_recovery.sql"),
+    },
 ];
 
 /// The number of the last step of a list.

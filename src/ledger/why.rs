@@ -321,7 +321,7 @@ impl Reader {
         )?;
         story.events = self.list(
             "SELECT at_ms, change, price, size_minor, reason, state, applied FROM order_events
-              WHERE run_id = :run AND order_id = :intent ORDER BY record",
+              WHERE order_run_id = :run AND order_id = :intent ORDER BY run_id, record",
             order,
             |row| {
                 Ok(EventRow {
@@ -350,7 +350,7 @@ impl Reader {
         story.settlements = self.list(
             "SELECT s.at_ms, s.reverses IS NOT NULL, s.gross_minor, s.commission_minor, s.net_minor
                FROM settlement_orders o JOIN settlements s USING (run_id, record)
-              WHERE o.run_id = :run AND o.order_id = :intent ORDER BY record",
+              WHERE o.order_run_id = :run AND o.order_id = :intent ORDER BY run_id, record",
             order,
             |row| {
                 Ok(SettlementRow {

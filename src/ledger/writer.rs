@@ -329,10 +329,11 @@ fn write_frame(connection: &Connection, entry: &Entry) -> Result<(), RowError> {
             connection.execute(
                 "INSERT INTO runs (id, kind, mode, version, currency, config, config_hash, started_at_ms,
                      epoch)
-                 VALUES (?1, ?2, 'DRY_RUN', ?3, ?4, ?5, ?6, ?7, ?8)",
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
                 params![
                     run,
                     info.kind.as_str(),
+                    info.mode.as_str(),
                     env!("CARGO_PKG_VERSION"),
                     info.currency.as_str(),
                     config,

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use super::feed::Tape;
 use super::host::Plan;
 use super::log::{Throttle, Voice};
 use super::memory::Keeper;
@@ -14,11 +15,15 @@ use super::shelf::Finding;
 use super::status::{Board, ShadowStatus, Status, StrategyStatus};
 use super::switch::{Position, Switch};
 use crate::backtest::{self, Driver, Playing, RunError};
-use crate::engine::{Command, Differences, Notice, Shadow, Standing, Strategy, TradingState};
+use crate::engine::{
+    Command, Differences, Notice, Shadow, Standing, Strategy, TradingState, Venue,
+};
 use crate::ledger::{Ledger, LedgerError, Verdict};
 use crate::market::{Instruction, Money, TimeMs};
+use crate::risk::Approved;
 use crate::source::Update;
 use crate::strategy::{RhaiStrategy, Script, ScriptError};
+use crate::venue::betfair::client::Heard;
 
 /// How often the kill file is looked for and the status published while nothing else happens.
 const LOOK: Duration = Duration::from_millis(100);
@@ -28,35 +33,41 @@ const LOOK: Duration = Duration::from_millis(100);
 pub(super) enum Told {
     /// Something about a strategy's file.
     Found(Finding),
+    /// Something of the live feed.
+    Heard(Heard),
+    /// The live feed said more than can be handled: it is thrown away until the feed begins anew.
+    Overrun,
     /// End the run before the next message.
     Stop,
 }
 
 /// Drives the sessions of a host.
 pub(super) struct Conductor<'a> {
-    ears: Receiver<Told>,
+    pub(super) ears: Receiver<Told>,
     board: Board,
     ledger: &'a Ledger,
-    switch: Switch,
+    pub(super) switch: Switch,
     pace: Pace,
-    voice: Voice,
+    pub(super) voice: Voice,
     throttle: Throttle,
     /// The newest good versions, for the sessions to come.
-    scripts: Vec<Script>,
+    pub(super) scripts: Vec<Script>,
     /// Good versions that are watched before they take over.
-    watched: Vec<Script>,
+    pub(super) watched: Vec<Script>,
     shadow_updates: u32,
-    keeper: Keeper<'a>,
-    wall_clock: fn() -> TimeMs,
-    status: Status,
+    pub(super) keeper: Keeper<'a>,
+    pub(super) wall_clock: fn() -> TimeMs,
+    pub(super) status: Status,
     /// Bets and net profit of the sessions that ended, by strategy.
     settled: BTreeMap<String, (u64, Money)>,
     /// Updates of the sessions that ended.
     updates_before: u64,
     /// The session has not had its first message.
     is_fresh: bool,
-    looked_at: Option<Instant>,
+    pub(super) looked_at: Option<Instant>,
     settings_files: SettingsFiles,
+    /// Where the inputs of a live feed are stamped and recorded.
+    pub(super) tape: Option<Tape>,
 }
 
 impl<'a> Conductor<'a> {
@@ -89,13 +100,14 @@ impl<'a> Conductor<'a> {
             is_fresh: true,
             looked_at: None,
             settings_files: SettingsFiles::of(plan.settings),
+            tape: None,
         }
     }
 
     /// The first message of a session is there: it begins, as halted as the host is.
-    fn open(
+    fn open<V: Venue<Approved>>(
         &mut self,
-        session: &mut Playing<'_>,
+        session: &mut Playing<'_, V>,
         at: TimeMs,
         now: Instant,
     ) -> Result<(), RunError> {
@@ -109,8 +121,24 @@ impl<'a> Conductor<'a> {
         Ok(())
     }
 
+    /// Gives the session a word of the operator, at the time that it has or, with a live feed, now.
+    pub(super) fn operate<V: Venue<Approved>>(
+        &mut self,
+        session: &mut Playing<'_, V>,
+        command: Command,
+    ) -> Result<(), RunError> {
+        match &mut self.tape {
+            Some(tape) => tape.operate(session, command),
+            None => Ok(session.operate(command)?),
+        }
+    }
+
     /// Does what is due anyway: the kill switch, the status. Cheap unless [`LOOK`] has passed.
-    fn tend(&mut self, session: &mut Playing<'_>, now: Instant) -> Result<(), RunError> {
+    pub(super) fn tend<V: Venue<Approved>>(
+        &mut self,
+        session: &mut Playing<'_, V>,
+        now: Instant,
+    ) -> Result<(), RunError> {
         if self
             .looked_at
             .is_some_and(|at| now.saturating_duration_since(at) < LOOK)
@@ -131,7 +159,8 @@ impl<'a> Conductor<'a> {
                     &position.reason
                 }
             };
-            session.operate(Command::Trade(position.state, reason.to_owned()))?;
+            let command = Command::Trade(position.state, reason.to_owned());
+            self.operate(session, command)?;
         }
         self.status.trading = position;
         for file in self.settings_files.changed() {
@@ -145,9 +174,15 @@ impl<'a> Conductor<'a> {
         Ok(())
     }
 
-    fn hear(&mut self, session: &mut Playing<'_>, told: Told) -> Result<ControlFlow<()>, RunError> {
+    pub(super) fn hear<V: Venue<Approved>>(
+        &mut self,
+        session: &mut Playing<'_, V>,
+        told: Told,
+    ) -> Result<ControlFlow<()>, RunError> {
         match told {
             Told::Stop => return Ok(ControlFlow::Break(())),
+            // Where recordings are played there is no other feed.
+            Told::Heard(_) | Told::Overrun => {}
             Told::Found(Finding::Good(script)) => self.offer(session, script)?,
             Told::Found(wrong) => {
                 self.call_off(session, wrong.strategy());
@@ -159,7 +194,11 @@ impl<'a> Conductor<'a> {
     }
 
     /// A good version is there: it is watched beside the one that runs, if that is wanted, or takes over.
-    fn offer(&mut self, session: &mut Playing<'_>, script: Script) -> Result<(), RunError> {
+    fn offer<V: Venue<Approved>>(
+        &mut self,
+        session: &mut Playing<'_, V>,
+        script: Script,
+    ) -> Result<(), RunError> {
         let (name, new) = (script.name().to_owned(), script.short_hash().to_owned());
         self.call_off(session, &name);
         let running = session.slots().iter().find(|slot| *slot.name == *name);
@@ -200,7 +239,7 @@ impl<'a> Conductor<'a> {
     }
 
     /// Ends the watching of a strategy's next version: it is not the newest any more.
-    fn call_off(&mut self, session: &mut Playing<'_>, name: &str) {
+    fn call_off<V: Venue<Approved>>(&mut self, session: &mut Playing<'_, V>, name: &str) {
         session.drop_shadow(name);
         if self.watched.iter().any(|script| script.name() == name) {
             self.watched.retain(|script| script.name() != name);
@@ -209,7 +248,10 @@ impl<'a> Conductor<'a> {
     }
 
     /// Lets versions that were watched long enough take over, or refuses them.
-    fn judge_watched(&mut self, session: &mut Playing<'_>) -> Result<(), RunError> {
+    pub(super) fn judge_watched<V: Venue<Approved>>(
+        &mut self,
+        session: &mut Playing<'_, V>,
+    ) -> Result<(), RunError> {
         let is_due = |script: &Script| {
             let shadow = shadow_in(session, script.name());
             shadow.is_none_or(|shadow| {
@@ -259,9 +301,9 @@ impl<'a> Conductor<'a> {
     }
 
     /// Swaps a good version in, the state kept.
-    fn take_over(
+    fn take_over<V: Venue<Approved>>(
         &mut self,
-        session: &mut Playing<'_>,
+        session: &mut Playing<'_, V>,
         script: Script,
         mut ready: Box<RhaiStrategy>,
     ) -> Result<(), RunError> {
@@ -276,7 +318,10 @@ impl<'a> Conductor<'a> {
         // The source is kept before anything that this version does.
         self.ledger
             .script(script.hash(), script.name(), script.text())?;
-        session.load(ready)?;
+        match &mut self.tape {
+            Some(tape) => tape.load(session, &script, ready)?,
+            None => session.load(ready)?,
+        }
         if hash_in(session, &name).as_deref() != Some(script.hash()) {
             // The engine has given the reason in a notice.
             let reason =
@@ -353,7 +398,7 @@ impl<'a> Conductor<'a> {
         &mut strategies[at]
     }
 
-    fn publish(&mut self, session: &Playing<'_>, now: Instant) {
+    pub(super) fn publish<V: Venue<Approved>>(&mut self, session: &Playing<'_, V>, now: Instant) {
         for slot in session.slots() {
             let totals = slot.totals();
             let (bets, net) = self.settled.get(&*slot.name).copied().unwrap_or_default();
@@ -445,6 +490,17 @@ impl Driver for Conductor<'_> {
     }
 
     fn notice(&mut self, notice: Notice) {
+        self.tell(notice);
+    }
+
+    fn end(&mut self, session: &Playing<'_>, _recording: &str) -> Result<(), RunError> {
+        self.close(session)
+    }
+}
+
+impl Conductor<'_> {
+    /// Says what strategies log, how they fail, and what a person must look at.
+    pub(super) fn tell(&mut self, notice: Notice) {
         let now = Instant::now();
         match notice {
             Notice::Alarm { code, detail } => {
@@ -486,7 +542,11 @@ impl Driver for Conductor<'_> {
         }
     }
 
-    fn end(&mut self, session: &Playing<'_>, _recording: &str) -> Result<(), RunError> {
+    /// The session has ended: what strategies remember is kept, and what it gave is added up.
+    pub(super) fn close<V: Venue<Approved>>(
+        &mut self,
+        session: &Playing<'_, V>,
+    ) -> Result<(), RunError> {
         self.keeper.keep(session.slots())?;
         // What is still being watched has done nothing wrong so far: it plays the next recording.
         for script in std::mem::take(&mut self.watched) {
@@ -522,12 +582,15 @@ impl Driver for Conductor<'_> {
     }
 }
 
-fn hash_in(session: &Playing<'_>, name: &str) -> Option<String> {
+fn hash_in<V: Venue<Approved>>(session: &Playing<'_, V>, name: &str) -> Option<String> {
     let slot = session.slots().iter().find(|slot| &*slot.name == name)?;
     Some(slot.hash.to_string())
 }
 
-fn shadow_in<'s>(session: &'s Playing<'_>, name: &str) -> Option<&'s Shadow> {
+fn shadow_in<'s, V: Venue<Approved>>(
+    session: &'s Playing<'_, V>,
+    name: &str,
+) -> Option<&'s Shadow> {
     let slot = session.slots().iter().find(|slot| *slot.name == *name)?;
     slot.shadow()
 }

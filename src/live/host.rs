@@ -1,4 +1,4 @@
-//! Puts the host together: threads, signals, the health server, the ledger's run.
+//! Puts the host together: threads, signals, feeds, the health server, the ledger's run.
 
 use std::ffi::OsStr;
 use std::io::ErrorKind;
@@ -14,22 +14,30 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
 use super::conductor::{Conductor, Told};
+use super::feed::{Inbox, Tape, Watch};
 use super::log::Voice;
 use super::memory::Keeper;
 use super::shelf::{Ears, Finding, Shelf};
 use super::signals::{self, Signals};
 use super::status::{Board, Feed, Status, StrategyStatus, health};
 use super::switch::{Position, Switch};
-use crate::backtest::{self, Memory, Report, RunError, Setup};
-use crate::config::{Config, Loaded};
+use crate::backtest::{self, Driver, Memory, Report, RunError, Setup};
+use crate::config::{Config, FeedKind, Loaded};
 use crate::engine::TradingState;
+use crate::exchange::Exchange;
 use crate::http::{Ask, Server, Service};
 use crate::ledger::{Ledger, LedgerError, Outcome, RunInfo, RunWriter, StateRow, Verdict};
-use crate::market::TimeMs;
+use crate::market::{Instruction, TimeMs};
+use crate::source::{Recorder, Room};
 use crate::strategy::{SCRIPT_STACK, Script};
+use crate::venue::betfair::client::{self, ConnectError, Missing, Secrets};
 
 /// How long connections to the health server may keep the process after the run.
 const FAREWELL: Duration = Duration::from_millis(200);
+/// What the feed of Betfair is called in the ledger.
+const BETFAIR: &str = "betfair";
+/// A live feed is one session; in DRY_RUN ids of orders are derived from its number alone, so that it can be played again.
+const ONLY_SESSION: u64 = 1;
 
 /// What a host runs.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +59,12 @@ pub struct Plan<'a> {
 impl Plan<'_> {
     fn config(&self) -> &Config {
         &self.settings.config
+    }
+
+    /// Where the host keeps what is its own: beside the ledger.
+    fn folder(&self) -> PathBuf {
+        let folder = self.config().ledger.path.parent().map(Path::to_owned);
+        folder.unwrap_or_default()
     }
 }
 
@@ -87,6 +101,12 @@ pub enum HostError {
     /// The run failed.
     #[error("{0}")]
     Run(#[from] RunError),
+    /// What the venue knows us by is missing, or cannot be used.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Credentials(Vec<Missing>),
+    /// No connection to the venue can be made.
+    #[error("{0}")]
+    Connect(#[from] ConnectError),
     /// The system refused something that every host needs.
     #[error("the host cannot {0}: {1}")]
     System(&'static str, std::io::Error),
@@ -148,7 +168,16 @@ pub fn run(plan: &Plan<'_>, ledger: Ledger, info: RunInfo) -> Result<Report, Hos
     let keeper = Keeper::new(&ledger, run.run(), plan.wall_clock, states.as_deref());
     let FirstLook { shelf, good, .. } = first;
     let conductor = Conductor::new(plan, &ledger, keeper, ears, board, switch, good);
-    let result = play(plan, &setup, &runtime, conductor, shelf, tell, &mut run);
+    let helpers = Helpers {
+        runtime: &runtime,
+        voice: plan.voice,
+        shelf,
+        tell,
+    };
+    let result = match config.run.feed {
+        FeedKind::Recordings => play(plan, &setup, helpers, conductor, &mut run),
+        FeedKind::Betfair => follow(plan, &setup, helpers, conductor, &mut run),
+    };
     let result = conclude(plan, ledger, run, result);
     runtime.shutdown_timeout(FAREWELL);
     result
@@ -274,9 +303,17 @@ fn greet(
         "bea {version}, mode DRY_RUN: bets go to the simulated exchange, no money moves"
     ));
     let config = plan.config();
-    let (count, speed) = (plan.files.len(), config.run.speed);
-    let files = if count == 1 { "file" } else { "files" };
-    voice.say(format_args!("feed: {count} {files}, speed {speed}"));
+    match config.run.feed {
+        FeedKind::Recordings => {
+            let (count, speed) = (plan.files.len(), config.run.speed);
+            let files = if count == 1 { "file" } else { "files" };
+            voice.say(format_args!("feed: {count} {files}, speed {speed}"));
+        }
+        FeedKind::Betfair => {
+            let address = &config.betfair.stream_address;
+            voice.say(format_args!("feed: {BETFAIR}, {address}"));
+        }
+    }
     for script in &first.good {
         let (name, hash) = (script.name(), script.short_hash());
         voice.say(format_args!("strategy: {name} {hash}{}", origin_of(script)));
@@ -398,16 +435,115 @@ fn ask(board: &Board, ledger: &Ledger, wall_clock: fn() -> TimeMs) -> Ask {
     })
 }
 
-/// Runs the engine thread and the one that watches the strategies, until the engine ends.
+/// Plays recordings.
 fn play(
     plan: &Plan<'_>,
     setup: &Setup,
-    runtime: &Runtime,
+    helpers: Helpers<'_>,
     mut conductor: Conductor<'_>,
-    shelf: Shelf,
-    tell: Sender<Told>,
     run: &mut RunWriter,
 ) -> Result<Report, HostError> {
+    engine(helpers, move || {
+        backtest::play(setup, plan.files, Some(run), &mut conductor)
+    })
+}
+
+/// Follows a live feed in DRY_RUN: what is bet goes to the simulated exchange.
+fn follow(
+    plan: &Plan<'_>,
+    setup: &Setup,
+    helpers: Helpers<'_>,
+    mut conductor: Conductor<'_>,
+    run: &mut RunWriter,
+) -> Result<Report, HostError> {
+    let config = plan.config();
+    let recorder = recorder(plan, run.run())?;
+    let switch = conductor.switch.clone();
+    let last_word = Box::new(move |_: &Instruction| switch.read().state < TradingState::Paused);
+    conductor.tape = Some(Tape::new(plan.wall_clock, last_word, recorder));
+    let secrets = Secrets::find(&config.betfair).map_err(HostError::Credentials)?;
+    let (say, heard) = channel();
+    let connecting = client::Plan {
+        settings: config.betfair.clone(),
+        breaker: config.breaker,
+        secrets,
+        folder: plan.folder(),
+        clock: plan.wall_clock,
+    };
+    let connection = client::connect(connecting, helpers.runtime.handle(), say)?;
+    let inbox = Inbox::default();
+    let tell = helpers.tell.clone();
+    let most = config.feed.max_waiting as usize;
+    thread::scope(|scope| {
+        let counted = inbox.clone();
+        thread::Builder::new()
+            .name("feed".to_owned())
+            .spawn_scoped(scope, move || counted.pass_on(most, &heard, &tell))
+            .map_err(|error| HostError::System("start a thread", error))?;
+        let report = engine(helpers, || {
+            let mut watch = Watch::new(BETFAIR, &config.feed, &connection, inbox);
+            let venue = Exchange::new(setup.exchange.clone());
+            let strategies = (conductor.strategies()?, conductor.strategies()?);
+            backtest::attend(
+                setup,
+                (BETFAIR, &config.betfair.stream_address),
+                (ONLY_SESSION, venue),
+                strategies,
+                Some(run),
+                &mut |session| conductor.follow(session, &mut watch, config, "DRY_RUN"),
+            )
+        });
+        drop(connection);
+        report
+    })
+}
+
+/// Begins to record the feed, if that is wanted.
+fn recorder(plan: &Plan<'_>, run: i64) -> Result<Option<Recorder>, HostError> {
+    let settings = &plan.config().recorder;
+    if !settings.enabled {
+        return Ok(None);
+    }
+    let mebibytes = |count: u32| u64::from(count) << 20;
+    let room = Room {
+        folder: settings.folder.clone(),
+        compress: settings.compress,
+        part_bytes: mebibytes(settings.part_mib),
+        total_bytes: mebibytes(settings.total_mib),
+        free_bytes: mebibytes(settings.min_free_mib),
+    };
+    let at: String = (plan.wall_clock)()
+        .to_string()
+        .chars()
+        .take_while(|c| *c != '.')
+        .filter(|c| !matches!(c, '-' | ':'))
+        .collect();
+    let recorder = Recorder::begin(&room, &format!("{at}-run-{run}"))
+        .map_err(|error| HostError::System("record the feed", error))?;
+    let folder = recorder.folder().display();
+    plan.voice.say(format_args!("recording: {folder}"));
+    Ok(Some(recorder))
+}
+
+/// What runs beside the engine.
+struct Helpers<'h> {
+    runtime: &'h Runtime,
+    voice: Voice,
+    shelf: Shelf,
+    tell: Sender<Told>,
+}
+
+/// Runs the engine thread and the one that watches the strategies, until the engine ends.
+fn engine(
+    helpers: Helpers<'_>,
+    work: impl FnOnce() -> Result<Report, RunError> + Send,
+) -> Result<Report, HostError> {
+    let Helpers {
+        runtime,
+        voice,
+        shelf,
+        tell,
+    } = helpers;
     let (ears, stop_watching) = Ears::new();
     let no_thread = |error| HostError::System("start a thread", error);
     thread::scope(|scope| {
@@ -416,7 +552,7 @@ fn play(
             .spawn_scoped(scope, move || {
                 // Dropped when this thread ends, however it ends.
                 let _ended = ended;
-                backtest::play(setup, plan.files, Some(run), &mut conductor)
+                work()
             })
             .map_err(no_thread)?;
         let watcher = script_thread("strategies").spawn_scoped(scope, move || {
@@ -424,7 +560,7 @@ fn play(
         });
         // Without a watcher the run goes on with what it has; that is said rather than hidden.
         if let Err(error) = &watcher {
-            plan.voice.warn(format_args!(
+            voice.warn(format_args!(
                 "changed strategies will not be noticed: {error}"
             ));
         }

@@ -46,6 +46,11 @@ impl<'a> Keeper<'a> {
         self.kept.as_ref()?.get(strategy)
     }
 
+    /// What is kept of all of them; `None` if nothing is.
+    pub(super) const fn all(&self) -> Option<&BTreeMap<String, Value>> {
+        self.kept.as_ref()
+    }
+
     /// Writes down what changed, if it is time to.
     pub(super) fn tend(&mut self, slots: &[Slot], now: Instant) -> Result<(), LedgerError> {
         let is_early = self

@@ -1,9 +1,10 @@
-//! The host: plays recordings in time as if they were live, reloads scripts on save, obeys the operator, tells health.
+//! The host: follows a live feed, or plays recordings in time as if they were live; reloads scripts on save, obeys the
+//! operator, tells health.
 //!
 //! ```text
 //!  strategies folder ──► shelf (reads, compiles, tests) ──┐
 //!  SIGINT, SIGTERM ───────────────────────────────────────┼──► engine thread ──► ledger thread
-//!  recordings ─────────────────────────────────────────────┘         │
+//!  recordings, or a live feed ─────────────────────────────┘         │
 //!                                              GET /health ◄── published status
 //! ```
 //!
@@ -12,6 +13,7 @@
 //! and health only: sessions know no time but that of the recording.
 
 mod conductor;
+mod feed;
 mod host;
 pub mod log;
 mod memory;
@@ -22,6 +24,7 @@ mod signals;
 mod status;
 pub mod switch;
 
+pub use feed::{Replay, ReplayError, Replayed, replay};
 pub use host::{HostError, Plan, run};
 pub use shelf::Finding;
 pub use signals::Signals;

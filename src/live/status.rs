@@ -12,6 +12,7 @@ use crate::engine::{Differences, Standing as Called, TradingState};
 use crate::http::{Check, Health, Standing};
 use crate::ledger::HealthReport;
 use crate::market::{Currency, Money, TimeMs};
+use crate::source::RecorderHealth;
 
 /// An engine that gives no sign of life for this long is stuck.
 const STUCK: Duration = Duration::from_secs(5);
@@ -41,6 +42,26 @@ pub(super) struct Feed {
     pub(super) position: Option<TimeMs>,
     pub(super) last_message: Option<Instant>,
     pub(super) finished: bool,
+    /// What there is to say of a live one.
+    pub(super) live: Option<LiveFeed>,
+}
+
+/// How a live feed is.
+#[derive(Clone, Debug)]
+pub(super) struct LiveFeed {
+    /// `connecting`, `live`, `stale` or `down`.
+    pub(super) state: &'static str,
+    /// Why nothing may be bet upon it.
+    pub(super) doubt: Option<String>,
+    /// The age at which it fails while orders are open.
+    pub(super) fail_after: Duration,
+    /// When it was heard last, heartbeats included.
+    pub(super) heard_at: Instant,
+    pub(super) reconnects: u64,
+    pub(super) lines: u64,
+    /// Lines that could not be read.
+    pub(super) unreadable: u64,
+    pub(super) recorder: Option<RecorderHealth>,
 }
 
 /// One strategy. Figures are of the whole run.
@@ -145,9 +166,22 @@ pub(super) fn health(status: &Status, ledger: &HealthReport, now: Instant, time:
     add(
         "feed",
         status.feed.recording.as_deref().unwrap_or("-"),
-        (Standing::Pass, None),
+        feed_standing(status, now),
         feed_figures(&status.feed, now),
     );
+    if let Some(recorder) = status
+        .feed
+        .live
+        .as_ref()
+        .and_then(|live| live.recorder.as_ref())
+    {
+        add(
+            "recorder",
+            "recorder",
+            recorder_standing(recorder),
+            recorder_figures(recorder),
+        );
+    }
     for strategy in &status.strategies {
         add(
             "strategies",
@@ -189,7 +223,12 @@ pub(super) fn health(status: &Status, ledger: &HealthReport, now: Instant, time:
             "kill_file": status.kill_file,
         })),
     );
-    let playing = status.feed.recording.is_some() && !status.feed.finished;
+    let doubted = status
+        .feed
+        .live
+        .as_ref()
+        .is_some_and(|live| live.doubt.is_some());
+    let playing = status.feed.recording.is_some() && !status.feed.finished && !doubted;
     health.is_ready = playing && health.status != Standing::Fail;
     health
 }
@@ -202,17 +241,66 @@ fn fails_if(wrong: bool, why: impl FnOnce() -> String) -> (Standing, Option<Stri
     }
 }
 
+/// A live feed that may not be bet upon needs a look; with orders open it fails once it has been silent for too long.
+fn feed_standing(status: &Status, now: Instant) -> (Standing, Option<String>) {
+    let Some((live, doubt)) = status
+        .feed
+        .live
+        .as_ref()
+        .and_then(|live| Some((live, live.doubt.clone()?)))
+    else {
+        return (Standing::Pass, None);
+    };
+    let open: usize = status.strategies.iter().map(|s| s.open_orders).sum();
+    let age = now.saturating_duration_since(live.heard_at);
+    if open > 0 && age >= live.fail_after {
+        let why = format!("{doubt}, with {open} open orders");
+        return (Standing::Fail, Some(why));
+    }
+    (Standing::Warn, Some(doubt))
+}
+
+fn recorder_standing(recorder: &RecorderHealth) -> (Standing, Option<String>) {
+    match (recorder.trouble(), recorder.lost()) {
+        (Some(trouble), _) => (Standing::Warn, Some(trouble)),
+        (None, 0) => (Standing::Pass, None),
+        (None, lost) => (
+            Standing::Warn,
+            Some(format!("{lost} lines of the feed are not in the recording")),
+        ),
+    }
+}
+
+fn recorder_figures(recorder: &RecorderHealth) -> Map<String, Value> {
+    figures(json!({
+        "lines": recorder.lines(),
+        "lost": recorder.lost(),
+        "bytes": recorder.bytes(),
+        "dropped_parts": recorder.dropped_parts(),
+    }))
+}
+
 fn feed_figures(feed: &Feed, now: Instant) -> Map<String, Value> {
     let age = feed
         .last_message
         .map(|at| now.saturating_duration_since(at).as_secs_f64());
-    figures(json!({
+    let mut all = figures(json!({
         "recording": feed.recording,
         "updates": feed.updates,
         "seconds_since_last_message": age,
         "position": feed.position.map(|at| at.to_string()),
         "finished": feed.finished,
-    }))
+    }));
+    if let Some(live) = &feed.live {
+        all.extend(figures(json!({
+            "state": live.state,
+            "age_seconds": now.saturating_duration_since(live.heard_at).as_secs_f64(),
+            "reconnects": live.reconnects,
+            "lines": live.lines,
+            "unreadable_lines": live.unreadable,
+        })));
+    }
+    all
 }
 
 fn strategy_standing(strategy: &StrategyStatus) -> (Standing, Option<String>) {

@@ -151,10 +151,25 @@ pub struct MarketDefinition {
     pub each_way_divisor: Option<u32>,
     /// Where a line market ended (runs, points). The venue does not send it; see `docs/settlement.md`.
     pub line_result: Option<Price>,
+    /// The league or tournament, where the source tells it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub competition: Option<String>,
+    /// How the event ended, where the source tells it; never before it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score: Option<Score>,
     /// Prices an order may name.
     pub ladder: PriceLadder,
     /// The runners.
     pub runners: Vec<RunnerDefinition>,
+}
+
+/// What two sides scored: goals, points.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Score {
+    /// The home side, or the one named first.
+    pub home: u32,
+    /// The other side.
+    pub away: u32,
 }
 
 /// By which rules the bets of a market win, lose and are returned.
@@ -242,6 +257,15 @@ impl MarketDefinition {
             .find(|(id, _)| *id == self.sport_id)
             .map_or(&self.sport_id, |(_, name)| name)
     }
+}
+
+/// The venue's id of a sport that may be called by name; what is no known name is taken for an id.
+#[must_use]
+pub fn sport_id(sport: &str) -> &str {
+    SPORTS
+        .iter()
+        .find(|(_, name)| name.eq_ignore_ascii_case(sport))
+        .map_or(sport, |(id, _)| id)
 }
 
 /// Venue sport ids that scripts may call by name.

@@ -6,6 +6,7 @@ mod delta;
 mod depth;
 mod ids;
 mod ladder;
+mod mode;
 mod money;
 mod order;
 mod price;
@@ -16,12 +17,13 @@ mod time;
 pub use book::{Books, Market, MarketIndex, Runner, Seen};
 pub use definition::{
     BettingType, LEAST_WIN_REDUCTION, MarketDefinition, MarketFilter, MarketKind, MarketStatus,
-    RunnerDefinition, RunnerStatus,
+    RunnerDefinition, RunnerStatus, Score, sport_id,
 };
 pub use delta::{LadderKind, LevelChange, MarketDelta, RunnerDelta};
 pub use depth::{Depth, Level};
 pub use ids::{BookName, MarketId, OrderId, RunnerId};
 pub use ladder::PriceLadder;
+pub use mode::Mode;
 pub use money::{Currency, Money};
 pub use order::{
     Doubt, FillOrKill, Instruction, Intent, Listing, Malformed, Order, OrderChange, OrderEvent,

@@ -18,6 +18,9 @@ pub enum Side {
 }
 
 impl Side {
+    /// Both of them.
+    pub const ALL: [Self; 2] = [Self::Back, Self::Lay];
+
     /// The name as the venue writes it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -273,6 +276,18 @@ pub enum OrderState {
 }
 
 impl OrderState {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Sending,
+        Self::Unknown,
+        Self::Stuck,
+        Self::Working,
+        Self::Complete,
+        Self::Rejected,
+        Self::NotSent,
+        Self::NotPlaced,
+    ];
+
     /// Whether the order can still change.
     #[must_use]
     pub const fn is_live(self) -> bool {

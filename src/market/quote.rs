@@ -11,7 +11,7 @@ pub struct Quote {
     pub book: BookName,
     /// Decimal odds.
     pub price: Price,
-    /// The most it takes at that price, if it says so.
+    /// The most it takes at that price, if it says so. Nothing at all: the price is one to look at, as an average is.
     pub limit: Option<Money>,
     /// When the bookmaker last changed or confirmed it.
     pub updated_at: TimeMs,
@@ -24,6 +24,14 @@ pub enum QuoteChange {
     Offers(Quote),
     /// It offers nothing now.
     Withdrawn(BookName),
+}
+
+impl Quote {
+    /// Whether a bet can be made at it.
+    #[must_use]
+    pub fn is_for_bets(&self) -> bool {
+        self.limit.is_none_or(Money::is_positive)
+    }
 }
 
 impl QuoteChange {
@@ -59,10 +67,11 @@ impl Quotes {
         self.0.iter().find(|quote| quote.book == *book)
     }
 
-    /// The highest price; among equals the one seen first.
+    /// The highest price at which a bet can be made; among equals the one seen first.
     #[must_use]
     pub fn best(&self) -> Option<&Quote> {
-        self.0.iter().reduce(|best, quote| {
+        let for_bets = self.0.iter().filter(|quote| quote.is_for_bets());
+        for_bets.reduce(|best, quote| {
             if quote.price > best.price {
                 quote
             } else {
@@ -107,6 +116,20 @@ mod tests {
         assert_eq!(quotes.best().unwrap().book.as_str(), "b");
         quotes.apply(&offers("b", 190));
         assert_eq!(quotes.best().unwrap().book.as_str(), "c");
+    }
+
+    #[test]
+    fn a_price_to_look_at_is_never_the_best() {
+        let mut quotes = Quotes::default();
+        quotes.apply(&offers("a", 200));
+        quotes.apply(&QuoteChange::Offers(Quote {
+            book: BookName::new("highest of all"),
+            price: Price::from_hundredths(300),
+            limit: Some(Money::ZERO),
+            updated_at: TimeMs(0),
+        }));
+        assert_eq!(quotes.best().unwrap().book.as_str(), "a");
+        assert_eq!(quotes.iter().count(), 2);
     }
 
     #[test]

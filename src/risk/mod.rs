@@ -12,11 +12,12 @@ use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use controls::Verdict;
 pub use limits::RiskLimits;
 pub use together::TogetherLimits;
 
 use crate::engine::{
-    Ask, Exposure, Gate, Holding, Proposed, Refusal, Remedy, Weighed, reduces, worst_case,
+    Ask, Exposure, Gate, Holding, Pace, Proposed, Refusal, Remedy, Weighed, reduces, worst_case,
 };
 use crate::market::{Instruction, Money, Persistence, TimeMs};
 use crate::planted::{self, Bug};
@@ -41,12 +42,9 @@ pub struct RiskGate {
     recent: BTreeMap<Arc<str>, Recent>,
     /// When all strategies together placed their orders of the last hour.
     placed: VecDeque<TimeMs>,
-    /// What the last check weighed; the memory is used again.
-    scale: Scale,
+    /// What the last check weighed, in order.
+    scale: Vec<Weighed>,
 }
-
-/// What is weighed goes here, in order.
-type Scale = Vec<Weighed>;
 
 /// What a strategy did lately.
 #[derive(Debug, Default)]
@@ -57,8 +55,8 @@ struct Recent {
     stakes: VecDeque<Money>,
 }
 
-/// How many stakes are remembered to tell what is usual.
-const STAKES: usize = 50;
+/// About how many controls there are.
+const CONTROLS: usize = 48;
 
 /// What a strategy's bets in the market could lose, without the order and with it.
 struct Weights {
@@ -87,7 +85,7 @@ impl RiskGate {
             own: BTreeMap::new(),
             recent: BTreeMap::new(),
             placed: VecDeque::new(),
-            scale: Scale::new(),
+            scale: Vec::new(),
         }
     }
 
@@ -104,8 +102,8 @@ impl RiskGate {
     }
 }
 
-/// Has the controls judge an order, the first objection ending it. Changes nothing but the scale, and what is past of the
-/// last orders.
+/// Has the controls judge an order, the first objection ending it; `note` is told what each weighed. Changes nothing but
+/// what is past of the last orders.
 ///
 /// What an order would cost and how fast it comes is no objection to one that only lowers the risk, within a rate of its
 /// own: no limit stands in the way out.
@@ -114,17 +112,18 @@ fn judge(
     limits: &RiskLimits,
     recent: &mut Recent,
     placed: &mut VecDeque<TimeMs>,
-    scale: &mut Scale,
+    note: &mut impl FnMut(Weighed),
 ) -> Result<(), Refusal> {
     for control in controls::SIMPLE.iter().chain(&conduct::INSTRUMENT) {
-        scale.extend(control(ask, limits)?);
+        control(ask, limits)?.into_iter().for_each(&mut *note);
     }
-    match costs(ask, limits, recent, placed, scale) {
-        Err(refusal) if !reduces(ask.market, ask.holding, ask.place, ask.now) => Err(refusal),
+    match costs(ask, limits, recent, placed, note) {
+        Err(refusal) if !reduces(ask.market, ask.holding, ask.place) => Err(refusal),
         Err(_) => {
             let most = limits.max_orders_per_minute * 2;
-            scale.extend(controls::rate(ask, most, &mut recent.placed)?);
-            scale.extend(together::rate(ask, &limits.together.doubled(), placed)?);
+            let own = controls::rate(ask, most, &mut recent.placed)?;
+            let all = together::rate(ask, &limits.together.doubled(), placed)?;
+            own.into_iter().chain(all).for_each(note);
             Ok(())
         }
         Ok(()) => Ok(()),
@@ -137,17 +136,19 @@ fn costs(
     limits: &RiskLimits,
     recent: &mut Recent,
     placed: &mut VecDeque<TimeMs>,
-    scale: &mut Scale,
+    note: &mut impl FnMut(Weighed),
 ) -> Result<(), Refusal> {
+    let mut noted =
+        |verdict: Verdict| verdict.map(|weighed| weighed.into_iter().for_each(&mut *note));
     let most = limits.max_orders_per_minute;
-    scale.extend(controls::rate(ask, most, &mut recent.placed)?);
-    scale.extend(together::rate(ask, &limits.together, placed)?);
-    scale.extend(conduct::unusual_stake(ask, limits, &recent.stakes)?);
+    noted(controls::rate(ask, most, &mut recent.placed))?;
+    noted(together::rate(ask, &limits.together, placed))?;
+    noted(conduct::unusual_stake(ask, limits, &recent.stakes))?;
     for control in conduct::PACE {
-        scale.extend(control(ask, limits)?);
+        noted(control(ask, limits))?;
     }
     for control in together::WAITING {
-        scale.extend(control(ask, &limits.together)?);
+        noted(control(ask, &limits.together))?;
     }
     let proposed = Proposed {
         runner: ask.place.runner,
@@ -159,7 +160,7 @@ fn costs(
         now: worst_case(ask.market, ask.holding, None),
         with: worst_case(ask.market, ask.holding, counted),
     };
-    afford(ask, limits, &weights, scale)
+    afford(ask, limits, &weights, note)
 }
 
 /// The controls of what could be lost.
@@ -167,13 +168,17 @@ fn afford(
     ask: &Ask<'_>,
     limits: &RiskLimits,
     weights: &Weights,
-    scale: &mut Scale,
+    note: &mut impl FnMut(Weighed),
 ) -> Result<(), Refusal> {
     for control in controls::EXPOSURE {
-        scale.extend(control(ask, limits, weights)?);
+        control(ask, limits, weights)?
+            .into_iter()
+            .for_each(&mut *note);
     }
     for control in together::EXPOSURE {
-        scale.extend(control(ask, &limits.together, weights)?);
+        control(ask, &limits.together, weights)?
+            .into_iter()
+            .for_each(&mut *note);
     }
     Ok(())
 }
@@ -188,8 +193,13 @@ impl Gate for RiskGate {
     fn check(&mut self, ask: &Ask<'_>) -> Result<Approved, Refusal> {
         let limits = self.own.get(&**ask.strategy).unwrap_or(&self.limits);
         let recent = self.recent.entry(Arc::clone(ask.strategy)).or_default();
+        // The last check's, if nobody took it.
         self.scale.clear();
-        let judged = judge(ask, limits, recent, &mut self.placed, &mut self.scale);
+        self.scale.reserve(CONTROLS);
+        let scale = &mut self.scale;
+        let judged = judge(ask, limits, recent, &mut self.placed, &mut |weighed| {
+            scale.push(weighed);
+        });
         if let Err(refusal) = judged {
             self.scale.push(Weighed {
                 code: refusal.code,
@@ -201,7 +211,7 @@ impl Gate for RiskGate {
         }
         recent.placed.push_back(ask.now);
         self.placed.push_back(ask.now);
-        if recent.stakes.len() == STAKES {
+        if recent.stakes.len() == Pace::STAKES {
             recent.stakes.pop_front();
         }
         recent.stakes.push_back(controls::stake(ask));
@@ -216,8 +226,19 @@ impl Gate for RiskGate {
         }))
     }
 
-    fn weighed(&self) -> &[Weighed] {
-        &self.scale
+    fn recall(&mut self, pace: Pace) {
+        for (strategy, at) in pace.placed {
+            self.placed.push_back(at);
+            let recent = self.recent.entry(strategy).or_default();
+            recent.placed.push_back(at);
+        }
+        for (strategy, stakes) in pace.stakes {
+            self.recent.entry(strategy).or_default().stakes = stakes;
+        }
+    }
+
+    fn weighed(&mut self) -> Vec<Weighed> {
+        std::mem::take(&mut self.scale)
     }
 
     fn remedy(&mut self, ask: &Ask<'_>, refusal: &Refusal) -> Option<Remedy> {
@@ -231,17 +252,16 @@ impl Gate for RiskGate {
         if ask.place.kind.persistence() == Some(Persistence::Lapse) {
             return Ok(());
         }
-        self.scale.clear();
         let limits = self.own.get(&**ask.strategy).unwrap_or(&self.limits);
         for control in controls::UPDATE {
-            self.scale.extend(control(ask, limits)?);
+            control(ask, limits)?;
         }
         let weights = Weights {
             now: worst_case(ask.market, ask.holding, None),
             with: worst_case(ask.market, &with_update(ask), None),
         };
         if weights.added().is_positive() {
-            afford(ask, limits, &weights, &mut self.scale)?;
+            afford(ask, limits, &weights, &mut |_| {})?;
         }
         Ok(())
     }

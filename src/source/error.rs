@@ -46,6 +46,9 @@ pub enum Cause {
     /// A line too long to be a message.
     #[error("a line longer than {} MiB", .0 >> 20)]
     LineTooLong(u64),
+    /// A season file too large to be one.
+    #[error("a season file larger than {} MiB", .0 >> 20)]
+    SeasonTooLarge(u64),
     /// Too many lines that cannot be decoded; this is the first.
     #[error("{count} lines cannot be read; the first, line {}: {} in {}", first.line, first.error, first.excerpt)]
     TooManyProblems {
@@ -84,6 +87,7 @@ impl Cause {
             Self::Damaged(_) => "Download or copy it again.",
             Self::Packing(_) => "Unpack it first.",
             Self::LineTooLong(_) | Self::TooManyProblems { .. } => EXPECTED,
+            Self::SeasonTooLarge(_) => "Give a file for each league and season.",
             Self::NoMarket { hint, .. } => hint,
             Self::NoDefinition { .. } => {
                 "The recording begins in the middle: record from the subscription's image on."

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use super::error::{Cause, EXPECTED, Problem, SourceError};
 use super::recognise::{HEAD, no_market};
+use super::season::{self, Season, Warning};
 use crate::market::{MarketDelta, TimeMs};
 use crate::venue::betfair::{Decoder, Message, Op};
 use crate::venue::{DecodeError, excerpt};
@@ -47,6 +48,9 @@ pub struct Recording<'a> {
     problems: Vec<Problem>,
     ended: bool,
     pub(super) is_alone: bool,
+    /// It is a season file, and not yet read.
+    is_season: bool,
+    season: Option<Season>,
 }
 
 impl<'a> Recording<'a> {
@@ -75,7 +79,15 @@ impl<'a> Recording<'a> {
             problems: Vec::new(),
             ended: false,
             is_alone: true,
+            is_season: false,
+            season: None,
         }
+    }
+
+    /// The same, of a season file.
+    pub(super) fn of_season(mut self) -> Self {
+        self.is_season = true;
+        self
     }
 
     /// The file's name; for a member of an archive `archive.tar/inner/path`.
@@ -94,6 +106,12 @@ impl<'a> Recording<'a> {
     #[must_use]
     pub fn problems(&self) -> &[Problem] {
         &self.problems
+    }
+
+    /// What could not be used while the rest was: of season files.
+    #[must_use]
+    pub fn warnings(&self) -> &[Warning] {
+        self.season.as_ref().map_or(&[], Season::warnings)
     }
 
     /// Whether the piece of the file that it stands in holds no other.
@@ -120,6 +138,13 @@ impl<'a> Recording<'a> {
         if self.ended {
             return Ok(None);
         }
+        if self.is_season {
+            self.is_season = false;
+            self.season = Some(self.read_season().inspect_err(|_| self.ended = true)?);
+        }
+        if self.season.is_some() {
+            return Ok(self.season.as_mut().and_then(Season::next));
+        }
         match self.advance() {
             Ok(Some(published_at)) => Ok(Some(Update {
                 line: self.number,
@@ -138,6 +163,18 @@ impl<'a> Recording<'a> {
                 Err(error)
             }
         }
+    }
+
+    fn read_season(&mut self) -> Result<Season, SourceError> {
+        let mut bytes = Vec::new();
+        let mut input = (&mut self.input).take(season::LARGEST + 1);
+        if let Err(error) = input.read_to_end(&mut bytes) {
+            return Err(self.whole(Cause::of(error)));
+        }
+        if bytes.len() as u64 > season::LARGEST {
+            return Err(self.whole(Cause::SeasonTooLarge(season::LARGEST)));
+        }
+        Season::read(&self.path, &bytes)
     }
 
     /// Goes to the next line that is a message of a market stream.

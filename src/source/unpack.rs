@@ -10,6 +10,7 @@ use std::rc::Rc;
 use super::error::{Cause, SourceError};
 use super::recognise::{HEAD, Packing};
 use super::recording::Recording;
+use super::season;
 use crate::venue::excerpt;
 
 /// How many packings may lie around one another; a `.tar.gz` of `.bz2` has three.
@@ -207,7 +208,11 @@ impl Visit<'_> {
             Packing::Plain => {
                 let path = format!("{}{name}", self.folder);
                 let read = Rc::clone(&self.read);
+                let is_season = season::is_season(&input.head);
                 let mut recording = Recording::new(name.to_owned(), path, Box::new(input), read);
+                if is_season {
+                    recording = recording.of_season();
+                }
                 recording.is_alone = !self.in_archive;
                 return Ok((self.each)(&mut recording));
             }

@@ -32,6 +32,14 @@ pub fn fixture(market: &Market, cut: &Cut<'_>) -> String {
     put("course", definition.course.clone().into());
     put("name", definition.name.clone().into());
     put("event", definition.event_name.clone().into());
+    if definition.venue != "betfair" {
+        put("venue", definition.venue.into());
+        put("event_id", definition.event_id.clone().into());
+    }
+    put("competition", definition.competition.clone().into());
+    if let Some(score) = definition.score {
+        put("score", json!([score.home, score.away]));
+    }
     put("status", definition.status.as_str().into());
     put("in_play", definition.in_play.into());
     put("bsp", definition.bsp_market.into());
@@ -82,6 +90,7 @@ fn runner(runner: &Runner) -> Value {
     put("back", levels(runner.to_back.levels().iter().rev()));
     put("lay", levels(runner.to_lay.levels().iter()));
     put("traded", depth(&runner.traded));
+    put("quotes", quotes(runner));
     put("last_traded", price(runner.last_traded));
     put("total_matched", money(runner.traded_volume));
     put("sp_near", price(runner.sp_near));
@@ -92,6 +101,20 @@ fn runner(runner: &Runner) -> Value {
         .map(|hundredths| f64::from(hundredths) / 100.0);
     put("adjustment_factor", factor.map_or(Value::Null, Value::from));
     Value::Object(map)
+}
+
+fn quotes(runner: &Runner) -> Value {
+    let quotes = runner.quotes.iter().map(|quote| {
+        let (book, price) = (quote.book.as_str(), quote.price.to_f64());
+        match quote.limit {
+            Some(limit) => json!([book, price, limit.to_f64()]),
+            None => json!([book, price]),
+        }
+    });
+    match quotes.collect::<Vec<_>>() {
+        quotes if quotes.is_empty() => Value::Null,
+        quotes => quotes.into(),
+    }
 }
 
 fn depth(depth: &Depth) -> Value {

@@ -13,7 +13,8 @@ use super::view::runner_id;
 use crate::market::{
     BettingType, BookName, Books, LadderKind, LevelChange, Market, MarketDefinition, MarketDelta,
     MarketId, MarketStatus, Money, Order, OrderId, OrderKind, OrderState, Persistence, Place,
-    Price, PriceLadder, Quote, QuoteChange, RunnerDefinition, RunnerId, RunnerStatus, Side, TimeMs,
+    Price, PriceLadder, Quote, QuoteChange, RunnerDefinition, RunnerId, RunnerStatus, Score, Side,
+    TimeMs,
 };
 
 /// When a test's market starts: any fixed moment.
@@ -21,7 +22,7 @@ const START: TimeMs = TimeMs(1_700_000_000_000);
 /// Size of a level given by its price alone.
 const USUAL_SIZE: f64 = 1000.0;
 
-const MARKET_KEYS: [&str; 19] = [
+const MARKET_KEYS: [&str; 23] = [
     "id",
     "sport",
     "type",
@@ -40,6 +41,10 @@ const MARKET_KEYS: [&str; 19] = [
     "commission",
     "start_ms",
     "ladder",
+    "venue",
+    "event_id",
+    "competition",
+    "score",
     "runners",
 ];
 const RUNNER_KEYS: [&str; 13] = [
@@ -277,6 +282,38 @@ fn base_rate(read: &Reader<'_>) -> Result<u32, String> {
     }
 }
 
+/// The venue that runs the market: the names are those that the program knows.
+fn venue(read: &Reader<'_>) -> Result<&'static str, String> {
+    match read.text("venue")?.as_deref() {
+        None | Some("betfair") => Ok("betfair"),
+        Some("bookmakers") => Ok("bookmakers"),
+        Some(_) => Err(read.wrong("venue", "\"betfair\" or \"bookmakers\"")),
+    }
+}
+
+/// How the event ended: `[home, away]`.
+fn score(read: &Reader<'_>) -> Result<Option<Score>, String> {
+    let wrong = || read.wrong("score", "[home, away], as in [2, 1]");
+    let Some(value) = read.entry("score") else {
+        return Ok(None);
+    };
+    let sides = value.as_array_ref().map_err(|_| wrong())?;
+    let side = |at: usize| {
+        let goals = sides.get(at).and_then(number);
+        goals
+            .filter(|goals| goals.fract() == 0.0)
+            .and_then(|goals| u32::try_from(goals as i64).ok())
+            .ok_or_else(wrong)
+    };
+    match sides.len() {
+        2 => Ok(Some(Score {
+            home: side(0)?,
+            away: side(1)?,
+        })),
+        _ => Err(wrong()),
+    }
+}
+
 fn ladder(read: &Reader<'_>) -> Result<PriceLadder, String> {
     match read.text("ladder")?.as_deref() {
         None | Some("CLASSIC") => Ok(PriceLadder::Classic),
@@ -295,7 +332,7 @@ fn definition(
     };
     let in_play = read.truth("in_play")?;
     Ok(MarketDefinition {
-        venue: "betfair",
+        venue: venue(read)?,
         status,
         in_play,
         bet_delay_seconds: read.count("bet_delay", 0)?,
@@ -308,7 +345,7 @@ fn definition(
         base_rate: base_rate(read)?,
         version: 1,
         market_time: start(read)?,
-        event_id: "1".to_owned(),
+        event_id: read.text("event_id")?.unwrap_or_else(|| "1".to_owned()),
         event_name: read.text("event")?,
         name: read.text("name")?,
         sport_id: read.text("sport")?.unwrap_or_else(|| "7".to_owned()),
@@ -318,6 +355,8 @@ fn definition(
         course: read.text("course")?,
         each_way_divisor: None,
         line_result: None,
+        competition: read.text("competition")?,
+        score: score(read)?,
         ladder: ladder(read)?,
         runners,
     })

@@ -103,6 +103,44 @@ impl Script {
         Self::gather(name, &file, text.to_owned(), None, overrides)
     }
 
+    /// A strategy as it was kept: the text of its file and what else it read, as [`Script::files`] gives it. Nothing is
+    /// read from disk.
+    ///
+    /// # Errors
+    /// If a table does not parse. What is wrong with the script is told when it is compiled.
+    pub fn kept(
+        name: &str,
+        file: &str,
+        text: String,
+        files: &[(String, String)],
+        overrides: &Overrides,
+    ) -> Result<Self, ScriptError> {
+        let is_library = |file: &str| file.ends_with(&format!(".{EXTENSION}"));
+        let mut sources = Sources {
+            folder: String::new(),
+            main: file.to_owned(),
+            texts: [(file.to_owned(), text)].into(),
+        };
+        let mut tables = Tables::new();
+        for (file, text) in files {
+            if is_library(file) {
+                sources.texts.insert(file.clone(), text.clone());
+            } else {
+                let table = table::parse(file, text.clone())?;
+                tables.insert(file.clone(), Arc::new(table));
+            }
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            path: None,
+            hash: hash(&sources, overrides, &tables),
+            sources,
+            overrides: overrides.clone(),
+            tables,
+            test_files: Arc::default(),
+        })
+    }
+
     fn gather(
         name: &str,
         file: &str,

@@ -131,7 +131,7 @@ fn read_text(file: &str, folder: &Path) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|_| wrong("the table is no UTF-8\nsave the file as UTF-8"))
 }
 
-fn parse(file: &str, text: String) -> Result<Table, ScriptError> {
+pub(super) fn parse(file: &str, text: String) -> Result<Table, ScriptError> {
     let wrong = |line: usize, message: String| {
         let mut error = ScriptError::of_file(file, &message);
         error.position = Some((line, 1));

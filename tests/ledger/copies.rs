@@ -195,8 +195,8 @@ fn every_table_is_exported_in_every_format_with_amounts_as_decimals() {
     assert_eq!(
         fills.lines().take(2).collect::<Vec<_>>(),
         [
-            "run_id,record,order_id,at,price,size,currency",
-            "1,4,00000000000000000000000001,2021-03-30T16:20:01.000Z,2.02,3.00,GBP"
+            "run_id,record,order_run_id,order_id,at,price,size,currency",
+            "1,4,1,00000000000000000000000001,2021-03-30T16:20:01.000Z,2.02,3.00,GBP"
         ]
     );
     let (jsonl, _) = export(Format::JsonLines);
@@ -218,12 +218,12 @@ fn every_table_is_exported_in_every_format_with_amounts_as_decimals() {
         .get_column_iter()
         .map(|(n, f)| (n.clone(), f.clone()))
         .collect();
-    assert_eq!(cells[3].1, Field::TimestampMillis(1_617_121_201_000));
+    assert_eq!(cells[4].1, Field::TimestampMillis(1_617_121_201_000));
     assert_eq!(
-        (cells[5].0.as_str(), cells[5].1.to_string().as_str()),
+        (cells[6].0.as_str(), cells[6].1.to_string().as_str()),
         ("size", "3.00")
     );
-    assert_eq!(cells[6].1, Field::Str("GBP".to_owned()));
+    assert_eq!(cells[7].1, Field::Str("GBP".to_owned()));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use bea::market::{Currency, TimeMs};
 fn info() -> RunInfo {
     RunInfo {
         kind: RunKind::Run,
+        mode: bea::market::Mode::DryRun,
         started_at: TimeMs(0),
         currency: Currency::GBP,
         config: serde_json::Value::Null,

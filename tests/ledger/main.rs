@@ -8,5 +8,6 @@ mod deaths;
 mod opening;
 mod rate;
 mod reading;
+mod recovery;
 mod story;
 mod writing;

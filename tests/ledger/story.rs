@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bea::engine::{
-    Action, Because, Effects, Figure, IntentRecord, Journal, ReasonCode, Record, Refusal,
+    Action, Because, Effects, Figure, IntentRecord, Journal, ReasonCode, Record, Refusal, Scopes,
     StrategyChange, TradingState, Verdict,
 };
 use bea::ledger::{Durability, Ledger, LedgerSettings, Outcome, RunInfo, RunKind, RunWriter};
 use bea::market::{
-    Currency, Level, MarketId, Money, OrderChange, OrderId, OrderKind, OrderState, Persistence,
-    Place, Price, RunnerId, Seen, Side, TimeMs, VenueReason,
+    Currency, Level, MarketId, Mode, Money, OrderChange, OrderId, OrderKind, OrderState,
+    Persistence, Place, Price, RunnerId, Seen, Side, TimeMs, VenueReason,
 };
 
 pub(crate) const HASH: &str = "5c1f";
@@ -27,6 +27,7 @@ pub(crate) fn settings(durability: Durability) -> LedgerSettings {
 pub(crate) fn info() -> RunInfo {
     RunInfo {
         kind: RunKind::Backtest,
+        mode: Mode::DryRun,
         started_at: TimeMs(1_700_000_000_000),
         currency: Currency::GBP,
         config: serde_json::json!({"bank": 1000}),
@@ -120,6 +121,7 @@ pub(crate) fn intent(number: u128, action: Action, verdict: Verdict) -> Record {
             last_traded: Some(odds(2.0)),
         },
         verdict,
+        scopes: Scopes::unknown(&market()),
         because: Because::default(),
     }))
 }

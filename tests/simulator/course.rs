@@ -66,6 +66,8 @@ impl Course {
             course: None,
             each_way_divisor: divisor,
             line_result: None,
+            competition: None,
+            score: None,
             ladder: PriceLadder::Classic,
             runners: (1..=runners as u64)
                 .map(|id| RunnerDefinition {

@@ -58,6 +58,8 @@ fn line_market(result: Option<u64>) -> MarketDefinition {
     MarketDefinition {
         betting_type: BettingType::Line,
         line_result: result.map(p),
+        competition: None,
+        score: None,
         ..market(0, &[Winner])
     }
 }

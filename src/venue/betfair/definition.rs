@@ -143,6 +143,8 @@ fn blank() -> MarketDefinition {
         course: None,
         each_way_divisor: None,
         line_result: None,
+        competition: None,
+        score: None,
         ladder: PriceLadder::default(),
         runners: Vec::new(),
     }
@@ -344,6 +346,8 @@ mod tests {
             course: Some("Hamilton".to_owned()),
             each_way_divisor: Some(400),
             line_result: None,
+            competition: None,
+            score: None,
             ladder: PriceLadder::Finest,
             runners: vec![winner, vacant],
         };

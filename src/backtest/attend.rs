@@ -1,0 +1,61 @@
+//! A run of one session that is fed by hand: a live feed, or a live session that is played again.
+
+use super::accounts::{Accounts, Played};
+use super::play::{remind, visits};
+use super::report::Summary;
+use super::{Fault, Playing, Report, RunError, Session, Setup, Trouble};
+use crate::engine::{Journal, NoJournal, Strategy, Venue};
+use crate::ledger::RunWriter;
+use crate::risk::Approved;
+
+/// The only session of its run.
+const ORDINAL: u32 = 1;
+
+/// How a session that was attended went.
+#[derive(Debug, Default)]
+pub struct Attended {
+    /// Whether the operator ended it.
+    pub interrupted: bool,
+    /// What was wrong with the feed.
+    pub problems: Vec<Trouble>,
+    /// How strategies failed.
+    pub faults: Vec<Fault>,
+}
+
+/// Runs one session whose bets go to `venue`, as `through` moves it along, and reports what became of it. `name` and
+/// `path` say what is attended; `epoch` is that of [`Session::at`]. The
+/// strategies come twice: those that run, and those that the report lists.
+///
+/// # Errors
+/// If the ledger cannot be written, a strategy cannot go on from what it remembers, or `through` fails.
+pub fn attend<V: Venue<Approved>>(
+    setup: &Setup,
+    (name, path): (&str, &str),
+    (epoch, venue): (u64, V),
+    (mut strategies, listed): (Vec<Box<dyn Strategy>>, Vec<Box<dyn Strategy>>),
+    ledger: Option<&mut RunWriter>,
+    through: &mut dyn FnMut(&mut Playing<'_, V>) -> Result<Attended, RunError>,
+) -> Result<Report, RunError> {
+    let mut accounts = Accounts::open(setup, &[], ledger, listed);
+    accounts.begin(ORDINAL, name, path)?;
+    remind(setup.memory.as_ref(), &mut accounts, &mut strategies)?;
+    let mut nothing_kept = NoJournal;
+    let journal: &mut dyn Journal = match &mut accounts.ledger {
+        Some(ledger) => *ledger,
+        None => &mut nothing_kept,
+    };
+    let mut session = Session::at(setup, epoch, venue, strategies, journal);
+    let attended = through(&mut session)?;
+    let played = Played {
+        name: name.to_owned(),
+        summary: Summary::at_any_venue(&session),
+        beside: Vec::new(),
+        problems: attended.problems,
+        faults: attended.faults,
+        visits: visits(&session),
+        trace_hash: session.trace_hash(),
+    };
+    drop(session);
+    accounts.end(played)?;
+    Ok(accounts.close(attended.interrupted))
+}

@@ -1,0 +1,78 @@
+//! What an input does to a session: the same when it happens and when it is played again.
+
+use crate::backtest::{Playing, RunError};
+use crate::engine::{Command, Strategy, Venue};
+use crate::market::{Instruction, TimeMs, VenueEvent};
+use crate::risk::Approved;
+use crate::venue::DecodeError;
+use crate::venue::betfair::{Decoder, Message};
+
+/// One thing that comes to a session from outside.
+pub(super) enum Input<'a> {
+    /// A version of a strategy.
+    Load(Box<dyn Strategy>),
+    /// A word of the operator.
+    Command(Command),
+    /// A line of the feed.
+    Line(&'a [u8]),
+    /// Nothing but time, and what the venue said in it.
+    Tick(&'a mut Vec<VenueEvent>),
+}
+
+/// Moves a session along.
+#[derive(Default)]
+pub(super) struct Course {
+    decoder: Decoder,
+    /// How many orders of the present input were asked about, and which of them were stopped.
+    asked: u32,
+    withheld: Vec<u32>,
+}
+
+impl Course {
+    /// Does what an input does, and says what was wrong with its line, if anything was. `may_send` has the last word on
+    /// each new order: it is given the order, and its number among those of this input.
+    pub(super) fn take<V: Venue<Approved>>(
+        &mut self,
+        session: &mut Playing<'_, V>,
+        at: TimeMs,
+        input: Input<'_>,
+        may_send: &mut dyn FnMut(&Instruction, u32) -> bool,
+    ) -> Result<Option<DecodeError>, RunError> {
+        self.asked = 0;
+        self.withheld.clear();
+        let (asked, withheld) = (&mut self.asked, &mut self.withheld);
+        let mut last_word = |order: &Instruction| {
+            let may = may_send(order, *asked);
+            if !may {
+                withheld.push(*asked);
+            }
+            *asked += 1;
+            may
+        };
+        match input {
+            Input::Load(strategy) => {
+                session.reach(at);
+                session.load(strategy)?;
+            }
+            Input::Command(command) => {
+                session.begin(at)?;
+                session.operate(command)?;
+            }
+            Input::Tick(said) => session.tick(at, said, &mut last_word)?,
+            Input::Line(line) => match self.decoder.decode(line) {
+                Ok(Message::Markets {
+                    published_at,
+                    deltas,
+                }) => session.step(at, published_at, deltas, &mut last_word)?,
+                Ok(Message::Other(_)) => {}
+                Err(error) => return Ok(Some(error)),
+            },
+        }
+        Ok(None)
+    }
+
+    /// The orders of the last input that were stopped.
+    pub(super) fn withheld(&self) -> &[u32] {
+        &self.withheld
+    }
+}

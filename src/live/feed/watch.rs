@@ -1,0 +1,381 @@
+//! The engine thread's loop on a live feed: waits for what is said, judges how fresh it is, and lets time pass.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::{Duration, Instant};
+
+use super::Inbox;
+use super::markets::wanted;
+use super::note::{Beginning, FORM};
+use crate::backtest::{Attended, Fault, Playing, RunError, Trouble};
+use crate::config::{self, Config};
+use crate::engine::{Command, Fence, Venue};
+use crate::live::conductor::{Conductor, Told};
+use crate::live::status::LiveFeed;
+use crate::market::TimeMs;
+use crate::risk::Approved;
+use crate::venue::betfair::StreamFilter;
+use crate::venue::betfair::client::{Connection, FeedState, Heard};
+
+/// How long the engine waits for something to happen before it looks around.
+const LOOK: Duration = Duration::from_millis(100);
+/// How often time passes where nothing else happens.
+const TICK: Duration = Duration::from_secs(1);
+/// Lines that cannot be read are told of one by one up to here.
+const MOST_PROBLEMS: usize = 20;
+
+/// A live feed as the engine's thread sees it.
+pub(in crate::live) struct Watch<'a> {
+    name: &'static str,
+    settings: config::Feed,
+    connection: &'a Connection,
+    inbox: Inbox,
+    asked_for: Option<StreamFilter>,
+    state: FeedState,
+    heard_at: Instant,
+    ticked_at: Instant,
+    /// Whether the feed forbids orders, and whether lateness does.
+    is_fenced: bool,
+    is_late: bool,
+    reconnects: u64,
+    faults: Vec<Fault>,
+    problems: Vec<Trouble>,
+    lines: u64,
+    /// What of the recorder's trouble was told.
+    told: Option<String>,
+}
+
+impl<'a> Watch<'a> {
+    pub(in crate::live) fn new(
+        name: &'static str,
+        settings: &config::Feed,
+        connection: &'a Connection,
+        inbox: Inbox,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            name,
+            settings: settings.clone(),
+            connection,
+            inbox,
+            asked_for: None,
+            state: FeedState::Connecting,
+            heard_at: now,
+            ticked_at: now,
+            is_fenced: false,
+            is_late: false,
+            reconnects: 0,
+            faults: Vec::new(),
+            problems: Vec::new(),
+            lines: 0,
+            told: None,
+        }
+    }
+
+    /// Why nothing may be bet upon what the feed says; `None` if it is well.
+    fn doubt(&self, now: Instant) -> Option<String> {
+        match &self.state {
+            FeedState::Connecting => Some("the feed is on its way".to_owned()),
+            FeedState::Down { why } => Some(format!("the feed is lost: {why}")),
+            FeedState::Stale { why } => Some(format!("the feed says not to trust it: {why}")),
+            FeedState::Live => {
+                let silent = now.saturating_duration_since(self.heard_at);
+                let limit = Duration::from_secs(u64::from(self.settings.warn_seconds));
+                (silent >= limit)
+                    .then(|| format!("no word from the feed for {} s", silent.as_secs()))
+            }
+        }
+    }
+
+    fn status(&self, now: Instant) -> LiveFeed {
+        LiveFeed {
+            state: match &self.state {
+                FeedState::Connecting => "connecting",
+                FeedState::Live => "live",
+                FeedState::Stale { .. } => "stale",
+                FeedState::Down { .. } => "down",
+            },
+            doubt: self.doubt(now),
+            fail_after: Duration::from_secs(u64::from(self.settings.fail_seconds)),
+            heard_at: self.heard_at,
+            reconnects: self.reconnects,
+            lines: self.lines,
+            unreadable: self.problems.len() as u64,
+            recorder: None,
+        }
+    }
+}
+
+impl Conductor<'_> {
+    /// Follows a feed until the operator ends it.
+    pub(in crate::live) fn follow<V: Venue<Approved>>(
+        &mut self,
+        session: &mut Playing<'_, V>,
+        watch: &mut Watch<'_>,
+        config: &Config,
+        mode: &str,
+    ) -> Result<Attended, RunError> {
+        self.status.feed.recording = Some(watch.name.to_owned());
+        self.tape_begin(watch.name, config, mode);
+        self.tick(session)?;
+        let switch = self.switch.read();
+        self.status.trading = switch.clone();
+        if switch.state != crate::engine::TradingState::Active {
+            self.operate(session, Command::Trade(switch.state, switch.reason))?;
+        }
+        loop {
+            let now = Instant::now();
+            self.judge(session, watch, now)?;
+            self.tend(session, now)?;
+            if !self.watched.is_empty() {
+                self.judge_watched(session)?;
+            }
+            self.ask_for(session, watch);
+            self.hand_out(session, watch);
+            let flow = match self.ears.recv_timeout(LOOK) {
+                Ok(told) => self.attend_to(session, watch, told)?,
+                Err(RecvTimeoutError::Timeout) => ControlFlow::Continue(()),
+                Err(RecvTimeoutError::Disconnected) => ControlFlow::Break(()),
+            };
+            if flow.is_break() {
+                break;
+            }
+            if watch.ticked_at.elapsed() >= TICK {
+                watch.ticked_at = Instant::now();
+                self.tick(session)?;
+            }
+        }
+        session.finish()?;
+        self.hand_out(session, watch);
+        self.close(session)?;
+        if let Some(tape) = &mut self.tape {
+            tape.end(session.trace_hash(), session.updates());
+        }
+        Ok(Attended {
+            interrupted: true,
+            problems: std::mem::take(&mut watch.problems),
+            faults: std::mem::take(&mut watch.faults),
+        })
+    }
+
+    fn tape_begin(&mut self, feed: &str, config: &Config, mode: &str) {
+        let states = self.keeper.all();
+        let beginning = Beginning {
+            form: FORM,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            mode: mode.to_owned(),
+            run: self.status.run,
+            feed: feed.to_owned(),
+            config: serde_json::to_value(config).unwrap_or_default(),
+            states: states.map(BTreeMap::clone),
+        };
+        if let Some(tape) = &mut self.tape {
+            tape.begin(beginning, &self.scripts);
+        }
+    }
+
+    fn tick<V: Venue<Approved>>(&mut self, session: &mut Playing<'_, V>) -> Result<(), RunError> {
+        self.said(session, &mut Vec::new())
+    }
+
+    /// Time passes, in which the venue said this.
+    fn said<V: Venue<Approved>>(
+        &mut self,
+        session: &mut Playing<'_, V>,
+        said: &mut Vec<crate::market::VenueEvent>,
+    ) -> Result<(), RunError> {
+        let Some(tape) = &mut self.tape else {
+            return Ok(());
+        };
+        tape.tick(session, said)?;
+        if tape.has_withheld() {
+            self.looked_at = None;
+        }
+        Ok(())
+    }
+
+    /// Gives notices out.
+    fn hand_out<V: Venue<Approved>>(
+        &mut self,
+        session: &mut Playing<'_, V>,
+        watch: &mut Watch<'_>,
+    ) {
+        let notices: Vec<_> = session.notices().collect();
+        for notice in notices {
+            Fault::count(&mut watch.faults, &notice);
+            self.tell(notice);
+        }
+    }
+
+    /// Asks the feed for what the strategies want, if that is not what it was asked for.
+    fn ask_for<V: Venue<Approved>>(&mut self, session: &Playing<'_, V>, watch: &mut Watch<'_>) {
+        let slots = session.slots();
+        let filters = slots.iter().map(|slot| slot.filter());
+        let wanted = wanted(&watch.settings, filters);
+        if wanted == watch.asked_for {
+            return;
+        }
+        match &wanted {
+            Some(filter) => watch.connection.watch(filter.clone()),
+            None => self.voice.warn(
+                "the strategies want every market there is, which no feed sends: have markets() name a sport, or name markets in feed.markets. The feed goes on as it is",
+            ),
+        }
+        watch.asked_for = wanted;
+    }
+
+    /// Sets up or takes down what the feed's state has to say about bets.
+    fn judge<V: Venue<Approved>>(
+        &mut self,
+        session: &mut Playing<'_, V>,
+        watch: &mut Watch<'_>,
+        now: Instant,
+    ) -> Result<(), RunError> {
+        let doubt = watch.doubt(now);
+        if doubt.is_some() != watch.is_fenced {
+            watch.is_fenced = doubt.is_some();
+            match &doubt {
+                Some(why) => self.voice.warn(format_args!("no bets: {why}")),
+                None => self.voice.say("the feed is live"),
+            }
+            self.looked_at = None;
+            self.operate(session, Command::Fence(Fence::FeedUnreliable, doubt))?;
+        }
+        if self
+            .looked_at
+            .is_none_or(|at| now.saturating_duration_since(at) >= LOOK)
+        {
+            let mut status = watch.status(now);
+            status.recorder = self.tape.as_ref().and_then(super::Tape::recorder);
+            let trouble = status.recorder.as_ref().and_then(|health| health.trouble());
+            if trouble != watch.told {
+                if let Some(trouble) = &trouble {
+                    self.voice.warn(trouble);
+                }
+                watch.told = trouble;
+            }
+            self.status.feed.live = Some(status);
+        }
+        Ok(())
+    }
+
+    fn attend_to<V: Venue<Approved>>(
+        &mut self,
+        session: &mut Playing<'_, V>,
+        watch: &mut Watch<'_>,
+        told: Told,
+    ) -> Result<ControlFlow<()>, RunError> {
+        match told {
+            Told::Heard(heard) => self.heard(session, watch, heard)?,
+            Told::Overrun => self.overrun(watch),
+            other => return self.hear(session, other),
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn heard<V: Venue<Approved>>(
+        &mut self,
+        session: &mut Playing<'_, V>,
+        watch: &mut Watch<'_>,
+        heard: Heard,
+    ) -> Result<(), RunError> {
+        match heard {
+            Heard::Line { at, bytes } => {
+                watch.inbox.taken();
+                watch.heard_at = Instant::now();
+                watch.lines += 1;
+                self.judge_lag(session, watch, at)?;
+                self.line(session, watch, at, &bytes)?;
+            }
+            Heard::Venue(mut events) => self.said(session, &mut events)?,
+            Heard::Feed(state) => {
+                watch.heard_at = Instant::now();
+                watch.reconnects += u64::from(
+                    matches!(state, FeedState::Down { .. })
+                        && !matches!(watch.state, FeedState::Down { .. }),
+                );
+                watch.state = state;
+                self.looked_at = None;
+            }
+            Heard::Alarm { code, detail } => {
+                self.tell(crate::engine::Notice::Alarm { code, detail })
+            }
+        }
+        Ok(())
+    }
+
+    fn line<V: Venue<Approved>>(
+        &mut self,
+        session: &mut Playing<'_, V>,
+        watch: &mut Watch<'_>,
+        at: TimeMs,
+        bytes: &[u8],
+    ) -> Result<(), RunError> {
+        let Some(tape) = &mut self.tape else {
+            return Ok(());
+        };
+        let wrong = tape.line(session, at, bytes)?;
+        if tape.has_withheld() {
+            self.looked_at = None;
+        }
+        if let Some(wrong) = wrong {
+            let problem = Trouble {
+                path: watch.name.to_owned(),
+                line: Some(watch.lines),
+                message: wrong.to_string(),
+            };
+            if watch.problems.len() < MOST_PROBLEMS {
+                self.voice
+                    .warn(format_args!("a line of the feed cannot be read: {wrong}"));
+                watch.problems.push(problem);
+            }
+        }
+        self.status.feed.position = Some(session.now());
+        self.status.feed.last_message = Some(watch.heard_at);
+        Ok(())
+    }
+
+    /// Orders wait while the host is late with what it hears.
+    fn judge_lag<V: Venue<Approved>>(
+        &mut self,
+        session: &mut Playing<'_, V>,
+        watch: &mut Watch<'_>,
+        came_at: TimeMs,
+    ) -> Result<(), RunError> {
+        let lag = (self.wall_clock)() - came_at;
+        let limit = i64::from(watch.settings.max_lag_ms);
+        let late = if watch.is_late {
+            lag > limit / 2
+        } else {
+            lag > limit
+        };
+        if late == watch.is_late {
+            return Ok(());
+        }
+        watch.is_late = late;
+        let detail = late.then(|| format!("changes of the market waited {lag} ms"));
+        match &detail {
+            Some(detail) => self.voice.warn(format_args!("no bets: {detail}")),
+            None => self.voice.say("the host has caught up with the feed"),
+        }
+        self.operate(session, Command::Fence(Fence::LoopLag, detail))
+    }
+
+    /// More came than could be handled, and was thrown away: the feed is to begin anew.
+    fn overrun(&mut self, watch: &mut Watch<'_>) {
+        watch.state = FeedState::Stale {
+            why: "it said more than could be handled".to_owned(),
+        };
+        self.tell(crate::engine::Notice::Alarm {
+            code: "FEED_OVERRUN",
+            detail: format!(
+                "more than {} lines of the feed waited: they were thrown away, and the feed is asked for anew",
+                watch.settings.max_waiting
+            ),
+        });
+        if let Some(filter) = &watch.asked_for {
+            watch.connection.watch(filter.clone());
+        }
+    }
+}
