@@ -6,6 +6,7 @@ mod bettor;
 mod faults;
 mod orders;
 mod proxy;
+mod recorded;
 mod sessions;
 mod settlement;
 mod stage;

@@ -235,6 +235,99 @@ fn a_market_that_is_suspended_on_the_way_takes_no_order() {
 }
 
 #[test]
+fn a_market_that_changed_between_the_decision_and_the_exchange_takes_no_money() {
+    let stage = Stage::new();
+    let mut bettor = Bettor::new(&stage, stage.plan());
+    let market = bettor.market();
+    // Suspended while the order is on its way; then suspended and open again, so that its version is another.
+    for resumes in [false, true] {
+        stage.fault(&json!({ "fault": "delay_before", "operation": "placeOrders", "ms": 300 }));
+        let order = bettor.matched(0, 2);
+        stage.control("market", &json!({ "do": "suspend", "market": market }));
+        if resumes {
+            stage.control("market", &json!({ "do": "resume", "market": market }));
+        }
+        bettor.until("it is over", |b| !b.state(order).is_live() && b.is_idle());
+        assert_eq!(bettor.order(order).matched, Money::ZERO);
+        stage.control("market", &json!({ "do": "resume", "market": market }));
+        bettor.until("the market is open", |b| {
+            b.desk.books.iter().next().unwrap().status() == bea::market::MarketStatus::Open
+        });
+    }
+    assert!(
+        stage
+            .truth("complete")
+            .iter()
+            .all(|bet| bet["size_matched"] == 0.0)
+    );
+}
+
+#[test]
+fn what_was_matched_before_a_cancel_came_stays_matched() {
+    let stage = Stage::new();
+    let mut bettor = Bettor::new(&stage, stage.plan());
+    let best = {
+        let market = bettor.desk.books.iter().next().unwrap();
+        let runner = market.runner(bettor.runner(0)).unwrap();
+        runner.best_back().unwrap().price
+    };
+    // More than there is at this price.
+    let hundredths = best.nanos() / 10_000_000;
+    let order = bettor.place(0, Side::Back, hundredths, 900).unwrap();
+    bettor.until("some of it is matched", |b| {
+        b.order(order).matched.is_positive()
+    });
+    let matched = bettor.order(order).matched;
+    assert!(matched < Money::from_major(900));
+    stage.fault(&json!({ "fault": "drop_after", "operation": "cancelOrders" }));
+    bettor.wish(Intent::Cancel { order, size: None });
+    bettor.until_state(order, OrderState::Complete);
+    bettor.until("it has come back", Bettor::is_idle);
+    let known = bettor.order(order);
+    assert_eq!(
+        (known.matched, known.cancelled),
+        (matched, Money::from_major(900) - matched)
+    );
+    // A second cancel finds nothing, and that is no error of anybody.
+    assert_eq!(
+        by_hand(&stage, "listCurrentOrders", &json!({}))["currentOrders"][0]["sizeMatched"],
+        matched.to_f64()
+    );
+    bettor.agrees_with(&stage);
+}
+
+#[test]
+fn the_dead_mans_switch_is_told_and_a_person_hears_when_it_goes_off() {
+    let stage = Stage::new();
+    let proxy = Proxy::before(stage.addresses.http);
+    let mut plan = stage.plan();
+    plan.settings.api_url = format!("http://{}/exchange", proxy.address);
+    plan.settings.dead_man_seconds = 10;
+    proxy.judge(|request| {
+        let Some(body) = request
+            .split("\r\n\r\n")
+            .nth(1)
+            .filter(|body| body.contains("heartbeat"))
+        else {
+            return crate::proxy::Act::Pass;
+        };
+        let call: serde_json::Value = serde_json::from_str(body).unwrap();
+        assert_eq!(call["params"]["preferredTimeoutSeconds"], 10);
+        let result = json!({ "actionPerformed": "ALL_BETS_CANCELLED", "actualTimeoutSeconds": 10 });
+        let body = json!({ "jsonrpc": "2.0", "id": call["id"], "result": result }).to_string();
+        crate::proxy::json("200 OK", &body)
+    });
+    let mut bettor = Bettor::new(&stage, plan);
+    bettor.until("a person is told", |b| {
+        b.alarms
+            .iter()
+            .any(|alarm| alarm.contains("ALL_BETS_CANCELLED"))
+    });
+    // It is told again well within its time.
+    bettor.until("it is told again", |_| proxy.count("HeartbeatAPING") >= 2);
+}
+
+#[test]
 fn bets_by_hand_count_and_are_never_touched() {
     let stage = Stage::new();
     let mut bettor = Bettor::new(&stage, stage.plan());

@@ -104,9 +104,11 @@ impl Clerk {
                 Chore::Look(bet) => {
                     looks.insert(bet);
                 }
-                Chore::Settle { market, at, rate } => {
-                    self.settling.closed(&self.trade, market, at, rate);
-                }
+                Chore::Settle {
+                    market,
+                    at,
+                    definition,
+                } => self.settling.closed(&self.trade, market, at, definition),
                 Chore::Reopened(market) => self.settling.reopened(&self.trade, &market),
             }
         }

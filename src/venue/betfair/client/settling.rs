@@ -2,12 +2,17 @@
 //! is accounted for, and looked at again later, since markets are settled anew now and then.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::trade::Trade;
-use crate::market::{MarketId, Money, OrderId, Ratio, Reversal, Settlement, TimeMs, VenueEvent};
+use crate::exchange::profit_by_definition;
+use crate::market::{
+    MarketDefinition, MarketId, Money, OrderId, OrderStatement, Price, Ratio, Reversal, Settlement,
+    TimeMs, VenueEvent,
+};
 use crate::venue::betfair::ClearedOrder;
 
 /// How long after a market has closed the venue is asked, each time that bets are lacking.
@@ -22,6 +27,7 @@ const LOOKED_AT_AFTER_S: [u64; 5] = [600, 3_600, 21_600, 86_400, 259_200];
 pub(super) struct Due {
     pub(super) market: MarketId,
     at: TimeMs,
+    definition: Arc<MarketDefinition>,
     rate: Ratio,
     /// What it came to when it was looked at last.
     settled: Option<Known>,
@@ -53,7 +59,13 @@ impl Settling {
     }
 
     /// A market has closed.
-    pub(super) fn closed(&mut self, trade: &Trade, market: MarketId, at: TimeMs, rate: Ratio) {
+    pub(super) fn closed(
+        &mut self,
+        trade: &Trade,
+        market: MarketId,
+        at: TimeMs,
+        definition: Arc<MarketDefinition>,
+    ) {
         if !trade.bets().has_any_in(&market) {
             return;
         }
@@ -64,20 +76,20 @@ impl Settling {
         let due = Due {
             market: market.clone(),
             at,
-            rate: self.discounted(rate),
+            rate: self.rate(&definition),
+            definition,
             settled,
             tries: 0,
         };
         self.waiting.insert(market, (Instant::now(), due));
     }
 
-    fn discounted(&self, rate: Ratio) -> Ratio {
+    /// The market's commission, less what the account is spared.
+    fn rate(&self, definition: &MarketDefinition) -> Ratio {
         let kept = u64::from(10_000 - self.discount.min(10_000));
-        let millionths = u64::from(rate.millionths()) * kept / 10_000;
-        u32::try_from(millionths)
-            .ok()
-            .and_then(Ratio::from_millionths)
-            .unwrap_or(rate)
+        let millionths = u64::from(definition.base_rate) * 100 * kept / 10_000;
+        let rate = u32::try_from(millionths).ok();
+        rate.and_then(Ratio::from_millionths).unwrap_or(Ratio::ONE)
     }
 
     /// A market was opened again: what it came to does not hold.
@@ -204,8 +216,9 @@ fn reverse(trade: &Trade, market: &MarketId, version: u32) {
 
 /// The profit of each bet of ours that was matched; `None` if the venue does not tell of one yet, or not all of it.
 fn profits(trade: &Trade, due: &Due, rows: &[ClearedOrder]) -> Option<Vec<(OrderId, Money)>> {
+    let bets = trade.bets().matched_in(&due.market);
     let mut profits = Vec::new();
-    for bet in trade.bets().matched_in(&due.market) {
+    for bet in &bets {
         let row = rows
             .iter()
             .find(|row| row.bet_id.as_deref() == Some(&bet.venue_id))?;
@@ -214,7 +227,29 @@ fn profits(trade: &Trade, due: &Due, rows: &[ClearedOrder]) -> Option<Vec<(Order
         }
         profits.push((bet.order?, Money::nearest(row.profit?)?));
     }
+    for (bet, (_, profit)) in bets.iter().zip(&profits) {
+        check_profit(trade, due, bet, *profit);
+    }
     Some(profits)
+}
+
+/// Compares what a bet came to with our own sums. The average price has two decimals, so that a big bet may differ by
+/// more than a penny.
+fn check_profit(trade: &Trade, due: &Due, bet: &OrderStatement, profit: Money) {
+    let own = Price::average(bet.matched_value, bet.matched.minor()).and_then(|price| {
+        profit_by_definition(&due.definition, bet.runner, bet.side, price, bet.matched)
+    });
+    let Some(own) = own else { return };
+    let tolerance = Money::from_minor(1 + bet.matched.minor() / 200);
+    if (profit - own).abs() > tolerance {
+        trade.mouth.alarm(
+            "SETTLEMENT_DIFFERS",
+            format!(
+                "Betfair settled the bet {} in market {} with {profit}, where our own sums say {own}",
+                bet.venue_id, due.market
+            ),
+        );
+    }
 }
 
 /// Compares the commission with what the rate makes of the net winnings.

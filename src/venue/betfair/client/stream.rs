@@ -488,6 +488,10 @@ impl<S: AsyncRead + AsyncWrite> Talk<'_, S> {
             for runner in &market.orc {
                 let id = runner_id(runner.id, runner.hc);
                 for bet in &runner.uo {
+                    if let Some(code) = &bet.lsrc {
+                        let code = crate::venue::excerpt(code.as_bytes(), 0, 64);
+                        tracing::info!(event = "bet_lapsed", bet = bet.id, code, "a bet lapsed");
+                    }
                     trade.hear_streamed(trade.names.streamed(&market.id, id, bet));
                 }
             }

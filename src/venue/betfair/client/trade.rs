@@ -14,7 +14,8 @@ use super::session::Session;
 use super::wire::Wire;
 use super::{Clock, Guard, Heard};
 use crate::market::{
-    MarketId, OrderChange, OrderEvent, OrderId, OrderStatement, Ratio, TimeMs, VenueEvent,
+    MarketDefinition, MarketId, OrderChange, OrderEvent, OrderId, OrderStatement, TimeMs,
+    VenueEvent,
 };
 use crate::venue::betfair::{Names, Nonsense, Told};
 
@@ -55,7 +56,8 @@ pub(super) enum Chore {
     Settle {
         market: MarketId,
         at: TimeMs,
-        rate: Ratio,
+        /// The market as it closed.
+        definition: Arc<MarketDefinition>,
     },
     /// A market was opened again.
     Reopened(MarketId),

@@ -9,7 +9,7 @@ use super::sender::{self, Seen};
 use super::trade::{Chore, Trade};
 use crate::engine::{Request, Venue};
 use crate::market::{
-    Books, Instruction, MarketDelta, MarketId, MarketStatus, OrderChange, OrderId, Ratio, TimeMs,
+    Books, Instruction, MarketDelta, MarketId, MarketStatus, OrderChange, OrderId, TimeMs,
     VenueEvent, VenueReason,
 };
 use crate::risk::Approved;
@@ -28,6 +28,12 @@ impl std::fmt::Debug for Betfair {
 
 impl Betfair {
     fn place(&self, books: &Books, order: Instruction) {
+        if let Some(book) = &order.book {
+            tracing::warn!(event = "order_not_sent", intent_id = %order.id, "it is for the bookmaker {book}");
+            return self
+                .trade
+                .report(&order.market, order.id, OrderChange::NotSent);
+        }
         if let Err(over) = self
             .trade
             .budget()
@@ -100,12 +106,10 @@ impl Venue<Approved> for Betfair {
         let is_closed = definition.status == MarketStatus::Closed;
         let market = delta.market.clone();
         match (was_closed, is_closed) {
-            // Hundredths of a percent.
             (_, true) => self.trade.ask(Chore::Settle {
                 market,
                 at: now,
-                rate: Ratio::from_millionths(definition.base_rate.saturating_mul(100))
-                    .unwrap_or(Ratio::ONE),
+                definition: Arc::clone(definition),
             }),
             (true, false) => self.trade.ask(Chore::Reopened(market)),
             (false, false) => {}
