@@ -71,6 +71,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "recovery",
         sql: include_str!("../../migrations/0011_recovery.sql"),
     },
+    Migration {
+        name: "approvals",
+        sql: include_str!("../../migrations/0012_approvals.sql"),
+    },
 ];
 
 /// The number of the last step of a list.

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, params};
 
+use super::approvals::{self, Approval};
 use super::LedgerError;
 use super::chain::Scribe;
 use super::columns::whole;
@@ -69,6 +70,9 @@ pub(super) enum Entry {
     State {
         run: i64,
         state: State,
+    },
+    Approval {
+        approval: Box<Approval>,
     },
     ClearState {
         strategy: String,
@@ -405,6 +409,10 @@ fn write_frame(connection: &Connection, entry: &Entry) -> Result<(), RowError> {
         }
         Entry::State { run, state } => {
             strategies::write_state(connection, *run, state)?;
+            1
+        }
+        Entry::Approval { approval } => {
+            approvals::write(connection, approval)?;
             1
         }
         Entry::ClearState { strategy } => {

@@ -50,6 +50,13 @@ pub(super) enum Note {
         /// With which figures; `None` if it ceased.
         detail: Option<String>,
     },
+    /// A strategy was forbidden to place orders, or was let again.
+    Bar {
+        /// Which.
+        strategy: String,
+        /// Whether it is forbidden.
+        barred: bool,
+    },
     /// Nothing happened but time.
     Tick,
     /// Of the orders that the input before this asked for, these were stopped at the last moment, counted from 0.
@@ -154,6 +161,10 @@ impl Note {
                 state: state.as_str().to_owned(),
                 reason: reason.clone(),
             },
+            Command::Bar(strategy, barred) => Self::Bar {
+                strategy: strategy.clone(),
+                barred: *barred,
+            },
             Command::Fence(fence, detail) => Self::Fence {
                 fence: fence.as_str().to_owned(),
                 detail: detail.clone(),
@@ -172,6 +183,7 @@ impl Note {
                 let fence = FENCES.into_iter().find(|known| known.as_str() == fence)?;
                 Some(Command::Fence(fence, detail.clone()))
             }
+            Self::Bar { strategy, barred } => Some(Command::Bar(strategy.clone(), *barred)),
             _ => None,
         }
     }
