@@ -8,7 +8,7 @@ use crate::backtest::{Means, Setup};
 use crate::config::{Config, ConfigError, Instance, Loaded, nearest, stem};
 use crate::engine::Strategy;
 use crate::ledger::{Durability, Ledger, LedgerSettings, RunInfo, RunKind};
-use crate::market::TimeMs;
+use crate::market::{Mode, TimeMs};
 use crate::strategy::{Overrides, SCRIPT_STACK, Script, ScriptError, find};
 
 /// Loads the configuration, all layers.
@@ -235,7 +235,11 @@ pub(super) fn run_info(config: &Config, kind: RunKind) -> RunInfo {
     let config_values = serde_json::to_value(config.values()).unwrap_or_default();
     RunInfo {
         kind,
-        mode: config.mode,
+        // Only the host ever bets with money: whatever else runs is DRY_RUN, whatever the configuration says.
+        mode: match kind {
+            RunKind::Run => config.mode,
+            RunKind::Backtest | RunKind::Demo => Mode::DryRun,
+        },
         started_at: wall_clock(),
         currency: config.account.currency,
         config: config_values,

@@ -34,6 +34,11 @@ pub struct PaperRecord {
     pub settled_bets: u64,
 }
 
+/// What bets of a life of the ledger are called at a venue: at most 15 letters and digits, and of no other life.
+fn life(epoch: u32, id: &str) -> String {
+    format!("{:03X}{id}", epoch % 4_096)
+}
+
 pub(super) fn write(connection: &Connection, approval: &Approval) -> Result<(), RowError> {
     let Approval {
         at_ms,
@@ -58,7 +63,7 @@ impl Ledger {
     /// If the ledger cannot be written.
     pub fn approve(&self, approval: Approval) -> Result<(), LedgerError> {
         let approval = Box::new(approval);
-        self.pen.write_and_wait(Entry::Approval { approval })
+        self.pen().write_and_wait(Entry::Approval { approval })
     }
 }
 
@@ -89,17 +94,18 @@ impl Reader {
     /// If the ledger cannot be read.
     pub fn paper_record(&self, address: &str) -> Result<PaperRecord, LedgerError> {
         let rows = self.rows(
-            "WITH paper AS (
-                 SELECT r.id, r.started_at_ms, r.ended_at_ms
+            "WITH RECURSIVE paper AS (
+                 SELECT r.id, r.started_at_ms AS first,
+                        max(r.started_at_ms, coalesce(r.ended_at_ms, 0),
+                            coalesce((SELECT max(at_ms) FROM intents i WHERE i.run_id = r.id), 0)) AS last
                    FROM runs r JOIN recordings f ON f.run_id = r.id
                   WHERE r.kind = 'run' AND r.mode = 'DRY_RUN' AND f.path = :address
                     AND json_extract(r.config, '$.\"run.feed\"') IS NOT NULL
                     AND json_extract(r.config, '$.\"run.feed\"') <> 'recordings'),
-             days AS (
-                 SELECT DISTINCT i.at_ms / 86400000 AS day FROM intents i JOIN paper p ON p.id = i.run_id
-                 UNION SELECT started_at_ms / 86400000 FROM paper
-                 UNION SELECT ended_at_ms / 86400000 FROM paper WHERE ended_at_ms IS NOT NULL)
-             SELECT (SELECT count(*) FROM days),
+             days (day, last) AS (
+                 SELECT first / 86400000, last / 86400000 FROM paper
+                 UNION SELECT day + 1, last FROM days WHERE day < last)
+             SELECT (SELECT count(DISTINCT day) FROM days),
                     (SELECT count(*) FROM orders o JOIN paper p ON p.id = o.run_id
                       WHERE o.matched_minor > 0 AND o.profit_minor IS NOT NULL)",
             named_params! { ":address": address },
@@ -111,6 +117,16 @@ impl Reader {
             },
         )?;
         Ok(rows.first().copied().unwrap_or_default())
+    }
+
+    /// The names of this ledger's lives, the present one last.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn lives(&self) -> Result<Vec<String>, LedgerError> {
+        self.rows("SELECT epoch, id FROM instances ORDER BY epoch", &[], |row| {
+            Ok(life(row.get(0)?, &row.get::<_, String>(1)?))
+        })
     }
 
     /// Bets that were settled in LIVE.

@@ -463,6 +463,9 @@ impl fmt::Display for Entry {
                 write!(f, "version {} of {}", version.hash, version.strategy)
             }
             Self::State { state, .. } => write!(f, "the state of {}", state.strategy),
+            Self::Approval { approval } => {
+                write!(f, "the approval of {}", approval.strategy)
+            }
             Self::ClearState { strategy } => write!(f, "that {strategy} has no state"),
             Self::StartState { strategy, .. } => {
                 write!(f, "the state that {strategy} starts with")
