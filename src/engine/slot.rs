@@ -215,10 +215,10 @@ impl Slot {
             let exposure = worst_case(market, &desk.holding, None);
             (now.at_risk, now.gross) = (exposure.market, exposure.gross);
         }
-        for order in desk.holding.live() {
-            now.open_orders += 1;
-            now.unheard += usize::from(order.state.is_unheard());
-            now.open_stake += order.remaining();
+        for (_, tally) in desk.holding.tallies() {
+            now.open_orders += tally.live;
+            now.unheard += tally.unheard;
+            now.open_stake += tally.open_stake;
         }
         self.account.burden.exchange(&desk.burden, &now);
         house.shift(&desk.scopes, &desk.burden, &now);

@@ -66,9 +66,7 @@ impl<G: Gate> Engine<G> {
                 }
                 let holding = Arc::make_mut(&mut desk.holding);
                 for order in resting {
-                    if let Some(order) = holding.order_mut(order) {
-                        order.cancel_pending = true;
-                    }
+                    holding.amend(order, |order| order.cancel_pending = true);
                     swept.push((market.id.clone(), order));
                     effects.send(Request::Cancel {
                         market: market.id.clone(),

@@ -95,7 +95,7 @@ fn kill_switch(ask: &Ask<'_>, _: &RiskLimits) -> Verdict {
 fn trading_state(ask: &Ask<'_>, _: &RiskLimits) -> Verdict {
     let code = match ask.house.state {
         TradingState::Paused => ReasonCode::TradingPaused,
-        TradingState::Reduce if !reduces(ask.market, ask.holding, ask.place, ask.now) => {
+        TradingState::Reduce if !reduces(ask.market, ask.holding, ask.place) => {
             ReasonCode::TradingReduceOnly
         }
         TradingState::Active | TradingState::Reduce | TradingState::Halted => return Ok(None),
@@ -139,12 +139,7 @@ fn health(ask: &Ask<'_>, _: &RiskLimits) -> Verdict {
 
 /// Whether the last order got there is not known: another of the same kind could double it.
 fn in_doubt(ask: &Ask<'_>, _: &RiskLimits) -> Verdict {
-    let doubtful = ask.holding.live().find(|order| {
-        order.state.is_doubtful()
-            && order.runner == ask.place.runner
-            && order.side == ask.place.side
-    });
-    match doubtful {
+    match ask.holding.in_doubt(ask.place.runner, ask.place.side) {
         None => Ok(None),
         Some(order) => Err(Refusal::of(
             ReasonCode::OrderInDoubt,
@@ -352,11 +347,12 @@ fn open_orders(ask: &Ask<'_>, limits: &RiskLimits) -> Verdict {
 }
 
 fn open_orders_on_runner(ask: &Ask<'_>, limits: &RiskLimits) -> Verdict {
+    // One that is being replaced stands on the same runner.
+    let replaced = usize::from(ask.replaces.is_some());
     let open = ask
         .holding
-        .live()
-        .filter(|o| o.runner == ask.place.runner && Some(o.id) != ask.replaces)
-        .count();
+        .live_on(ask.place.runner)
+        .saturating_sub(replaced);
     at_most_orders(
         ReasonCode::OrdersTooManyOnRunner,
         open,

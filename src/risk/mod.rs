@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use controls::Verdict;
 pub use limits::RiskLimits;
 pub use together::TogetherLimits;
 
@@ -41,12 +42,9 @@ pub struct RiskGate {
     recent: BTreeMap<Arc<str>, Recent>,
     /// When all strategies together placed their orders of the last hour.
     placed: VecDeque<TimeMs>,
-    /// What the last check weighed; the memory is used again.
-    scale: Scale,
+    /// What the last check weighed, in order.
+    scale: Vec<Weighed>,
 }
-
-/// What is weighed goes here, in order.
-type Scale = Vec<Weighed>;
 
 /// What a strategy did lately.
 #[derive(Debug, Default)]
@@ -56,6 +54,9 @@ struct Recent {
     /// Its last stakes.
     stakes: VecDeque<Money>,
 }
+
+/// About how many controls there are.
+const CONTROLS: usize = 48;
 
 /// What a strategy's bets in the market could lose, without the order and with it.
 struct Weights {
@@ -84,7 +85,7 @@ impl RiskGate {
             own: BTreeMap::new(),
             recent: BTreeMap::new(),
             placed: VecDeque::new(),
-            scale: Scale::new(),
+            scale: Vec::new(),
         }
     }
 
@@ -101,8 +102,8 @@ impl RiskGate {
     }
 }
 
-/// Has the controls judge an order, the first objection ending it. Changes nothing but the scale, and what is past of the
-/// last orders.
+/// Has the controls judge an order, the first objection ending it; `note` is told what each weighed. Changes nothing but
+/// what is past of the last orders.
 ///
 /// What an order would cost and how fast it comes is no objection to one that only lowers the risk, within a rate of its
 /// own: no limit stands in the way out.
@@ -111,17 +112,18 @@ fn judge(
     limits: &RiskLimits,
     recent: &mut Recent,
     placed: &mut VecDeque<TimeMs>,
-    scale: &mut Scale,
+    note: &mut impl FnMut(Weighed),
 ) -> Result<(), Refusal> {
     for control in controls::SIMPLE.iter().chain(&conduct::INSTRUMENT) {
-        scale.extend(control(ask, limits)?);
+        control(ask, limits)?.into_iter().for_each(&mut *note);
     }
-    match costs(ask, limits, recent, placed, scale) {
-        Err(refusal) if !reduces(ask.market, ask.holding, ask.place, ask.now) => Err(refusal),
+    match costs(ask, limits, recent, placed, note) {
+        Err(refusal) if !reduces(ask.market, ask.holding, ask.place) => Err(refusal),
         Err(_) => {
             let most = limits.max_orders_per_minute * 2;
-            scale.extend(controls::rate(ask, most, &mut recent.placed)?);
-            scale.extend(together::rate(ask, &limits.together.doubled(), placed)?);
+            let own = controls::rate(ask, most, &mut recent.placed)?;
+            let all = together::rate(ask, &limits.together.doubled(), placed)?;
+            own.into_iter().chain(all).for_each(note);
             Ok(())
         }
         Ok(()) => Ok(()),
@@ -134,17 +136,19 @@ fn costs(
     limits: &RiskLimits,
     recent: &mut Recent,
     placed: &mut VecDeque<TimeMs>,
-    scale: &mut Scale,
+    note: &mut impl FnMut(Weighed),
 ) -> Result<(), Refusal> {
+    let mut noted =
+        |verdict: Verdict| verdict.map(|weighed| weighed.into_iter().for_each(&mut *note));
     let most = limits.max_orders_per_minute;
-    scale.extend(controls::rate(ask, most, &mut recent.placed)?);
-    scale.extend(together::rate(ask, &limits.together, placed)?);
-    scale.extend(conduct::unusual_stake(ask, limits, &recent.stakes)?);
+    noted(controls::rate(ask, most, &mut recent.placed))?;
+    noted(together::rate(ask, &limits.together, placed))?;
+    noted(conduct::unusual_stake(ask, limits, &recent.stakes))?;
     for control in conduct::PACE {
-        scale.extend(control(ask, limits)?);
+        noted(control(ask, limits))?;
     }
     for control in together::WAITING {
-        scale.extend(control(ask, &limits.together)?);
+        noted(control(ask, &limits.together))?;
     }
     let proposed = Proposed {
         runner: ask.place.runner,
@@ -156,7 +160,7 @@ fn costs(
         now: worst_case(ask.market, ask.holding, None),
         with: worst_case(ask.market, ask.holding, counted),
     };
-    afford(ask, limits, &weights, scale)
+    afford(ask, limits, &weights, note)
 }
 
 /// The controls of what could be lost.
@@ -164,13 +168,17 @@ fn afford(
     ask: &Ask<'_>,
     limits: &RiskLimits,
     weights: &Weights,
-    scale: &mut Scale,
+    note: &mut impl FnMut(Weighed),
 ) -> Result<(), Refusal> {
     for control in controls::EXPOSURE {
-        scale.extend(control(ask, limits, weights)?);
+        control(ask, limits, weights)?
+            .into_iter()
+            .for_each(&mut *note);
     }
     for control in together::EXPOSURE {
-        scale.extend(control(ask, &limits.together, weights)?);
+        control(ask, &limits.together, weights)?
+            .into_iter()
+            .for_each(&mut *note);
     }
     Ok(())
 }
@@ -185,8 +193,13 @@ impl Gate for RiskGate {
     fn check(&mut self, ask: &Ask<'_>) -> Result<Approved, Refusal> {
         let limits = self.own.get(&**ask.strategy).unwrap_or(&self.limits);
         let recent = self.recent.entry(Arc::clone(ask.strategy)).or_default();
+        // The last check's, if nobody took it.
         self.scale.clear();
-        let judged = judge(ask, limits, recent, &mut self.placed, &mut self.scale);
+        self.scale.reserve(CONTROLS);
+        let scale = &mut self.scale;
+        let judged = judge(ask, limits, recent, &mut self.placed, &mut |weighed| {
+            scale.push(weighed);
+        });
         if let Err(refusal) = judged {
             self.scale.push(Weighed {
                 code: refusal.code,
@@ -224,8 +237,8 @@ impl Gate for RiskGate {
         }
     }
 
-    fn weighed(&self) -> &[Weighed] {
-        &self.scale
+    fn weighed(&mut self) -> Vec<Weighed> {
+        std::mem::take(&mut self.scale)
     }
 
     fn remedy(&mut self, ask: &Ask<'_>, refusal: &Refusal) -> Option<Remedy> {
@@ -239,17 +252,16 @@ impl Gate for RiskGate {
         if ask.place.kind.persistence() == Some(Persistence::Lapse) {
             return Ok(());
         }
-        self.scale.clear();
         let limits = self.own.get(&**ask.strategy).unwrap_or(&self.limits);
         for control in controls::UPDATE {
-            self.scale.extend(control(ask, limits)?);
+            control(ask, limits)?;
         }
         let weights = Weights {
             now: worst_case(ask.market, ask.holding, None),
             with: worst_case(ask.market, &with_update(ask), None),
         };
         if weights.added().is_positive() {
-            afford(ask, limits, &weights, &mut self.scale)?;
+            afford(ask, limits, &weights, &mut |_| {})?;
         }
         Ok(())
     }

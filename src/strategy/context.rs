@@ -254,7 +254,7 @@ fn outcomes(c: &mut ContextView, market: MarketView) -> Result<Array, Box<EvalAl
     }
     // Bets on withdrawn runners are void.
     let is_active = |id: RunnerId| market.0.runner(id).is_some_and(Runner::is_active);
-    let positions = c.0.holding.positions().iter();
+    let positions = c.0.holding.positions();
     let all_lose: Money = positions
         .filter(|(id, _)| is_active(*id))
         .map(|(_, position)| position.if_lose)
