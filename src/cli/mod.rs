@@ -1,5 +1,7 @@
 //! The command line: one file a command. Results go to stdout, everything else to stderr.
 
+mod approve;
+mod arm;
 mod backtest;
 mod bets;
 mod check;
@@ -13,6 +15,7 @@ mod ledger;
 mod new;
 mod output;
 mod pnl;
+mod preflight;
 mod prepare;
 mod progress;
 mod replay;
@@ -76,6 +79,10 @@ enum Command {
     Backtest(backtest::Backtest),
     Run(run::Run),
     Replay(replay::Replay),
+    Preflight(preflight::Preflight),
+    Approve(approve::Approve),
+    Arm(arm::Arm),
+    Disarm(arm::Disarm),
     Check(check::Check),
     Test(test::Test),
     New(new::New),
@@ -106,6 +113,10 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Backtest(command) => command.run(&shared),
         Command::Run(command) => command.run(&shared),
         Command::Replay(command) => command.run(&shared),
+        Command::Preflight(command) => command.run(&shared),
+        Command::Approve(command) => command.run(&shared),
+        Command::Arm(command) => command.run(&shared),
+        Command::Disarm(command) => command.run(&shared),
         Command::Check(command) => command.run(&shared),
         Command::Test(command) => command.run(&shared),
         Command::New(command) => command.run(&shared),

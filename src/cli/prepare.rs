@@ -92,8 +92,12 @@ pub(super) fn instances(loaded: &Loaded, arguments: &[String]) -> Result<Vec<Ins
 
 /// Names of the scripts in a folder; none if there is no such folder.
 pub(super) fn files_of(folder: &Path) -> Vec<String> {
-    let found = find(&[folder.display().to_string()], folder).unwrap_or_default();
-    found.iter().map(|path| stem(path)).collect()
+    files(folder).iter().map(|path| stem(path)).collect()
+}
+
+/// The scripts in a folder; none if there is no such folder.
+pub(super) fn files(folder: &Path) -> Vec<std::path::PathBuf> {
+    find(&[folder.display().to_string()], folder).unwrap_or_default()
 }
 
 /// Reads the strategies named on the command line, with parameters from the configuration and from `params`.

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use super::approvals::LiveGate;
 use super::feed::Tape;
 use super::host::Plan;
 use super::log::{Throttle, Voice};
@@ -45,7 +46,7 @@ pub(super) enum Told {
 pub(super) struct Conductor<'a> {
     pub(super) ears: Receiver<Told>,
     board: Board,
-    ledger: &'a Ledger,
+    pub(super) ledger: &'a Ledger,
     pub(super) switch: Switch,
     pace: Pace,
     pub(super) voice: Voice,
@@ -68,6 +69,8 @@ pub(super) struct Conductor<'a> {
     settings_files: SettingsFiles,
     /// Where the inputs of a live feed are stamped and recorded.
     pub(super) tape: Option<Tape>,
+    /// Who may bet with money, where anybody may.
+    pub(super) gate: Option<LiveGate>,
 }
 
 impl<'a> Conductor<'a> {
@@ -101,6 +104,7 @@ impl<'a> Conductor<'a> {
             looked_at: None,
             settings_files: SettingsFiles::of(plan.settings),
             tape: None,
+            gate: None,
         }
     }
 
@@ -133,6 +137,14 @@ impl<'a> Conductor<'a> {
         }
     }
 
+    /// Where betting stands.
+    pub(super) fn position(&self) -> Position {
+        match &self.gate {
+            Some(gate) => gate.door.position(),
+            None => self.switch.read(),
+        }
+    }
+
     /// Does what is due anyway: the kill switch, the status. Cheap unless [`LOOK`] has passed.
     pub(super) fn tend<V: Venue<Approved>>(
         &mut self,
@@ -146,7 +158,7 @@ impl<'a> Conductor<'a> {
             return Ok(());
         }
         self.looked_at = Some(now);
-        let position = self.switch.read();
+        let position = self.position();
         if position.state != self.status.trading.state {
             let reason = match position.state {
                 TradingState::Active => {
@@ -162,7 +174,11 @@ impl<'a> Conductor<'a> {
             let command = Command::Trade(position.state, reason.to_owned());
             self.operate(session, command)?;
         }
+        if let Some(gate) = &self.gate {
+            gate.door.told(&position);
+        }
         self.status.trading = position;
+        self.judge_approvals(session)?;
         for file in self.settings_files.changed() {
             self.voice.warn(format_args!(
                 "{} changed: this host goes on with the settings it began with; end it and start it again for the new ones",
@@ -341,7 +357,8 @@ impl<'a> Conductor<'a> {
             None => self.voice.say(format_args!("loaded {name} {new}")),
         }
         self.adopt(script);
-        Ok(())
+        // Before the new version is asked anything.
+        self.judge_approvals(session)
     }
 
     /// This version is the one for the sessions to come.

@@ -1,36 +1,42 @@
 //! Puts the host together: threads, signals, feeds, the health server, the ledger's run.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::Arc;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
+use super::approvals::LiveGate;
 use super::conductor::{Conductor, Told};
+use super::door::{self, Admitted, Checks, Doorkeeper, Preflight, Row};
 use super::feed::{Inbox, Tape, Watch};
 use super::log::Voice;
 use super::memory::Keeper;
 use super::shelf::{Ears, Finding, Shelf};
 use super::signals::{self, Signals};
-use super::status::{Board, Feed, Status, StrategyStatus, health};
+use super::status::{Board, Feed, Status, StrategyStatus, health, notes_on};
 use super::switch::{Position, Switch};
 use crate::backtest::{self, Driver, Memory, Report, RunError, Setup};
 use crate::config::{Config, FeedKind, Loaded};
-use crate::engine::TradingState;
+use crate::engine::{Recovery, Sending, TradingState, Venue};
 use crate::exchange::Exchange;
 use crate::http::{Ask, Server, Service};
 use crate::ledger::{Ledger, LedgerError, Outcome, RunInfo, RunWriter, StateRow, Verdict};
-use crate::market::{Instruction, TimeMs};
+use crate::market::{Instruction, Mode, Ratio, TimeMs};
+use crate::risk::Approved;
 use crate::source::{Recorder, Room};
 use crate::strategy::{SCRIPT_STACK, Script};
-use crate::venue::betfair::client::{self, ConnectError, Missing, Secrets};
+use crate::venue::betfair::client::{
+    self, Betfair, ConnectError, Connection, Heard, Missing, Secrets,
+};
 
 /// How long connections to the health server may keep the process after the run.
 const FAREWELL: Duration = Duration::from_millis(200);
@@ -104,6 +110,9 @@ pub enum HostError {
     /// What the venue knows us by is missing, or cannot be used.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Credentials(Vec<Missing>),
+    /// LIVE asks for more than is there.
+    #[error("LIVE is refused, and nothing was placed. Missing:\n{}", missing(.0))]
+    Shut(Box<Preflight>),
     /// No connection to the venue can be made.
     #[error("{0}")]
     Connect(#[from] ConnectError),
@@ -113,6 +122,16 @@ pub enum HostError {
     /// The engine thread ended without a word.
     #[error("the engine thread failed unexpectedly; the ledger holds everything up to there")]
     Engine,
+}
+
+/// The gates that are shut, and what to do about each.
+fn missing(found: &Preflight) -> String {
+    let shut = found.rows.iter().filter(|row| !row.passed);
+    let line = |row: &Row| {
+        let remedy = row.remedy.as_deref().unwrap_or_default();
+        format!("  {}: {} → {remedy}", row.gate, row.found)
+    };
+    shut.map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// Runs until the recordings end, or SIGINT or SIGTERM comes. The report then says that it was interrupted. A second
@@ -140,6 +159,14 @@ pub fn run(plan: &Plan<'_>, ledger: Ledger, info: RunInfo) -> Result<Report, Hos
         ..plan.setup.clone()
     };
     let first = first_look(plan, setup.memory.as_ref())?;
+    let admitted = match config.mode {
+        Mode::DryRun => None,
+        Mode::Live => Some(admit(plan, &ledger, &first, &runtime)?),
+    };
+    let setup = match &admitted {
+        Some(admitted) => scaled(&setup, admitted.limits_ratio()),
+        None => setup,
+    };
     let server = match &config.http {
         http if http.enabled => {
             Some(Server::bind(http.bind).map_err(|error| HostError::Http(http.bind, error))?)
@@ -176,7 +203,14 @@ pub fn run(plan: &Plan<'_>, ledger: Ledger, info: RunInfo) -> Result<Report, Hos
     };
     let result = match config.run.feed {
         FeedKind::Recordings => play(plan, &setup, helpers, conductor, &mut run),
-        FeedKind::Betfair => follow(plan, &setup, helpers, conductor, &mut run),
+        FeedKind::Betfair => follow(
+            plan,
+            &setup,
+            helpers,
+            conductor,
+            &mut run,
+            admitted.as_ref(),
+        ),
     };
     let result = conclude(plan, ledger, run, result);
     runtime.shutdown_timeout(FAREWELL);
@@ -190,6 +224,16 @@ fn runtime() -> std::io::Result<Runtime> {
         .thread_name("host")
         .enable_all()
         .build()
+}
+
+/// The same with a part of its limits.
+fn scaled(setup: &Setup, part: Ratio) -> Setup {
+    let mut setup = setup.clone();
+    setup.limits = setup.limits.scaled(part);
+    for means in setup.own.values_mut() {
+        means.limits = means.limits.scaled(part);
+    }
+    setup
 }
 
 /// What strategies remember, as the ledger has it.
@@ -299,10 +343,13 @@ fn greet(
 ) {
     let voice = plan.voice;
     let version = env!("CARGO_PKG_VERSION");
-    voice.say(format_args!(
-        "bea {version}, mode DRY_RUN: bets go to the simulated exchange, no money moves"
-    ));
     let config = plan.config();
+    let hello = format!("bea {version}, mode {}", notes_on(config.mode));
+    match config.mode {
+        Mode::DryRun => voice.say(hello),
+        // A quiet voice says this too.
+        Mode::Live => voice.warn(hello),
+    }
     match config.run.feed {
         FeedKind::Recordings => {
             let (count, speed) = (plan.files.len(), config.run.speed);
@@ -380,6 +427,8 @@ fn first_status(plan: &Plan<'_>, run: &RunWriter, first: &FirstLook) -> Status {
         kill_file: plan.config().kill.file.clone(),
         alive_at: Instant::now(),
         feed: Feed::default(),
+        mode: plan.config().mode,
+        live: None,
         trading: Switch::new(&plan.config().kill.file).read(),
         strategies: good.chain(wrong).collect(),
     }
@@ -448,19 +497,18 @@ fn play(
     })
 }
 
-/// Follows a live feed in DRY_RUN: what is bet goes to the simulated exchange.
+/// Follows a live feed. Without an admission what is bet goes to the simulated exchange, and nothing exists that could
+/// place a bet; with one it goes to the venue.
 fn follow(
     plan: &Plan<'_>,
     setup: &Setup,
     helpers: Helpers<'_>,
     mut conductor: Conductor<'_>,
     run: &mut RunWriter,
+    admitted: Option<&Admitted>,
 ) -> Result<Report, HostError> {
     let config = plan.config();
     let recorder = recorder(plan, run.run())?;
-    let switch = conductor.switch.clone();
-    let last_word = Box::new(move |_: &Instruction| switch.read().state < TradingState::Paused);
-    conductor.tape = Some(Tape::new(plan.wall_clock, last_word, recorder));
     let secrets = Secrets::find(&config.betfair).map_err(HostError::Credentials)?;
     let (say, heard) = channel();
     let connecting = client::Plan {
@@ -471,31 +519,136 @@ fn follow(
         clock: plan.wall_clock,
     };
     let connection = client::connect(connecting, helpers.runtime.handle(), say)?;
-    let inbox = Inbox::default();
-    let tell = helpers.tell.clone();
-    let most = config.feed.max_waiting as usize;
-    thread::scope(|scope| {
-        let counted = inbox.clone();
-        thread::Builder::new()
-            .name("feed".to_owned())
-            .spawn_scoped(scope, move || counted.pass_on(most, &heard, &tell))
-            .map_err(|error| HostError::System("start a thread", error))?;
-        let report = engine(helpers, || {
-            let mut watch = Watch::new(BETFAIR, &config.feed, &connection, inbox);
-            let venue = Exchange::new(setup.exchange.clone());
-            let strategies = (conductor.strategies()?, conductor.strategies()?);
-            backtest::attend(
-                setup,
-                (BETFAIR, &config.betfair.stream_address),
-                (ONLY_SESSION, venue),
-                strategies,
-                Some(run),
-                &mut |session| conductor.follow(session, &mut watch, config, "DRY_RUN"),
-            )
-        });
-        drop(connection);
-        report
+    let runtime = helpers.runtime;
+    let switch = conductor.switch.clone();
+    let report = match admitted {
+        None => {
+            let last_word =
+                Box::new(move |_: &Instruction| switch.read().state < TradingState::Paused);
+            conductor.tape = Some(Tape::new(plan.wall_clock, last_word, recorder));
+            let bets = Bets {
+                epoch: ONLY_SESSION,
+                venue: Exchange::new(setup.exchange.clone()),
+                recovery: None,
+            };
+            attend(plan, setup, helpers, conductor, run, &connection, heard, bets)
+        }
+        Some(admitted) => {
+            let door = Doorkeeper::new(admitted, &config.live, switch, plan.wall_clock);
+            let ledger = conductor.ledger;
+            let approved = ledger.reader()?.approvals()?;
+            conductor.gate = Some(LiveGate {
+                door: door.clone(),
+                approved: approved
+                    .into_iter()
+                    .map(|approval| (approval.strategy, approval.script_hash))
+                    .collect(),
+                barred: BTreeSet::new(),
+                limits_ratio: admitted.limits_ratio(),
+            });
+            let bets = live_bets(plan, setup, ledger, run, &connection, &door)?;
+            let last_word = Box::new(move |order: &Instruction| door.may_send(order));
+            conductor.tape = Some(Tape::new(plan.wall_clock, last_word, recorder));
+            attend(plan, setup, helpers, conductor, run, &connection, heard, bets)
+        }
+    };
+    // An order on its way is never cut off.
+    runtime.block_on(connection.close());
+    report
+}
+
+/// Where bets go, and what went there before.
+struct Bets<V> {
+    epoch: u64,
+    venue: V,
+    recovery: Option<Recovery>,
+}
+
+/// The venue itself, and what earlier runs left there.
+fn live_bets(
+    plan: &Plan<'_>,
+    setup: &Setup,
+    ledger: &Ledger,
+    run: &RunWriter,
+    connection: &Connection,
+    door: &Doorkeeper,
+) -> Result<Bets<Betfair>, HostError> {
+    let recovery = ledger.recovery(run, 1, (plan.wall_clock)(), setup.bank)?;
+    let mut lives = ledger.reader()?.lives()?;
+    let identity = client::Identity {
+        epoch: lives.pop().unwrap_or_default(),
+        earlier: lives,
+        unfinished_since: recovery.orders.iter().map(|o| o.order.requested_at).min(),
+    };
+    let door = door.clone();
+    let guard = Arc::new(move |order: &Instruction| match door.may_send(order) {
+        true => Sending::Allowed,
+        false => Sending::Stopped,
+    });
+    Ok(Bets {
+        epoch: recovery.epoch.unwrap_or_default(),
+        venue: connection.trade(identity, guard)?,
+        recovery: Some(recovery),
     })
+}
+
+/// Runs the session on the engine's thread, with what the feed says.
+#[allow(clippy::too_many_arguments)]
+fn attend<V: Venue<Approved> + Send>(
+    plan: &Plan<'_>,
+    setup: &Setup,
+    helpers: Helpers<'_>,
+    mut conductor: Conductor<'_>,
+    run: &mut RunWriter,
+    connection: &Connection,
+    heard: Receiver<Heard>,
+    bets: Bets<V>,
+) -> Result<Report, HostError> {
+    let config = plan.config();
+    let inbox = Inbox::default();
+    let (counted, tell) = (inbox.clone(), helpers.tell.clone());
+    let most = config.feed.max_waiting as usize;
+    // It ends with the connection, or when the engine does not listen any more.
+    thread::Builder::new()
+        .name("feed".to_owned())
+        .spawn(move || counted.pass_on(most, &heard, &tell))
+        .map_err(|error| HostError::System("start a thread", error))?;
+    engine(helpers, move || {
+        let mut watch = Watch::new(BETFAIR, &config.feed, connection, inbox, bets.recovery);
+        let strategies = (conductor.strategies()?, conductor.strategies()?);
+        backtest::attend(
+            setup,
+            (BETFAIR, &config.betfair.stream_address),
+            (bets.epoch, bets.venue),
+            strategies,
+            Some(run),
+            &mut |session| conductor.follow(session, &mut watch, config, config.mode),
+        )
+    })
+}
+
+/// Looks at every gate of LIVE.
+fn admit(
+    plan: &Plan<'_>,
+    ledger: &Ledger,
+    first: &FirstLook,
+    runtime: &Runtime,
+) -> Result<Admitted, HostError> {
+    let reader = ledger.reader()?;
+    let good = first.good.iter().cloned().map(Ok);
+    let wrong = first.wrong.iter().map(|wrong| Err(wrong.summary()));
+    let scripts: Vec<_> = good.chain(wrong).collect();
+    let (settings, clock, handle) = (plan.settings, plan.wall_clock, runtime.handle());
+    let found = on_script_stack(move || {
+        door::preflight(&Checks {
+            loaded: settings,
+            reader: Some(&reader),
+            scripts,
+            clock,
+            runtime: handle,
+        })
+    })?;
+    found.admit().map_err(HostError::Shut)
 }
 
 /// Begins to record the feed, if that is wanted.

@@ -12,7 +12,9 @@
 //! for the next message to become due, so it hears them at once and acts between messages. The clock serves pacing
 //! and health only: sessions know no time but that of the recording.
 
+mod approvals;
 mod conductor;
+pub mod door;
 mod feed;
 mod host;
 pub mod log;

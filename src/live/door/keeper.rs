@@ -1,6 +1,5 @@
 //! Keeps the door while a host is LIVE: what may leave, which strategies may bet, and when it shuts.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,12 +11,20 @@ use crate::config::Live;
 use crate::engine::TradingState;
 use crate::ledger::Approval;
 use crate::live::switch::{Position, Switch};
-use crate::market::{Instruction, TimeMs};
+use crate::market::{Instruction, Ratio, TimeMs};
 
 /// Proof that everything LIVE asks for was there. Only a green preflight gives it, and only with it orders are taken to a
 /// venue.
 #[derive(Debug)]
-pub struct Admitted(());
+pub struct Admitted(Ratio);
+
+impl Admitted {
+    /// The part of the configured limits that holds.
+    #[must_use]
+    pub const fn limits_ratio(&self) -> Ratio {
+        self.0
+    }
+}
 
 impl Preflight {
     /// The proof, if all is green.
@@ -26,7 +33,7 @@ impl Preflight {
     /// Itself, with what is missing.
     pub fn admit(self) -> Result<Admitted, Box<Self>> {
         match self.green {
-            true => Ok(Admitted(())),
+            true => Ok(Admitted(self.limits_ratio)),
             false => Err(Box::new(self)),
         }
     }
@@ -138,9 +145,6 @@ impl Doorkeeper {
     }
 }
 
-/// Versions that somebody approved, as (strategy, hash).
-pub(in crate::live) type Approved = BTreeSet<(String, String)>;
-
 #[cfg(test)]
 mod tests {
     use super::super::token::Token;
@@ -181,7 +185,7 @@ mod tests {
             ..Live::default()
         };
         let switch = Switch::new(&folder.path().join("KILL"));
-        let keeper = Doorkeeper::new(&Admitted(()), &settings, switch.clone(), clock);
+        let keeper = Doorkeeper::new(&Admitted(Ratio::ONE), &settings, switch.clone(), clock);
         assert_eq!(keeper.position().state, TradingState::Reduce);
         assert!(!keeper.may_send(&order("fav")), "not armed");
         let token = Token {
