@@ -53,14 +53,20 @@ impl Approve {
         let config = &loaded.config;
         for (what, given) in [("--by", &self.by), ("--reason", &self.reason)] {
             if given.trim().is_empty() {
-                return Err(Failure::new(exit::USAGE, format!("{what} must say something")));
+                return Err(Failure::new(
+                    exit::USAGE,
+                    format!("{what} must say something"),
+                ));
             }
         }
         let arguments = std::slice::from_ref(&self.strategy);
         let hash = prepare::with_script_stack(|| -> Result<String, Failure> {
             let scripts = prepare::scripts(&loaded, arguments, &[])?;
             let [script] = &scripts[..] else {
-                return Err(Failure::new(exit::USAGE, "one strategy is approved at a time"));
+                return Err(Failure::new(
+                    exit::USAGE,
+                    "one strategy is approved at a time",
+                ));
             };
             script.compile()?;
             Ok(script.hash().to_owned())
@@ -70,8 +76,10 @@ impl Approve {
                 "{} is {hash:.12} by now, not the {read} that was read",
                 self.strategy
             );
-            return Err(Failure::new(exit::SAFETY, message)
-                .hint(format!("read it again: bea strategies diff {}", self.strategy)));
+            return Err(Failure::new(exit::SAFETY, message).hint(format!(
+                "read it again: bea strategies diff {}",
+                self.strategy
+            )));
         }
         let approval = Approval {
             at_ms: prepare::wall_clock(),
@@ -110,8 +118,7 @@ fn record(config: &Config, approval: &Approval) -> Result<bool, Failure> {
         return Ok(true);
     }
     let file = &config.live.approvals_file;
-    door::leave(file, approval)
-        .map_err(|error| Failure::io("leave the approval", file, &error))?;
+    door::leave(file, approval).map_err(|error| Failure::io("leave the approval", file, &error))?;
     let reader = Reader::open(path)?;
     let deadline = Instant::now() + PATIENCE;
     // The host is another process: its ledger can only be looked at again.

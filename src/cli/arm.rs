@@ -97,9 +97,9 @@ impl Arm {
         if !self.yes {
             confirm(&token)?;
         }
-        token.write(&live.arm_file).map_err(|error| {
-            Failure::io("write the arming token", &live.arm_file, &error)
-        })?;
+        token
+            .write(&live.arm_file)
+            .map_err(|error| Failure::io("write the arming token", &live.arm_file, &error))?;
         let document = Document {
             schema: "bea.arm/1",
             armed: true,

@@ -303,7 +303,7 @@ impl From<HostError> for Failure {
                     .hint("bea preflight shows every gate; docs/live.md goes through them")
                     .with_details(details)
             }
-            HostError::Credentials(_) | HostError::Connect(_) => {
+            HostError::Credentials(_) | HostError::Connect(_) | HostError::Ask(_) => {
                 Self::new(exit::VENUE, error.to_string())
             }
             HostError::Ledger(error) => error.into(),

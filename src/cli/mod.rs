@@ -18,6 +18,7 @@ mod pnl;
 mod preflight;
 mod prepare;
 mod progress;
+mod reconcile;
 mod replay;
 mod run;
 mod settings;
@@ -80,6 +81,7 @@ enum Command {
     Run(run::Run),
     Replay(replay::Replay),
     Preflight(preflight::Preflight),
+    Reconcile(reconcile::Reconcile),
     Approve(approve::Approve),
     Arm(arm::Arm),
     Disarm(arm::Disarm),
@@ -114,6 +116,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Run(command) => command.run(&shared),
         Command::Replay(command) => command.run(&shared),
         Command::Preflight(command) => command.run(&shared),
+        Command::Reconcile(command) => command.run(&shared),
         Command::Approve(command) => command.run(&shared),
         Command::Arm(command) => command.run(&shared),
         Command::Disarm(command) => command.run(&shared),

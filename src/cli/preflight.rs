@@ -58,8 +58,7 @@ fn scripts(loaded: &Loaded) -> Vec<Result<Script, String>> {
     let files = prepare::files(&config.run.strategies);
     let read = |instance: &crate::config::Instance| {
         let overrides = prepare::overrides(config, &instance.name, &[]);
-        Script::read_as(&instance.name, &instance.path, &overrides)
-            .map_err(|error| error.summary())
+        Script::read_as(&instance.name, &instance.path, &overrides).map_err(|error| error.summary())
     };
     config.instances(&files).iter().map(read).collect()
 }

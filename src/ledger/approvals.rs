@@ -7,7 +7,7 @@ use super::reader::count;
 use super::rows::RowError;
 use super::writer::Entry;
 use super::{Ledger, LedgerError, Reader};
-use crate::market::TimeMs;
+use crate::market::{Money, TimeMs};
 
 /// A version of a strategy that somebody approved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +37,17 @@ pub struct PaperRecord {
 /// What bets of a life of the ledger are called at a venue: at most 15 letters and digits, and of no other life.
 fn life(epoch: u32, id: &str) -> String {
     format!("{:03X}{id}", epoch % 4_096)
+}
+
+/// A LIVE bet as the ledger has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveBet {
+    /// Its name.
+    pub id: String,
+    /// How much of it was matched.
+    pub matched: Money,
+    /// What it brought before commission, once it was settled.
+    pub profit: Option<Money>,
 }
 
 pub(super) fn write(connection: &Connection, approval: &Approval) -> Result<(), RowError> {
@@ -124,9 +135,34 @@ impl Reader {
     /// # Errors
     /// If the ledger cannot be read.
     pub fn lives(&self) -> Result<Vec<String>, LedgerError> {
-        self.rows("SELECT epoch, id FROM instances ORDER BY epoch", &[], |row| {
-            Ok(life(row.get(0)?, &row.get::<_, String>(1)?))
-        })
+        self.rows(
+            "SELECT epoch, id FROM instances ORDER BY epoch",
+            &[],
+            |row| Ok(life(row.get(0)?, &row.get::<_, String>(1)?)),
+        )
+    }
+
+    /// LIVE bets that were asked for, changed or settled since a time, and may be or have been at the venue.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn live_bets(&self, since: TimeMs) -> Result<Vec<LiveBet>, LedgerError> {
+        self.rows(
+            "SELECT o.id, o.matched_minor, o.profit_minor
+               FROM orders o JOIN runs r ON r.id = o.run_id AND r.mode = 'LIVE'
+              WHERE max(o.requested_at_ms, o.changed_at_ms) >= :since
+                AND o.state NOT IN ('NOT_SENT', 'REJECTED', 'NOT_PLACED')
+              ORDER BY o.run_id, o.record",
+            named_params! { ":since": since.0 },
+            |row| {
+                let profit: Option<i64> = row.get(2)?;
+                Ok(LiveBet {
+                    id: row.get(0)?,
+                    matched: Money::from_minor(row.get(1)?),
+                    profit: profit.map(Money::from_minor),
+                })
+            },
+        )
     }
 
     /// Bets that were settled in LIVE.

@@ -33,7 +33,7 @@ mod strategies;
 mod why;
 mod writer;
 
-pub use approvals::{Approval, PaperRecord};
+pub use approvals::{Approval, LiveBet, PaperRecord};
 pub use audit::{Audit, Finding};
 pub use chain::{Break, Head, Verified};
 pub use copy::{Restored, restore};

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, params};
 
-use super::approvals::{self, Approval};
 use super::LedgerError;
+use super::approvals::{self, Approval};
 use super::chain::Scribe;
 use super::columns::whole;
 use super::deaths::{self, Death};

@@ -325,8 +325,9 @@ impl<'a> Conductor<'a> {
     ) -> Result<(), RunError> {
         let (name, new) = (script.name().to_owned(), script.short_hash().to_owned());
         let old = hash_in(session, &name);
-        if old.is_none()
-            && let Some(state) = self.keeper.of(&name)
+        // What was there before hands its own over.
+        let state = self.keeper.of(&name).filter(|_| old.is_none()).cloned();
+        if let Some(state) = &state
             && let Err(fault) = ready.restore(state)
         {
             return self.refuse(&Finding::unfit(script, &fault));
@@ -335,7 +336,7 @@ impl<'a> Conductor<'a> {
         self.ledger
             .script(script.hash(), script.name(), script.text())?;
         match &mut self.tape {
-            Some(tape) => tape.load(session, &script, ready)?,
+            Some(tape) => tape.load(session, &script, state.as_ref(), ready)?,
             None => session.load(ready)?,
         }
         if hash_in(session, &name).as_deref() != Some(script.hash()) {

@@ -1,49 +1,40 @@
 //! Puts the host together: threads, signals, feeds, the health server, the ledger's run.
 
-use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
-use super::approvals::LiveGate;
 use super::conductor::{Conductor, Told};
-use super::door::{self, Admitted, Checks, Doorkeeper, Preflight, Row};
-use super::feed::{Inbox, Tape, Watch};
+use super::door::{self, Admitted, Checks, Preflight, Row};
+use super::follow::follow;
 use super::log::Voice;
 use super::memory::Keeper;
 use super::shelf::{Ears, Finding, Shelf};
 use super::signals::{self, Signals};
 use super::status::{Board, Feed, Status, StrategyStatus, health, notes_on};
 use super::switch::{Position, Switch};
-use crate::backtest::{self, Driver, Memory, Report, RunError, Setup};
+use crate::backtest::{self, Memory, Report, RunError, Setup};
 use crate::config::{Config, FeedKind, Loaded};
-use crate::engine::{Recovery, Sending, TradingState, Venue};
-use crate::exchange::Exchange;
+use crate::engine::TradingState;
 use crate::http::{Ask, Server, Service};
 use crate::ledger::{Ledger, LedgerError, Outcome, RunInfo, RunWriter, StateRow, Verdict};
-use crate::market::{Instruction, Mode, Ratio, TimeMs};
-use crate::risk::Approved;
-use crate::source::{Recorder, Room};
+use crate::market::{Mode, Ratio, TimeMs};
 use crate::strategy::{SCRIPT_STACK, Script};
-use crate::venue::betfair::client::{
-    self, Betfair, ConnectError, Connection, Heard, Missing, Secrets,
-};
+use crate::venue::betfair::client::{ConnectError, Missing, ReadError};
 
 /// How long connections to the health server may keep the process after the run.
 const FAREWELL: Duration = Duration::from_millis(200);
 /// What the feed of Betfair is called in the ledger.
-const BETFAIR: &str = "betfair";
-/// A live feed is one session; in DRY_RUN ids of orders are derived from its number alone, so that it can be played again.
-const ONLY_SESSION: u64 = 1;
+pub(super) const BETFAIR: &str = "betfair";
 
 /// What a host runs.
 #[derive(Clone, Copy, Debug)]
@@ -63,12 +54,12 @@ pub struct Plan<'a> {
 }
 
 impl Plan<'_> {
-    fn config(&self) -> &Config {
+    pub(super) fn config(&self) -> &Config {
         &self.settings.config
     }
 
     /// Where the host keeps what is its own: beside the ledger.
-    fn folder(&self) -> PathBuf {
+    pub(super) fn folder(&self) -> PathBuf {
         let folder = self.config().ledger.path.parent().map(Path::to_owned);
         folder.unwrap_or_default()
     }
@@ -110,6 +101,9 @@ pub enum HostError {
     /// What the venue knows us by is missing, or cannot be used.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Credentials(Vec<Missing>),
+    /// The venue did not answer a question.
+    #[error("the venue cannot be asked: {0}")]
+    Ask(#[from] ReadError),
     /// LIVE asks for more than is there.
     #[error("LIVE is refused, and nothing was placed. Missing:\n{}", missing(.0))]
     Shut(Box<Preflight>),
@@ -497,136 +491,6 @@ fn play(
     })
 }
 
-/// Follows a live feed. Without an admission what is bet goes to the simulated exchange, and nothing exists that could
-/// place a bet; with one it goes to the venue.
-fn follow(
-    plan: &Plan<'_>,
-    setup: &Setup,
-    helpers: Helpers<'_>,
-    mut conductor: Conductor<'_>,
-    run: &mut RunWriter,
-    admitted: Option<&Admitted>,
-) -> Result<Report, HostError> {
-    let config = plan.config();
-    let recorder = recorder(plan, run.run())?;
-    let secrets = Secrets::find(&config.betfair).map_err(HostError::Credentials)?;
-    let (say, heard) = channel();
-    let connecting = client::Plan {
-        settings: config.betfair.clone(),
-        breaker: config.breaker,
-        secrets,
-        folder: plan.folder(),
-        clock: plan.wall_clock,
-    };
-    let connection = client::connect(connecting, helpers.runtime.handle(), say)?;
-    let runtime = helpers.runtime;
-    let switch = conductor.switch.clone();
-    let report = match admitted {
-        None => {
-            let last_word =
-                Box::new(move |_: &Instruction| switch.read().state < TradingState::Paused);
-            conductor.tape = Some(Tape::new(plan.wall_clock, last_word, recorder));
-            let bets = Bets {
-                epoch: ONLY_SESSION,
-                venue: Exchange::new(setup.exchange.clone()),
-                recovery: None,
-            };
-            attend(plan, setup, helpers, conductor, run, &connection, heard, bets)
-        }
-        Some(admitted) => {
-            let door = Doorkeeper::new(admitted, &config.live, switch, plan.wall_clock);
-            let ledger = conductor.ledger;
-            let approved = ledger.reader()?.approvals()?;
-            conductor.gate = Some(LiveGate {
-                door: door.clone(),
-                approved: approved
-                    .into_iter()
-                    .map(|approval| (approval.strategy, approval.script_hash))
-                    .collect(),
-                barred: BTreeSet::new(),
-                limits_ratio: admitted.limits_ratio(),
-            });
-            let bets = live_bets(plan, setup, ledger, run, &connection, &door)?;
-            let last_word = Box::new(move |order: &Instruction| door.may_send(order));
-            conductor.tape = Some(Tape::new(plan.wall_clock, last_word, recorder));
-            attend(plan, setup, helpers, conductor, run, &connection, heard, bets)
-        }
-    };
-    // An order on its way is never cut off.
-    runtime.block_on(connection.close());
-    report
-}
-
-/// Where bets go, and what went there before.
-struct Bets<V> {
-    epoch: u64,
-    venue: V,
-    recovery: Option<Recovery>,
-}
-
-/// The venue itself, and what earlier runs left there.
-fn live_bets(
-    plan: &Plan<'_>,
-    setup: &Setup,
-    ledger: &Ledger,
-    run: &RunWriter,
-    connection: &Connection,
-    door: &Doorkeeper,
-) -> Result<Bets<Betfair>, HostError> {
-    let recovery = ledger.recovery(run, 1, (plan.wall_clock)(), setup.bank)?;
-    let mut lives = ledger.reader()?.lives()?;
-    let identity = client::Identity {
-        epoch: lives.pop().unwrap_or_default(),
-        earlier: lives,
-        unfinished_since: recovery.orders.iter().map(|o| o.order.requested_at).min(),
-    };
-    let door = door.clone();
-    let guard = Arc::new(move |order: &Instruction| match door.may_send(order) {
-        true => Sending::Allowed,
-        false => Sending::Stopped,
-    });
-    Ok(Bets {
-        epoch: recovery.epoch.unwrap_or_default(),
-        venue: connection.trade(identity, guard)?,
-        recovery: Some(recovery),
-    })
-}
-
-/// Runs the session on the engine's thread, with what the feed says.
-#[allow(clippy::too_many_arguments)]
-fn attend<V: Venue<Approved> + Send>(
-    plan: &Plan<'_>,
-    setup: &Setup,
-    helpers: Helpers<'_>,
-    mut conductor: Conductor<'_>,
-    run: &mut RunWriter,
-    connection: &Connection,
-    heard: Receiver<Heard>,
-    bets: Bets<V>,
-) -> Result<Report, HostError> {
-    let config = plan.config();
-    let inbox = Inbox::default();
-    let (counted, tell) = (inbox.clone(), helpers.tell.clone());
-    let most = config.feed.max_waiting as usize;
-    // It ends with the connection, or when the engine does not listen any more.
-    thread::Builder::new()
-        .name("feed".to_owned())
-        .spawn(move || counted.pass_on(most, &heard, &tell))
-        .map_err(|error| HostError::System("start a thread", error))?;
-    engine(helpers, move || {
-        let mut watch = Watch::new(BETFAIR, &config.feed, connection, inbox, bets.recovery);
-        let strategies = (conductor.strategies()?, conductor.strategies()?);
-        backtest::attend(
-            setup,
-            (BETFAIR, &config.betfair.stream_address),
-            (bets.epoch, bets.venue),
-            strategies,
-            Some(run),
-            &mut |session| conductor.follow(session, &mut watch, config, config.mode),
-        )
-    })
-}
-
 /// Looks at every gate of LIVE.
 fn admit(
     plan: &Plan<'_>,
@@ -651,43 +515,16 @@ fn admit(
     found.admit().map_err(HostError::Shut)
 }
 
-/// Begins to record the feed, if that is wanted.
-fn recorder(plan: &Plan<'_>, run: i64) -> Result<Option<Recorder>, HostError> {
-    let settings = &plan.config().recorder;
-    if !settings.enabled {
-        return Ok(None);
-    }
-    let mebibytes = |count: u32| u64::from(count) << 20;
-    let room = Room {
-        folder: settings.folder.clone(),
-        compress: settings.compress,
-        part_bytes: mebibytes(settings.part_mib),
-        total_bytes: mebibytes(settings.total_mib),
-        free_bytes: mebibytes(settings.min_free_mib),
-    };
-    let at: String = (plan.wall_clock)()
-        .to_string()
-        .chars()
-        .take_while(|c| *c != '.')
-        .filter(|c| !matches!(c, '-' | ':'))
-        .collect();
-    let recorder = Recorder::begin(&room, &format!("{at}-run-{run}"))
-        .map_err(|error| HostError::System("record the feed", error))?;
-    let folder = recorder.folder().display();
-    plan.voice.say(format_args!("recording: {folder}"));
-    Ok(Some(recorder))
-}
-
 /// What runs beside the engine.
-struct Helpers<'h> {
-    runtime: &'h Runtime,
+pub(super) struct Helpers<'h> {
+    pub(super) runtime: &'h Runtime,
     voice: Voice,
     shelf: Shelf,
-    tell: Sender<Told>,
+    pub(super) tell: Sender<Told>,
 }
 
 /// Runs the engine thread and the one that watches the strategies, until the engine ends.
-fn engine(
+pub(super) fn engine(
     helpers: Helpers<'_>,
     work: impl FnOnce() -> Result<Report, RunError> + Send,
 ) -> Result<Report, HostError> {

@@ -72,10 +72,14 @@ fn live_is_refused_for_safety_with_what_is_missing() {
         .run("run --set http.enabled=false")
         .ended_with(8)
         .without_result()
-        .saying(&["LIVE is refused", "armed", "bea arm --for", "credentials", "run.feed"]);
-    bench
-        .run("demo")
-        .ended_with(0);
+        .saying(&[
+            "LIVE is refused",
+            "armed",
+            "bea arm --for",
+            "credentials",
+            "run.feed",
+        ]);
+    bench.run("demo").ended_with(0);
 }
 
 #[test]

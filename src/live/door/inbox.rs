@@ -14,7 +14,10 @@ const LONGEST: u64 = 1 << 20;
 /// # Errors
 /// If the file cannot be written.
 pub fn leave(file: &Path, approval: &Approval) -> io::Result<()> {
-    if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+    if let Some(folder) = file
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
         fs::create_dir_all(folder)?;
     }
     let mut options = OpenOptions::new();
@@ -86,7 +89,10 @@ mod tests {
         assert_eq!(take(&file).unwrap(), [Ok(approval.clone()), Ok(approval)]);
         assert_eq!(take(&file).unwrap(), []);
         fs::write(&file, "{}\n").unwrap();
-        assert!(take(&file).unwrap()[0].is_err(), "others could have written it");
+        assert!(
+            take(&file).unwrap()[0].is_err(),
+            "others could have written it"
+        );
         assert!(!file.exists());
     }
 }

@@ -75,7 +75,11 @@ impl Doorkeeper {
     pub fn position(&self) -> Position {
         let switch = self.switch.read();
         let own = self.own_position();
-        if own.state > switch.state { own } else { switch }
+        if own.state > switch.state {
+            own
+        } else {
+            switch
+        }
     }
 
     fn own_position(&self) -> Position {
@@ -149,9 +153,7 @@ impl Doorkeeper {
 mod tests {
     use super::super::token::Token;
     use super::*;
-    use crate::market::{
-        MarketId, Money, OrderId, OrderKind, Persistence, Price, RunnerId, Side,
-    };
+    use crate::market::{MarketId, Money, OrderId, OrderKind, Persistence, Price, RunnerId, Side};
 
     fn clock() -> TimeMs {
         TimeMs(1_500)
@@ -206,11 +208,17 @@ mod tests {
             ..token
         };
         over.write(&settings.arm_file).unwrap();
-        assert!(!keeper.may_send(&order("fav")), "the engine does not know yet");
+        assert!(
+            !keeper.may_send(&order("fav")),
+            "the engine does not know yet"
+        );
         let position = keeper.position();
         assert_eq!(position.state, TradingState::Reduce);
         keeper.told(&position);
-        assert!(keeper.may_send(&order("fav")), "the gate lets only less risk through");
+        assert!(
+            keeper.may_send(&order("fav")),
+            "the gate lets only less risk through"
+        );
 
         switch
             .restrain(TradingState::Halted, "drill", "test", TimeMs(1))

@@ -119,14 +119,15 @@ fn approvals(checks: &Checks<'_>) -> Row {
             .collect(),
         Some(Err(error)) => return unreadable(gate, &error),
     };
-    let covers = |name: &str| match Armed::read(
-        &checks.loaded.config.live.arm_file,
-        (checks.clock)(),
-    ) {
-        Armed::Yes(token) => token.covers(name),
-        _ => true,
-    };
-    let scripts = checks.scripts.iter().filter_map(|script| script.as_ref().ok());
+    let covers =
+        |name: &str| match Armed::read(&checks.loaded.config.live.arm_file, (checks.clock)()) {
+            Armed::Yes(token) => token.covers(name),
+            _ => true,
+        };
+    let scripts = checks
+        .scripts
+        .iter()
+        .filter_map(|script| script.as_ref().ok());
     let (mut known, mut unknown) = (Vec::new(), Vec::new());
     for script in scripts.filter(|script| covers(script.name())) {
         let version = (script.name().to_owned(), script.hash().to_owned());
@@ -213,8 +214,12 @@ pub(super) fn ledger(checks: &Checks<'_>) -> Row {
 
 pub(super) fn disk(checks: &Checks<'_>) -> Row {
     let config = &checks.loaded.config;
-    let folder = config.ledger.path.parent().unwrap_or(".".as_ref());
-    let folder = if folder.as_os_str().is_empty() { ".".as_ref() } else { folder };
+    // Where the folder is not made yet, the disk is that of the one it will be in.
+    let whole = std::path::absolute(&config.ledger.path);
+    let whole = whole.unwrap_or_else(|_| config.ledger.path.clone());
+    let folders = whole.ancestors().skip(1);
+    let folder = folders.into_iter().find(|folder| folder.is_dir());
+    let folder = folder.unwrap_or(&whole);
     let least = config.recorder.min_free_mib;
     match source::free(folder) {
         Err(error) => Row::shut(
@@ -246,13 +251,19 @@ pub(super) fn paper(checks: &Checks<'_>) -> Vec<Row> {
         Row::of(
             "paper days",
             record.days >= u64::from(days),
-            format!("{} days of DRY_RUN on {address}, {days} are asked for", record.days),
+            format!(
+                "{} days of DRY_RUN on {address}, {days} are asked for",
+                record.days
+            ),
             format!("{run} (live.min_paper_days)"),
         ),
         Row::of(
             "paper bets",
             record.settled_bets >= u64::from(bets),
-            format!("{} bets settled in it, {bets} are asked for", record.settled_bets),
+            format!(
+                "{} bets settled in it, {bets} are asked for",
+                record.settled_bets
+            ),
             format!("{run} (live.min_paper_bets)"),
         ),
     ]
@@ -265,7 +276,11 @@ pub(super) fn venue(checks: &Checks<'_>) -> Vec<Row> {
         Ok(secrets) => secrets,
         Err(missing) => {
             let all: Vec<String> = missing.iter().map(ToString::to_string).collect();
-            return vec![Row::shut("credentials", all.join("; "), "docs/betfair.md says where they go")];
+            return vec![Row::shut(
+                "credentials",
+                all.join("; "),
+                "docs/betfair.md says where they go",
+            )];
         }
     };
     let mut rows = vec![Row::open("credentials", "they are there, and for us alone")];
@@ -301,13 +316,20 @@ async fn asked(checks: &Checks<'_>, connection: &client::Connection) -> Vec<Row>
         Row::of(
             "currency",
             details.currency_code == currency,
-            format!("the account is in {}, the configuration in {currency}", details.currency_code),
+            format!(
+                "the account is in {}, the configuration in {currency}",
+                details.currency_code
+            ),
             format!("set account.currency = \"{}\"", details.currency_code),
         ),
     ];
     rows.push(match reads.time().await {
         Ok(venue) => clock(checks, venue),
-        Err(error) => Row::shut("clock", error.to_string(), "the venue must say what time it is"),
+        Err(error) => Row::shut(
+            "clock",
+            error.to_string(),
+            "the venue must say what time it is",
+        ),
     });
     rows.push(match reads.funds().await {
         Ok(funds) => {
@@ -319,7 +341,11 @@ async fn asked(checks: &Checks<'_>, connection: &client::Connection) -> Vec<Row>
                 "pay in, or wait until bets are settled",
             )
         }
-        Err(error) => Row::shut("funds", error.to_string(), "the venue must say what is there"),
+        Err(error) => Row::shut(
+            "funds",
+            error.to_string(),
+            "the venue must say what is there",
+        ),
     });
     rows
 }
@@ -331,7 +357,10 @@ fn clock(checks: &Checks<'_>, venue: TimeMs) -> Row {
     Row::of(
         "clock",
         skew <= limit,
-        format!("within {} ms of the venue's, {limit} are allowed", skew.max(0)),
+        format!(
+            "within {} ms of the venue's, {limit} are allowed",
+            skew.max(0)
+        ),
         "set this machine's clock by NTP",
     )
 }

@@ -50,7 +50,10 @@ impl Token {
     /// # Errors
     /// If it cannot be written.
     pub fn write(&self, file: &Path) -> io::Result<()> {
-        if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        if let Some(folder) = file
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+        {
             fs::create_dir_all(folder)?;
         }
         let mut draft = file.as_os_str().to_owned();

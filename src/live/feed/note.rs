@@ -106,10 +106,12 @@ pub(super) struct Version {
     source: String,
     files: Vec<(String, String)>,
     params: BTreeMap<String, Value>,
+    /// What it was given to remember, where it did not go on from the version before it.
+    pub(super) state: Option<Value>,
 }
 
 impl Version {
-    pub(super) fn of(script: &Script) -> Self {
+    pub(super) fn of(script: &Script, state: Option<Value>) -> Self {
         let own = |(name, text): (&str, &str)| (name.to_owned(), text.to_owned());
         let name = script.path().and_then(|path| path.file_name());
         Self {
@@ -126,6 +128,7 @@ impl Version {
                 .iter()
                 .map(|(key, value)| (key.clone(), value.clone()))
                 .collect(),
+            state,
         }
     }
 
@@ -238,12 +241,12 @@ mod tests {
         let params = [("edge".to_owned(), serde_json::json!(0.25))].into();
         let text = "fn params() { #{ edge: 0.1 } }\nfn on_odds(market, ctx) { [] }\n";
         let script = Script::from_text("fav", text, &params).unwrap();
-        let Note::Load(version) = again(Note::Load(Box::new(Version::of(&script)))).note else {
+        let Note::Load(version) = again(Note::Load(Box::new(Version::of(&script, None)))).note else {
             panic!("another note");
         };
         let back = version.script().unwrap().unwrap();
         assert_eq!((back.name(), back.hash()), ("fav", script.hash()));
-        let mut other = Version::of(&script);
+        let mut other = Version::of(&script, None);
         other.source.push(' ');
         assert!(other.script().unwrap().is_none());
     }

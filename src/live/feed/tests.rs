@@ -62,17 +62,22 @@ fn feed(session: &mut Playing<'_>, tape: &mut Tape, next: &Script) -> Result<(),
     let mut race = Vec::new();
     generate(&Spec::new(Kind::Win, 5), &mut race).unwrap();
     tape.tick(session, &mut Vec::new())?;
-    let fence = |detail: Option<&str>| {
-        Command::Fence(Fence::FeedUnreliable, detail.map(str::to_owned))
-    };
+    let fence =
+        |detail: Option<&str>| Command::Fence(Fence::FeedUnreliable, detail.map(str::to_owned));
     tape.operate(session, fence(Some("on its way")))?;
     for (number, line) in race.split(|byte| *byte == b'\n').enumerate() {
         match number {
             3 => tape.operate(session, fence(None))?,
-            60 => tape.load(session, next, Box::new(next.compile().unwrap()))?,
-            120 => tape.operate(session, Command::Trade(TradingState::Halted, "drill".into()))?,
+            60 => tape.load(session, next, None, Box::new(next.compile().unwrap()))?,
+            120 => tape.operate(
+                session,
+                Command::Trade(TradingState::Halted, "drill".into()),
+            )?,
             160 => tape.operate(session, Command::Trade(TradingState::Active, String::new()))?,
-            200 => assert!(tape.line(session, TimeMs(0), b"{\"op\":\"mcm\",\"pt\":")?.is_some()),
+            200 => assert!(
+                tape.line(session, TimeMs(0), b"{\"op\":\"mcm\",\"pt\":")?
+                    .is_some()
+            ),
             201 => drop(tape.line(session, TimeMs(0), b"{\"op\":\"status\",\"id\":1}")?),
             _ if number % 50 == 0 => tape.tick(session, &mut Vec::new())?,
             _ => {}
@@ -104,9 +109,8 @@ fn a_recorded_session_is_decided_again_alike() {
     let folder = recorder.folder().to_owned();
     // The last word stops one order in four, as a kill switch does that comes at the last moment.
     let asked = std::sync::atomic::AtomicU32::new(0);
-    let last_word = Box::new(move |_: &_| {
-        asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % 4 != 2
-    });
+    let last_word =
+        Box::new(move |_: &_| asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % 4 != 2);
     let tape = Rc::new(RefCell::new(Tape::new(clock, last_word, Some(recorder))));
     let report = attend(
         &setup_then,
@@ -156,15 +160,25 @@ fn a_recorded_session_is_decided_again_alike() {
         .flatten()
         .copied()
         .collect();
-    assert_ne!(tampered.len(), first.len(), "nothing was withheld in the first part");
+    assert_ne!(
+        tampered.len(),
+        first.len(),
+        "nothing was withheld in the first part"
+    );
     std::fs::write(&parts[0], zstd::encode_all(&tampered[..], 1).unwrap()).unwrap();
-    let other = replay(&folder).unwrap().run(&setup(&config, None), None).unwrap();
+    let other = replay(&folder)
+        .unwrap()
+        .run(&setup(&config, None), None)
+        .unwrap();
     assert_eq!(other.same, Some(false));
 
     // One that is cut short is played as far as it goes.
     let half = &last[..last.len() / 2];
     std::fs::write(parts.last().unwrap(), zstd::encode_all(half, 1).unwrap()).unwrap();
-    let short = replay(&folder).unwrap().run(&setup(&config, None), None).unwrap();
+    let short = replay(&folder)
+        .unwrap()
+        .run(&setup(&config, None), None)
+        .unwrap();
     assert_eq!((short.same, short.recorded_trace_hash), (None, None));
     // Without its beginning it is nothing.
     std::fs::remove_file(&parts[0]).unwrap();
