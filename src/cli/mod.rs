@@ -7,9 +7,11 @@ mod bets;
 mod check;
 mod definitions;
 mod demo;
+mod events;
 mod exchange;
 mod failure;
 mod fixture;
+mod gate;
 mod generate;
 mod ledger;
 mod new;
@@ -20,9 +22,11 @@ mod prepare;
 mod progress;
 mod reconcile;
 mod replay;
+mod report;
 mod run;
 mod settings;
 mod strategies;
+mod sweep;
 mod switch;
 mod test;
 mod watch;
@@ -92,8 +96,12 @@ enum Command {
     Definitions(definitions::Definitions),
     Generate(generate::Generate),
     Exchange(exchange::Exchange),
+    Events(events::Events),
     Bets(bets::Bets),
     Pnl(pnl::Pnl),
+    Report(report::Report),
+    Sweep(sweep::Sweep),
+    Walkforward(sweep::Walkforward),
     Kill(switch::Kill),
     Pause(switch::Pause),
     Reduce(switch::Reduce),
@@ -127,8 +135,12 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Definitions(command) => command.run(&shared),
         Command::Generate(command) => command.run(&shared),
         Command::Exchange(command) => command.run(&shared),
+        Command::Events(command) => command.run(&shared),
         Command::Bets(command) => command.run(&shared),
         Command::Pnl(command) => command.run(&shared),
+        Command::Report(command) => command.run(&shared),
+        Command::Sweep(command) => command.run(&shared),
+        Command::Walkforward(command) => command.run(&shared),
         Command::Kill(command) => command.run(&shared),
         Command::Pause(command) => command.run(&shared),
         Command::Reduce(command) => command.run(&shared),

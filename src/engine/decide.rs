@@ -107,7 +107,7 @@ impl<G: Gate> Engine<G> {
             ..Because::default()
         };
         // Only a placing is asked of the gate.
-        if let Action::Place { .. } = action {
+        if self.gives_reasons && matches!(action, Action::Place { .. }) {
             because.controls = self.gate.weighed();
         }
         effects.records.push(Record::Intent(Box::new(IntentRecord {
@@ -315,7 +315,9 @@ impl<G: Gate> Engine<G> {
         let pass = match self.gate.check(&ask) {
             Ok(pass) => pass,
             Err(refusal) => {
-                self.remedy = self.gate.remedy(&ask, &refusal);
+                if self.gives_reasons {
+                    self.remedy = self.gate.remedy(&ask, &refusal);
+                }
                 return Err(refusal);
             }
         };

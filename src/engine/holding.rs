@@ -37,6 +37,12 @@ impl Holding {
         self.live.iter().map(|&at| &self.orders[at])
     }
 
+    /// Places among all orders of those that can still change.
+    #[must_use]
+    pub fn live_places(&self) -> &[usize] {
+        &self.live
+    }
+
     /// Number of orders that can still change.
     #[must_use]
     pub fn live_count(&self) -> usize {

@@ -72,8 +72,12 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../migrations/0011_recovery.sql"),
     },
     Migration {
+        name: "reports",
+        sql: include_str!("../../migrations/0012_reports.sql"),
+    },
+    Migration {
         name: "approvals",
-        sql: include_str!("../../migrations/0012_approvals.sql"),
+        sql: include_str!("../../migrations/0013_approvals.sql"),
     },
 ];
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::conduct::{drawdown, gross_exposure};
 use super::{RiskLimits, Weights};
-use crate::engine::{Ask, Figure, ReasonCode, Refusal, TradingState, Unready, Weighed, reduces};
+use crate::engine::{Ask, Figure, ReasonCode, Refusal, TradingState, Unready, Weighed};
 use crate::market::{MarketStatus, Money, OrderKind, Persistence, Side, TimeMs};
 
 /// What a control weighed, or the refusal; nothing if there was nothing to weigh.
@@ -24,7 +24,7 @@ pub(super) fn judge(code: ReasonCode, value: Figure, limit: Figure, passed: bool
 }
 
 /// Controls that need only the order and its market, in the order they are asked.
-pub(super) const SIMPLE: [fn(&Ask<'_>, &RiskLimits) -> Verdict; 18] = [
+pub(super) const SIMPLE: [fn(&Ask<'_>, &RiskLimits) -> Verdict; 15] = [
     kill_switch,
     trading_state,
     approved_script,
@@ -39,11 +39,12 @@ pub(super) const SIMPLE: [fn(&Ask<'_>, &RiskLimits) -> Verdict; 18] = [
     ladder,
     price_bounds,
     stake_bounds,
-    bankroll_share,
     liability,
-    open_orders,
-    open_orders_on_runner,
 ];
+
+/// Controls of how much stands already, in the order they are asked. Orders that lower the risk are let through.
+pub(super) const SHARE: [fn(&Ask<'_>, &RiskLimits) -> Verdict; 3] =
+    [bankroll_share, open_orders, open_orders_on_runner];
 
 /// Controls of an order that is to live longer than it would.
 pub(super) const UPDATE: [fn(&Ask<'_>, &RiskLimits) -> Verdict; 9] = [
@@ -95,9 +96,7 @@ fn kill_switch(ask: &Ask<'_>, _: &RiskLimits) -> Verdict {
 fn trading_state(ask: &Ask<'_>, _: &RiskLimits) -> Verdict {
     let code = match ask.house.state {
         TradingState::Paused => ReasonCode::TradingPaused,
-        TradingState::Reduce if !reduces(ask.market, ask.holding, ask.place) => {
-            ReasonCode::TradingReduceOnly
-        }
+        TradingState::Reduce if !Weights::of(ask).reduced_by(ask) => ReasonCode::TradingReduceOnly,
         TradingState::Active | TradingState::Reduce | TradingState::Halted => return Ok(None),
     };
     let (value, limit) = (
@@ -186,11 +185,12 @@ fn in_play(ask: &Ask<'_>, limits: &RiskLimits) -> Verdict {
 fn snapshot_age(ask: &Ask<'_>, limits: &RiskLimits) -> Verdict {
     let age = ask.now - ask.market.published_at;
     let limit = i64::from(limits.max_snapshot_age_ms);
+    // Odds from the future are no better known than old ones: one of the two clocks is wrong.
     judge(
         ReasonCode::SnapshotStale,
         Figure::Millis(age),
         Figure::Millis(limit),
-        age <= limit,
+        (-limit..=limit).contains(&age),
     )
 }
 
