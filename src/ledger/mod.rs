@@ -7,6 +7,7 @@
 //! [`Ledger::open`] takes the ledger for writing, [`Ledger::begin_run`] gives a [`RunWriter`], which is the engine's
 //! journal. [`Reader`] answers questions, also while a run writes. The tables are in `migrations/`.
 
+mod approvals;
 mod audit;
 mod chain;
 mod columns;
@@ -35,6 +36,7 @@ mod strategies;
 mod why;
 mod writer;
 
+pub use approvals::{Approval, LiveBet, PaperRecord};
 pub use audit::{Audit, Finding};
 pub use chain::{Break, Head, Verified};
 pub use configurations::{Configuration, ConfigurationRow};

@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use super::alerting::Alerting;
+use super::approvals::LiveGate;
 use super::feed::Tape;
 use super::fences::Fences;
 use super::host::Plan;
@@ -53,7 +54,7 @@ pub(super) struct Conductor<'a> {
     pub(super) ears: Receiver<Told>,
     board: Board,
     pub(super) publisher: Publisher,
-    ledger: &'a Ledger,
+    pub(super) ledger: &'a Ledger,
     pub(super) switch: Switch,
     pace: Pace,
     pub(super) voice: Voice,
@@ -78,6 +79,8 @@ pub(super) struct Conductor<'a> {
     settings: Settings,
     fences: Fences,
     alerting: Alerting,
+    /// Who may bet with money, where anybody may.
+    pub(super) gate: Option<LiveGate>,
 }
 
 impl<'a> Conductor<'a> {
@@ -116,6 +119,7 @@ impl<'a> Conductor<'a> {
             settings: Settings::new(plan.settings),
             fences: Fences::new(ledger.path()),
             alerting,
+            gate: None,
         }
     }
 
@@ -151,6 +155,14 @@ impl<'a> Conductor<'a> {
         }
     }
 
+    /// Where betting stands.
+    pub(super) fn position(&self) -> Position {
+        match &self.gate {
+            Some(gate) => gate.door.position(),
+            None => self.switch.read(),
+        }
+    }
+
     /// Does what is due anyway: the kill switch, the status. Cheap unless [`LOOK`] has passed.
     pub(super) fn tend<V: Venue<Approved>>(
         &mut self,
@@ -164,7 +176,7 @@ impl<'a> Conductor<'a> {
             return Ok(());
         }
         self.looked_at = Some(now);
-        let position = self.switch.read();
+        let position = self.position();
         if position.state != self.status.trading.state {
             let reason = match position.state {
                 TradingState::Active => {
@@ -187,7 +199,11 @@ impl<'a> Conductor<'a> {
             let command = Command::Trade(position.state, reason.to_owned());
             self.operate(session, command)?;
         }
+        if let Some(gate) = &self.gate {
+            gate.door.told(&position);
+        }
         self.status.trading = position;
+        self.judge_approvals(session)?;
         if let Some(news) = self.settings.look(now) {
             self.reconfigure(session, &news)?;
         }
@@ -460,8 +476,9 @@ impl<'a> Conductor<'a> {
     ) -> Result<(), RunError> {
         let (name, new) = (script.name().to_owned(), script.short_hash().to_owned());
         let old = hash_in(session, &name);
-        if old.is_none()
-            && let Some(state) = self.keeper.of(&name)
+        // What was there before hands its own over.
+        let state = self.keeper.of(&name).filter(|_| old.is_none()).cloned();
+        if let Some(state) = &state
             && let Err(fault) = ready.restore(state)
         {
             return self.refuse(&Finding::unfit(script, &fault));
@@ -470,7 +487,7 @@ impl<'a> Conductor<'a> {
         self.ledger
             .script(script.hash(), script.name(), script.text())?;
         match &mut self.tape {
-            Some(tape) => tape.load(session, &script, ready)?,
+            Some(tape) => tape.load(session, &script, state.as_ref(), ready)?,
             None => session.load(ready)?,
         }
         if hash_in(session, &name).as_deref() != Some(script.hash()) {
@@ -493,7 +510,8 @@ impl<'a> Conductor<'a> {
             None => self.voice.say(format_args!("loaded {name} {new}")),
         }
         self.adopt(script);
-        Ok(())
+        // Before the new version is asked anything.
+        self.judge_approvals(session)
     }
 
     /// This version is the one for the sessions to come.
