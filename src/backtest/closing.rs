@@ -119,11 +119,8 @@ impl ClosingLine {
         order: &Order,
         closing: &Closing,
     ) -> Option<(String, Vec<Option<f64>>)> {
-        let above_one = |price: Option<Price>| {
-            price
-                .map(Price::to_f64)
-                .filter(|price| *price > 1.0)
-        };
+        let above_one =
+            |price: Option<Price>| price.map(Price::to_f64).filter(|price| *price > 1.0);
         let by_book = |book: &BookName| {
             let quoted = |rival: &&Last| {
                 let own = rival.quotes.iter().find(|(name, _)| name == book);
@@ -141,16 +138,14 @@ impl ClosingLine {
             return Some(("BSP".to_owned(), starting));
         }
         let traded: Vec<_> = rivals.iter().map(|rival| above_one(rival.traded)).collect();
-        traded[at].is_some().then(|| ("last traded".to_owned(), traded))
+        traded[at]
+            .is_some()
+            .then(|| ("last traded".to_owned(), traded))
     }
 }
 
 /// The runners of which one happens: all of them, or the two sides of one line.
-fn rivals<'l>(
-    definition: &MarketDefinition,
-    runners: &'l [Last],
-    id: RunnerId,
-) -> Vec<&'l Last> {
+fn rivals<'l>(definition: &MarketDefinition, runners: &'l [Last], id: RunnerId) -> Vec<&'l Last> {
     if definition.kind() != MarketKind::Handicap {
         return runners.iter().collect();
     }
@@ -169,10 +164,10 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::market::Money;
     use crate::market::{
         Books, MarketDelta, MarketId, OrderId, OrderKind, OrderState, Persistence, Place, Score,
     };
-    use crate::market::Money;
     use crate::source::event::{Event, Family, Offer, Pick, PricedMarket, Stage};
 
     fn price(decimal: f64) -> Price {
@@ -253,7 +248,10 @@ mod tests {
         let quotes = [(Pick::Home, 2.0), (Pick::Draw, 3.6), (Pick::Away, 4.0)];
         let closing = Closing::default();
         let (line, ended) = market(ODDS, &quotes, "PS");
-        assert_eq!(line.value(&ended, &bet(Pick::Home, 2.1, 1_000), &closing), None);
+        assert_eq!(
+            line.value(&ended, &bet(Pick::Home, 2.1, 1_000), &closing),
+            None
+        );
         let (line, ended) = market(ODDS, &quotes, "Max");
         assert_eq!(line.value(&ended, &bet(Pick::Home, 2.1, 0), &closing), None);
     }

@@ -120,7 +120,10 @@ impl Backtest {
             .chain(scripts.iter().filter_map(Script::path))
             .filter_map(real)
             .collect();
-        for output in [&self.orders, &self.ledger, &self.html].into_iter().flatten() {
+        for output in [&self.orders, &self.ledger, &self.html]
+            .into_iter()
+            .flatten()
+        {
             if real(output).is_some_and(|output| inputs.contains(&output)) {
                 let message = format!(
                     "{} is read by this run: it would be overwritten",
@@ -181,7 +184,11 @@ impl Backtest {
     }
 
     fn closing(&self) -> Closing {
-        let books: Vec<_> = self.closing_book.iter().map(|name| BookName::new(name)).collect();
+        let books: Vec<_> = self
+            .closing_book
+            .iter()
+            .map(|name| BookName::new(name))
+            .collect();
         let usual = Closing::default();
         Closing {
             books: if books.is_empty() { usual.books } else { books },
@@ -288,9 +295,13 @@ fn keep(run: &mut RunWriter, reader: &Reader, report: &mut Report) -> Result<(),
     let mut tried = reader.variants(&report.data_set)?;
     tried.extend(report.strategies.iter().map(|s| s.hash.clone()));
     report.honesty.variants = Some(tried.len() as u64);
-    let text = report.to_string();
-    let document = serde_json::to_value(&*report).unwrap_or_default();
-    Ok(run.report(&report.data_set, document, text)?)
+    let kept = report.without_clock();
+    let mut document = serde_json::to_value(&kept).unwrap_or_default();
+    if let Some(document) = document.as_object_mut() {
+        document.remove("elapsed_seconds");
+        document.remove("updates_per_second");
+    }
+    Ok(run.report(&report.data_set, document, kept.to_string())?)
 }
 
 fn run_all(

@@ -24,7 +24,12 @@ Examples:
 What is not accepted is never bet on across venues.")]
 pub(super) struct Events {
     /// What was decided, and what waits
-    #[arg(long, global = true, value_name = "FILE", default_value = "data/events.json")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        default_value = "data/events.json"
+    )]
     decisions: PathBuf,
     #[command(subcommand)]
     action: Action,
@@ -60,8 +65,14 @@ enum Action {
 
 impl Events {
     pub(super) fn run(&self, shared: &Shared) -> Result<ExitCode, Failure> {
-        let mut decisions = Decisions::read(&self.decisions)
-            .map_err(|error| Failure::io("read decisions from it", &self.decisions, &error))?;
+        let mut decisions = Decisions::read(&self.decisions).map_err(|error| {
+            let path = self.decisions.display();
+            Failure::new(
+                exit::DATA,
+                format!("{path}: no decisions can be read from it: {error}"),
+            )
+            .hint("mend the file, or name another by --decisions")
+        })?;
         match &self.action {
             Action::Match { left, with, accept } => {
                 let (left, right) = (listed(left)?, listed(with)?);
@@ -79,7 +90,8 @@ impl Events {
                 output::print(shared, &document, summary(&left, &right, &pairs))?;
             }
             Action::Review => {
-                let document = json!({ "schema": "bea.events.review/1", "waiting": decisions.waiting() });
+                let document =
+                    json!({ "schema": "bea.events.review/1", "waiting": decisions.waiting() });
                 output::print(shared, &document, review(decisions.waiting()))?;
             }
             Action::Accept { place } => {
@@ -109,7 +121,10 @@ impl Events {
         what: &str,
     ) -> Result<(), Failure> {
         let Some(decided) = decided else {
-            let message = format!("nothing waits at place {place}: there are {}", decisions.waiting().len());
+            let message = format!(
+                "nothing waits at place {place}: there are {}",
+                decisions.waiting().len()
+            );
             return Err(Failure::new(exit::USAGE, message).hint("bea events review lists them"));
         };
         self.keep(decisions)?;
@@ -139,7 +154,11 @@ fn read(file: &Path, events: &mut Vec<Listed>) -> Result<(), SourceError> {
                     for delta in update.deltas {
                         books.apply(update.published_at, delta);
                     }
-                    for delta in update.deltas.iter().filter(|delta| delta.definition.is_some()) {
+                    for delta in update
+                        .deltas
+                        .iter()
+                        .filter(|delta| delta.definition.is_some())
+                    {
                         let known = books.market(&delta.market).and_then(|market| event(market));
                         if let Some(event) = known
                             && !events.iter().any(|listed| listed.id == event.id)
@@ -165,7 +184,10 @@ fn event(market: &Market) -> Option<Listed> {
     let name = definition.event_name.as_deref()?;
     let (home, away) = name.split_once(" v ").or_else(|| name.split_once(" vs "))?;
     let side = |name: &str| {
-        let runner = market.runners.iter().find(|r| r.name.as_deref() == Some(name))?;
+        let runner = market
+            .runners
+            .iter()
+            .find(|r| r.name.as_deref() == Some(name))?;
         let best = crate::market::Runner::best_back(runner).map(|level| level.price);
         let price = best.max(runner.quotes.best().map(|quote| quote.price))?;
         Some(price.to_f64().recip())
@@ -188,7 +210,10 @@ fn both(pair: &Waiting) -> String {
 }
 
 fn summary(left: &[Listed], right: &[Listed], pairs: &[Pair]) -> String {
-    let sure = pairs.iter().filter(|pair| pair.verdict == Verdict::Accepted).count();
+    let sure = pairs
+        .iter()
+        .filter(|pair| pair.verdict == Verdict::Accepted)
+        .count();
     let waiting = pairs.len() - sure;
     let mut text = format!(
         "{} and {} events: {sure} are the same, {waiting} may be.",
@@ -206,7 +231,11 @@ fn review(waiting: &[Waiting]) -> String {
         return "Nothing waits for a decision.".to_owned();
     }
     let line = |(pair, place): (&Waiting, usize)| {
-        let turned = if pair.inverted { ", home and away turned" } else { "" };
+        let turned = if pair.inverted {
+            ", home and away turned"
+        } else {
+            ""
+        };
         format!(
             "{place:>4}  {:>4.0} %{turned}  {}\n            {}",
             pair.confidence * 100.0,
@@ -214,5 +243,10 @@ fn review(waiting: &[Waiting]) -> String {
             pair.doubts.join("; ")
         )
     };
-    waiting.iter().zip(1..).map(line).collect::<Vec<_>>().join("\n")
+    waiting
+        .iter()
+        .zip(1..)
+        .map(line)
+        .collect::<Vec<_>>()
+        .join("\n")
 }

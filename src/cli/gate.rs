@@ -40,7 +40,8 @@ const NAMED: [(&str, &str); 12] = [
 impl Condition {
     /// Reads `figure<number`, with `<`, `<=`, `>` or `>=`.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let wrong = || format!("\"{text}\" is no condition: write it as in yield_net<0 or bets<100");
+        let wrong =
+            || format!("\"{text}\" is no condition: write it as in yield_net<0 or bets<100");
         let at = text.find(['<', '>']).ok_or_else(wrong)?;
         let (figure, rest) = (text[..at].trim(), &text[at + 1..]);
         let (equal, rest) = match rest.strip_prefix('=') {
@@ -134,9 +135,21 @@ mod tests {
             ("bets>=10", 9.0, false),
             ("statistics.clv.raw.low>-1e-2", 0.0, true),
         ] {
-            assert_eq!(Condition::parse(text).unwrap().holds(figure), holds, "{text}");
+            assert_eq!(
+                Condition::parse(text).unwrap().holds(figure),
+                holds,
+                "{text}"
+            );
         }
-        for wrong in ["", "<0", "yield_net", "yield_net=0", "yield_net<x", "yield<0", "p<inf"] {
+        for wrong in [
+            "",
+            "<0",
+            "yield_net",
+            "yield_net=0",
+            "yield_net<x",
+            "yield<0",
+            "p<inf",
+        ] {
             assert!(Condition::parse(wrong).is_err(), "{wrong}");
         }
     }

@@ -104,7 +104,10 @@ impl Row {
     }
 
     fn params(&self) -> String {
-        let written = self.params.iter().map(|(name, value)| format!("{name}={value}"));
+        let written = self
+            .params
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"));
         written.collect::<Vec<_>>().join(" ")
     }
 }
@@ -211,7 +214,9 @@ impl Sweep {
                 search.least_bets
             )),
             Some(best) => {
-                let luck = best.deflated(rows.len()).map_or("not known".to_owned(), percent);
+                let luck = best
+                    .deflated(rows.len())
+                    .map_or("not known".to_owned(), percent);
                 text.push_str(&format!(
                     "\nBest: {}. As the best of {} variants its chance of luck is {luck}.\n\
                      What was chosen on this data must be tried on other data: bea walkforward.",
@@ -258,10 +263,14 @@ impl Walkforward {
                 rows.push(search.try_on(shared, variant, chosen_on)?.0);
             }
             let Some(chosen) = search.best(&rows) else {
-                output::remark(shared, "no variant has enough bets: nothing is bet on the next file");
+                output::remark(
+                    shared,
+                    "no variant has enough bets: nothing is bet on the next file",
+                );
                 continue;
             };
-            let (result, _) = search.try_on(shared, &chosen.params, std::slice::from_ref(tried_on))?;
+            let (result, _) =
+                search.try_on(shared, &chosen.params, std::slice::from_ref(tried_on))?;
             steps.push(Step {
                 chosen_on: chosen_on.to_vec(),
                 tried_on: tried_on.clone(),
@@ -292,7 +301,11 @@ fn walk(steps: &[Step], turnover: f64, net: f64) -> String {
         "tried on", "chosen before", "yield then", "bets", "net", "yield"
     )];
     for step in steps {
-        let name = step.tried_on.file_name().unwrap_or_default().to_string_lossy();
+        let name = step
+            .tried_on
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy();
         let value = |row: &Row| row.yield_net.map_or("-".to_owned(), |e| percent(e.value));
         lines.push(format!(
             "{name:<30.30} {:<34.34} {:>10} {:>6} {:>10.2} {:>9}",
@@ -304,7 +317,10 @@ fn walk(steps: &[Step], turnover: f64, net: f64) -> String {
         ));
     }
     let together = match turnover > 0.0 {
-        true => format!("{net:.2} on a turnover of {turnover:.2}: {}", percent(net / turnover)),
+        true => format!(
+            "{net:.2} on a turnover of {turnover:.2}: {}",
+            percent(net / turnover)
+        ),
         false => "nothing was bet".to_owned(),
     };
     lines.push(format!("\nOut of sample: {together}"));

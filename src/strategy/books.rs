@@ -56,8 +56,14 @@ pub(super) fn register(api: &mut Api) {
 
 fn names(market: &Market) -> Vec<ImmutableString> {
     let mut names: Vec<ImmutableString> = Vec::new();
-    for quote in market.active_runners().flat_map(|runner| runner.quotes.iter()) {
-        if !names.iter().any(|name| name.as_str() == quote.book.as_str()) {
+    for quote in market
+        .active_runners()
+        .flat_map(|runner| runner.quotes.iter())
+    {
+        if !names
+            .iter()
+            .any(|name| name.as_str() == quote.book.as_str())
+        {
             names.push(quote.book.as_str().into());
         }
     }

@@ -235,9 +235,11 @@ fn register_market(api: &mut Api) {
         "the source's name of the event: markets of one event have the same",
         move |m: &MarketView| text(&m.0.definition.event_id),
     );
-    api.get_option("competition", "league or tournament, or `()`", |m: &MarketView| {
-        m.0.definition.competition.clone()
-    });
+    api.get_option(
+        "competition",
+        "league or tournament, or `()`",
+        |m: &MarketView| m.0.definition.competition.clone(),
+    );
     api.get_option(
         "score",
         "how the event ended, as in [2, 1]; `()` before, and where it is not told",
@@ -481,7 +483,11 @@ fn register_runner(api: &mut Api) {
         "runner.quote(book)",
         "what a bookmaker offers, as in runner.quote(\"B365\"), or `()`",
         |r: &mut RunnerView, book: ImmutableString| -> Dynamic {
-            let own = r.get().quotes.iter().find(|q| q.book.as_str() == book.as_str());
+            let own = r
+                .get()
+                .quotes
+                .iter()
+                .find(|q| q.book.as_str() == book.as_str());
             optional(own.map(|q| Dynamic::from(QuoteView::Bookmaker(q.clone()))))
         },
     );

@@ -12,7 +12,9 @@ use serde_json::Value;
 #[must_use]
 pub fn page(report: &Value) -> String {
     let mut body = String::new();
-    let strategies = report["strategies"].as_array().map_or(&[][..], Vec::as_slice);
+    let strategies = report["strategies"]
+        .as_array()
+        .map_or(&[][..], Vec::as_slice);
     write_head(report, &mut body);
     for strategy in strategies {
         write_strategy(strategy, report, &mut body);
@@ -85,8 +87,12 @@ fn signed(text: String) -> String {
 }
 
 fn day(ms: &Value) -> String {
-    let at = ms.as_i64().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
-    at.map_or("–".to_owned(), |at| at.to_string().chars().take(10).collect())
+    let at = ms
+        .as_i64()
+        .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    at.map_or("–".to_owned(), |at| {
+        at.to_string().chars().take(10).collect()
+    })
 }
 
 /// `−1.20 % to 3.40 %`, or why there is none.
@@ -152,7 +158,13 @@ fn write_strategy(strategy: &Value, report: &Value, out: &mut String) {
 fn write_tiles(strategy: &Value, found: &Value, report: &Value, out: &mut String) {
     out.push_str("<dl class=\"tiles\">\n");
     let estimate = &found["yield_net"];
-    tile("Yield, net", &percent(&estimate["value"]), &range(estimate), tone(estimate), out);
+    tile(
+        "Yield, net",
+        &percent(&estimate["value"]),
+        &range(estimate),
+        tone(estimate),
+        out,
+    );
     tile(
         "Profit, net",
         &money(&strategy["profit_net"]),
@@ -180,9 +192,19 @@ fn write_tiles(strategy: &Value, found: &Value, report: &Value, out: &mut String
     let fair = &clv["fair"][clv["method"].as_str().unwrap_or_default()];
     let note = match fair.is_null() {
         true => "the close is not known".to_owned(),
-        false => format!("{}; {} beat the close", range(fair), percent(&clv["beat_close"]["value"])),
+        false => format!(
+            "{}; {} beat the close",
+            range(fair),
+            percent(&clv["beat_close"]["value"])
+        ),
     };
-    tile("Closing line value", &percent(&fair["value"]), &note, tone(fair), out);
+    tile(
+        "Closing line value",
+        &percent(&fair["value"]),
+        &note,
+        tone(fair),
+        out,
+    );
     let strike = &found["strike"];
     tile(
         "Strike rate",
@@ -198,7 +220,10 @@ fn write_tiles(strategy: &Value, found: &Value, report: &Value, out: &mut String
     );
     let luck = &found["significance"];
     let tried = report["honesty"]["variants"].as_u64();
-    let best = luck["p"].as_f64().zip(tried).filter(|(_, tried)| *tried > 1);
+    let best = luck["p"]
+        .as_f64()
+        .zip(tried)
+        .filter(|(_, tried)| *tried > 1);
     let best = best.map_or(String::new(), |(p, tried)| {
         let best = 1.0 - (1.0 - p).powf(tried as f64);
         format!("; {:.1} % as the best of {tried} variants", best * 100.0)
@@ -206,7 +231,10 @@ fn write_tiles(strategy: &Value, found: &Value, report: &Value, out: &mut String
     tile(
         "Chance of luck",
         &percent(&luck["p"]),
-        &format!("such a yield or better without an edge (t {}){best}", decimal(&luck["t"], 2)),
+        &format!(
+            "such a yield or better without an edge (t {}){best}",
+            decimal(&luck["t"], 2)
+        ),
         "",
         out,
     );
@@ -226,7 +254,9 @@ fn write_tiles(strategy: &Value, found: &Value, report: &Value, out: &mut String
     let run = &found["losing_run"];
     tile(
         "Longest losing run",
-        &run["longest"].as_u64().map_or("–".to_owned(), |n| n.to_string()),
+        &run["longest"]
+            .as_u64()
+            .map_or("–".to_owned(), |n| n.to_string()),
         &format!(
             "{} expected; risk of ruin {}",
             decimal(&run["expected"], 1),
@@ -257,11 +287,12 @@ fn write_clv(clv: &Value, out: &mut String) {
     );
     let mut rows = vec![("margin and all".to_owned(), &clv["raw"])];
     let fair = clv["fair"].as_object();
-    rows.extend(
-        fair.into_iter()
-            .flatten()
-            .map(|(method, estimate)| (format!("fair, {}", escaped(&method.replace('_', " "))), estimate)),
-    );
+    rows.extend(fair.into_iter().flatten().map(|(method, estimate)| {
+        (
+            format!("fair, {}", escaped(&method.replace('_', " "))),
+            estimate,
+        )
+    }));
     let scale = plots::Scale::over(rows.iter().map(|(_, estimate)| *estimate));
     for (label, estimate) in rows {
         let _infallible = writeln!(
@@ -291,7 +322,11 @@ fn write_breakdowns(breakdowns: &Value, out: &mut String) {
         let trusted = rows.iter().filter(|row| row["few"] == false);
         let scale = plots::Scale::over(trusted.map(|row| &row["yield_gross"]));
         for row in rows {
-            let class = if row["few"] == true { " class=\"few\"" } else { "" };
+            let class = if row["few"] == true {
+                " class=\"few\""
+            } else {
+                ""
+            };
             let _infallible = writeln!(
                 out,
                 "<tr{class}><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td class=\"wide\">{}</td></tr>",
@@ -321,13 +356,20 @@ fn write_execution(strategy: &Value, found: &Value, out: &mut String) {
         count(&strategy["refused_by_venue"]),
         count(&strategy["faults"]),
     );
-    let refusals = strategy["rejections"].as_object().filter(|all| !all.is_empty());
+    let refusals = strategy["rejections"]
+        .as_object()
+        .filter(|all| !all.is_empty());
     let Some(refusals) = refusals else {
         return;
     };
     out.push_str("<table>\n<thead><tr><th>refused by the risk gate</th><th>times</th></tr></thead>\n<tbody>\n");
     for (code, times) in refusals {
-        let _infallible = writeln!(out, "<tr><td><code>{}</code></td><td>{}</td></tr>", escaped(code), count(times));
+        let _infallible = writeln!(
+            out,
+            "<tr><td><code>{}</code></td><td>{}</td></tr>",
+            escaped(code),
+            count(times)
+        );
     }
     out.push_str("</tbody>\n</table>\n");
 }
@@ -364,7 +406,11 @@ fn write_data(report: &Value, out: &mut String) {
         if all.is_empty() {
             continue;
         }
-        let _infallible = writeln!(out, "<details><summary>{label}: {}</summary>\n<ul>", all.len());
+        let _infallible = writeln!(
+            out,
+            "<details><summary>{label}: {}</summary>\n<ul>",
+            all.len()
+        );
         for trouble in all.iter().take(200) {
             let _infallible = writeln!(out, "<li>{}</li>", text(&trouble["message"]));
         }

@@ -132,7 +132,11 @@ pub(super) fn equity(found: &Value, out: &mut String) {
         );
     }
     if knows_close {
-        path("expected", points.iter().map(|p| (x(p.at), y(p.expected))), out);
+        path(
+            "expected",
+            points.iter().map(|p| (x(p.at), y(p.expected))),
+            out,
+        );
     }
     path("net", points.iter().map(|p| (x(p.at), y(p.net))), out);
     falls(&points, &x, height, below, out);
@@ -202,7 +206,9 @@ fn falls(points: &[Point], x: &impl Fn(f64) -> f64, top: f64, height: f64, out: 
 
 /// What the strategy thought against what happened; the size of a dot tells how many bets.
 pub(super) fn calibration(calibration: &Value, out: &mut String) {
-    let bins = calibration["bins"].as_array().map_or(&[][..], Vec::as_slice);
+    let bins = calibration["bins"]
+        .as_array()
+        .map_or(&[][..], Vec::as_slice);
     if bins.is_empty() {
         return;
     }
@@ -253,8 +259,14 @@ pub(super) fn calibration(calibration: &Value, out: &mut String) {
     let lines = [
         format!("{total:.0} bets with a stated probability"),
         format!("Brier {}", super::decimal(&calibration["brier"], 4)),
-        format!("log loss {} nats", super::decimal(&calibration["log_loss"], 4)),
-        format!("skill to the close {}", super::percent(&calibration["skill_to_the_close"])),
+        format!(
+            "log loss {} nats",
+            super::decimal(&calibration["log_loss"], 4)
+        ),
+        format!(
+            "skill to the close {}",
+            super::percent(&calibration["skill_to_the_close"])
+        ),
         format!("sharpness {}", super::decimal(&calibration["sharpness"], 3)),
     ];
     for (line, at) in lines.iter().zip(0..) {

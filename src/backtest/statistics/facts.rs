@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use super::super::closing::{Closing, ClosingLine, Value};
 use crate::engine::{Holding, Slot};
-use crate::market::{
-    Books, Market, MarketId, MarketKind, Order, RunnerStatus, Side, TimeMs,
-};
+use crate::market::{Books, Market, MarketId, MarketKind, Order, RunnerStatus, Side, TimeMs};
 
 /// One order, as statistics see it.
 #[derive(Clone, Debug)]
@@ -79,9 +77,7 @@ impl Facts {
             if let Some((_, at, gross, commission)) = booked {
                 let bets = &facts.bets[first..];
                 let matched = || bets.iter().filter(|bet| bet.stake > 0.0);
-                let expected = matched().map(|bet| {
-                    Some(bet.close.as_ref()?.chosen? * bet.stake)
-                });
+                let expected = matched().map(|bet| Some(bet.close.as_ref()?.chosen? * bet.stake));
                 facts.settled.push(Settled {
                     event: event_of(market),
                     at,
@@ -114,7 +110,10 @@ impl Facts {
         let market_type: Arc<str> = definition.market_type.as_str().into();
         let competition: Option<Arc<str>> = definition.competition.as_deref().map(Arc::from);
         for order in holding.orders() {
-            let book = order.book.as_ref().map_or(definition.venue, |book| book.as_str());
+            let book = order
+                .book
+                .as_ref()
+                .map_or(definition.venue, |book| book.as_str());
             self.bets.push(Bet {
                 event: Arc::clone(&event),
                 market_type: Arc::clone(&market_type),

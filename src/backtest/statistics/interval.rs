@@ -125,9 +125,19 @@ mod tests {
         let even = parts((0..400).map(|i| if i % 2 == 0 { 1.0 } else { -1.0 }));
         let estimate = Estimate::of(&even, 400).unwrap();
         assert!(estimate.value.abs() < 1e-12);
-        assert!((estimate.low.unwrap() + 0.098).abs() < 0.012, "{estimate:?}");
-        assert!((estimate.high.unwrap() - 0.098).abs() < 0.012, "{estimate:?}");
-        assert_eq!(Estimate::of(&even, 400), Some(estimate), "the draws are fixed");
+        assert!(
+            (estimate.low.unwrap() + 0.098).abs() < 0.012,
+            "{estimate:?}"
+        );
+        assert!(
+            (estimate.high.unwrap() - 0.098).abs() < 0.012,
+            "{estimate:?}"
+        );
+        assert_eq!(
+            Estimate::of(&even, 400),
+            Some(estimate),
+            "the draws are fixed"
+        );
         let share = Draws::of(&even).unwrap().share_without_gain();
         assert!((share - 0.5).abs() < 0.06, "{share}");
     }

@@ -4,6 +4,8 @@ mod breakdown;
 mod calibration;
 mod facts;
 mod interval;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use std::collections::BTreeMap;
@@ -216,7 +218,9 @@ fn strike(bets: &[&Bet]) -> Option<Strike> {
         crate::market::Side::Back => chance,
         crate::market::Side::Lay => 1.0 - chance,
     };
-    let by_price = decided.iter().map(|(bet, _)| of_side(bet, bet.price.recip()));
+    let by_price = decided
+        .iter()
+        .map(|(bet, _)| of_side(bet, bet.price.recip()));
     let by_the_close: Option<f64> = decided
         .iter()
         .map(|(bet, _)| Some(of_side(bet, bet.close.as_ref()?.chance?)))

@@ -24,9 +24,9 @@ impl Statistics {
         )?;
         writeln!(f, "  yield      {}", with_interval(estimate, "net"))?;
         if let Some(strike) = self.strike {
-            let by_the_close = strike
-                .by_the_close
-                .map_or(String::new(), |rate| format!(", {} by the close", percent(rate)));
+            let by_the_close = strike.by_the_close.map_or(String::new(), |rate| {
+                format!(", {} by the close", percent(rate))
+            });
             writeln!(
                 f,
                 "  strike     {} won, {} needed at prices of {odds:.2}{by_the_close}",
@@ -64,10 +64,16 @@ impl Statistics {
             )?;
         }
         if let Some(calibration) = &self.calibration {
-            let skill = calibration.skill_to_the_close.map_or(String::new(), |skill| {
-                let (knew, by) = if skill > 0.0 { ("more", skill) } else { ("less", -skill) };
-                format!(", {} {knew} than the close", percent(by))
-            });
+            let skill = calibration
+                .skill_to_the_close
+                .map_or(String::new(), |skill| {
+                    let (knew, by) = if skill > 0.0 {
+                        ("more", skill)
+                    } else {
+                        ("less", -skill)
+                    };
+                    format!(", {} {knew} than the close", percent(by))
+                });
             writeln!(
                 f,
                 "  thought    Brier {:.4}, log loss {:.4} nats{skill} ({})",

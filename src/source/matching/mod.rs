@@ -168,7 +168,8 @@ pub fn pairs(
         lefts.insert(pair.left, ());
         rights.insert(pair.right, ());
         if unclear {
-            pair.doubts.push("another event fits nearly as well".to_owned());
+            pair.doubts
+                .push("another event fits nearly as well".to_owned());
             pair.verdict = Verdict::Review;
         }
         chosen.push(pair);
@@ -246,7 +247,10 @@ fn weigh(
     match by_price(left, right, orientation) {
         Prices::Agree => {}
         Prices::Unknown if orientation == Orientation::Inverted => {
-            doubts.push("home and away are the other way round, and no prices tell which is right".to_owned());
+            doubts.push(
+                "home and away are the other way round, and no prices tell which is right"
+                    .to_owned(),
+            );
         }
         Prices::Unknown => {}
         Prices::Swapped => {
@@ -275,7 +279,10 @@ fn by_start(apart_ms: i64, window_ms: i64, doubts: &mut Vec<String>) -> f64 {
     let late = (apart_ms - SAME_START_MS).max(0) as f64;
     let share = late / ((window_ms - SAME_START_MS).max(1) as f64);
     if share > 0.5 {
-        doubts.push(format!("the starts are {} minutes apart", apart_ms / 60_000));
+        doubts.push(format!(
+            "the starts are {} minutes apart",
+            apart_ms / 60_000
+        ));
     }
     1.0 - START_WEIGHT * share
 }
@@ -299,7 +306,9 @@ fn by_price(left: &Listed, right: &Listed, orientation: Orientation) -> Prices {
     };
     let apart = |(h, a): (f64, f64)| (home - h).abs() + (away - a).abs();
     match (apart(same), apart(swapped)) {
-        (as_is, turned) if as_is > NEAR && turned <= NEAR && turned < as_is / 2.0 => Prices::Swapped,
+        (as_is, turned) if as_is > NEAR && turned <= NEAR && turned < as_is / 2.0 => {
+            Prices::Swapped
+        }
         (as_is, _) if as_is > FAR_APART => Prices::Contradict,
         _ => Prices::Agree,
     }

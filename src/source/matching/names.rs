@@ -9,8 +9,24 @@ const EMPTY: [&str; 17] = [
 ];
 /// Words that many clubs have: a club is told by what stands beside them.
 const COMMON: [&str; 18] = [
-    "united", "city", "town", "rovers", "wanderers", "athletic", "albion", "county", "hotspur",
-    "villa", "palace", "forest", "real", "sporting", "deportivo", "club", "hove", "borough",
+    "united",
+    "city",
+    "town",
+    "rovers",
+    "wanderers",
+    "athletic",
+    "albion",
+    "county",
+    "hotspur",
+    "villa",
+    "palace",
+    "forest",
+    "real",
+    "sporting",
+    "deportivo",
+    "club",
+    "hove",
+    "borough",
 ];
 /// Words that name another team of the same club: with them on one side only it is not the same.
 const ANOTHER_TEAM: [&str; 14] = [
@@ -76,7 +92,10 @@ impl Name {
             .filter(|c| !matches!(c, '\'' | '’' | '.'))
             .map(|c| if c.is_alphanumeric() { plain(c) } else { ' ' })
             .collect();
-        let mut text = format!(" {} ", letters.split_whitespace().collect::<Vec<_>>().join(" "));
+        let mut text = format!(
+            " {} ",
+            letters.split_whitespace().collect::<Vec<_>>().join(" ")
+        );
         for (short, long) in SHORT {
             text = text.replace(&format!(" {short} "), &format!(" {long} "));
         }
@@ -107,7 +126,11 @@ fn plain(letter: char) -> char {
 }
 
 fn weight(word: &str) -> f64 {
-    if COMMON.contains(&word) { COMMON_WEIGHT } else { 1.0 }
+    if COMMON.contains(&word) {
+        COMMON_WEIGHT
+    } else {
+        1.0
+    }
 }
 
 /// How sure it is that two names mean the same, from 0 to 1; the same whichever comes first.

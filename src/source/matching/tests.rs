@@ -63,13 +63,20 @@ fn a_day_of_fixtures_is_matched_to_other_sources_and_none_wrongly() {
         let wrong = found.iter().filter(|pair| pair.left != pair.right).count();
         assert_eq!(wrong, 0, "{found:?}");
         let sure = found.iter().filter(|pair| pair.joined().is_some()).count();
-        assert!(sure * 10 >= left.len() * 8, "{sure} of {} are sure", left.len());
+        assert!(
+            sure * 10 >= left.len() * 8,
+            "{sure} of {} are sure",
+            left.len()
+        );
     }
 }
 
 #[test]
 fn a_pair_that_is_not_sure_is_never_joined() {
-    let found = matched(&[event(1, "Crystal Palace", "Leeds", 0)], &[event(1, "C Palace", "Leeds Utd", 0)]);
+    let found = matched(
+        &[event(1, "Crystal Palace", "Leeds", 0)],
+        &[event(1, "C Palace", "Leeds Utd", 0)],
+    );
     assert_eq!(found[0].verdict, Verdict::Review);
     assert_eq!(found[0].joined(), None);
     assert!(!found[0].doubts.is_empty());
@@ -86,11 +93,19 @@ fn a_decision_is_remembered() {
     assert_eq!(decisions.waiting().len(), 1);
     assert_eq!(decisions.accept(2), None);
     decisions.accept(1).unwrap();
-    assert!(pairs(&left, &right, &decisions, &thresholds)[0].joined().is_some());
+    assert!(
+        pairs(&left, &right, &decisions, &thresholds)[0]
+            .joined()
+            .is_some()
+    );
     // The next match of the same club too, and rejected names are told apart for good.
     let later = [event(2, "C Palace", "Everton", 0)];
     let other = [event(2, "Crystal Palace", "Everton", 0)];
-    assert!(pairs(&later, &other, &decisions, &thresholds)[0].joined().is_some());
+    assert!(
+        pairs(&later, &other, &decisions, &thresholds)[0]
+            .joined()
+            .is_some()
+    );
     decisions.put(waiting(&found, &left, &right));
     decisions.reject(1).unwrap();
     assert_eq!(pairs(&later, &other, &decisions, &thresholds), []);
@@ -107,27 +122,42 @@ fn an_inverted_pair_is_told_by_names_and_prices() {
         ..event(1, home, away, 0)
     };
     let left = priced("Arsenal", "Everton", (0.62, 0.15));
-    let same = matched(&[left.clone()], &[priced("Arsenal", "Everton", (0.60, 0.17))]);
+    let same = matched(
+        &[left.clone()],
+        &[priced("Arsenal", "Everton", (0.60, 0.17))],
+    );
     assert_eq!(same[0].joined().unwrap().pick(Pick::Home), Pick::Home);
     // Another order of the sides, with prices that say so: joined, and turned round.
-    let turned = matched(&[left.clone()], &[priced("Everton", "Arsenal", (0.17, 0.60))]);
+    let turned = matched(
+        &[left.clone()],
+        &[priced("Everton", "Arsenal", (0.17, 0.60))],
+    );
     let joined = turned[0].joined().unwrap();
     assert_eq!(joined.pick(Pick::Home), Pick::Away);
     assert_eq!(joined.pick(Pick::HomeWith(-75)), Pick::AwayWith(-75));
     assert_eq!(joined.pick(Pick::Draw), Pick::Draw);
     // The same order, but the prices are of the other way round: somebody is wrong.
-    let wrong = matched(&[left.clone()], &[priced("Arsenal", "Everton", (0.17, 0.60))]);
+    let wrong = matched(
+        &[left.clone()],
+        &[priced("Arsenal", "Everton", (0.17, 0.60))],
+    );
     assert_eq!(wrong[0].joined(), None);
     assert!(wrong[0].doubts[0].contains("swapped"));
     // Turned names without prices: a person must look.
     let blind = matched(&[left], &[event(1, "Everton", "Arsenal", 0)]);
-    assert_eq!((blind[0].orientation, blind[0].joined()), (Orientation::Inverted, None));
+    assert_eq!(
+        (blind[0].orientation, blind[0].joined()),
+        (Orientation::Inverted, None)
+    );
 }
 
 #[test]
 fn what_fits_two_events_is_not_sure() {
     let left = [event(1, "Manchester", "Arsenal", 0)];
-    let right = [event(1, "Manchester United", "Arsenal", 0), event(2, "Manchester City", "Arsenal", 0)];
+    let right = [
+        event(1, "Manchester United", "Arsenal", 0),
+        event(2, "Manchester City", "Arsenal", 0),
+    ];
     let found = matched(&left, &right);
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].joined(), None);
@@ -136,7 +166,10 @@ fn what_fits_two_events_is_not_sure() {
 #[test]
 fn time_and_sport_keep_events_apart() {
     let left = [event(1, "Arsenal", "Everton", 0)];
-    assert_eq!(matched(&left, &[event(1, "Arsenal", "Everton", 24 * 60)]), []);
+    assert_eq!(
+        matched(&left, &[event(1, "Arsenal", "Everton", 24 * 60)]),
+        []
+    );
     let late = matched(&left, &[event(1, "Arsenal", "Everton", 150)]);
     assert_eq!(late[0].joined(), None);
     let mut tennis = event(1, "Arsenal", "Everton", 0);
@@ -145,7 +178,13 @@ fn time_and_sport_keep_events_apart() {
 }
 
 fn lists() -> impl Strategy<Value = (Vec<Listed>, Vec<Listed>)> {
-    let listed = (0..23_usize, 0..23_usize, 0..3_usize, 0..4_i64, prop::option::of(0.1..0.8_f64));
+    let listed = (
+        0..23_usize,
+        0..23_usize,
+        0..3_usize,
+        0..4_i64,
+        prop::option::of(0.1..0.8_f64),
+    );
     let list = prop::collection::vec(listed, 0..14).prop_map(|events| {
         let made = events.into_iter().enumerate();
         made.map(|(id, (home, away, source, hour, chance))| Listed {
@@ -197,7 +236,8 @@ fn season(path: &std::path::Path, source: usize) -> Vec<Listed> {
         while let Some(update) = recording.next().unwrap() {
             for delta in update.deltas {
                 let Some(definition) = delta.definition.as_ref().filter(|definition| {
-                    definition.market_type == "MATCH_ODDS" && definition.status == MarketStatus::Open
+                    definition.market_type == "MATCH_ODDS"
+                        && definition.status == MarketStatus::Open
                 }) else {
                     continue;
                 };
@@ -220,7 +260,8 @@ fn season(path: &std::path::Path, source: usize) -> Vec<Listed> {
 
 #[test]
 fn two_real_seasons_are_matched_without_a_mistake() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/football-data");
+    let folder =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/football-data");
     if !folder.exists() {
         eprintln!("skipped: there is no {}", folder.display());
         return;
@@ -231,10 +272,15 @@ fn two_real_seasons_are_matched_without_a_mistake() {
         for source in [1, 2] {
             let right = season(&path, source);
             let found = matched(&left, &right);
-            let wrong = found.iter().filter(|pair| left[pair.left].id != right[pair.right].id);
+            let wrong = found
+                .iter()
+                .filter(|pair| left[pair.left].id != right[pair.right].id);
             assert_eq!(wrong.count(), 0, "{file}");
             let sure = found.iter().filter(|pair| pair.joined().is_some()).count();
-            assert!(sure >= 330, "{file} as source {source}: {sure} of 380 are sure");
+            assert!(
+                sure >= 330,
+                "{file} as source {source}: {sure} of 380 are sure"
+            );
         }
     }
 }
