@@ -11,6 +11,7 @@ use crate::engine::{
     Slot, Strategy, Venue,
 };
 use crate::exchange::{Exchange, ExchangeSettings};
+use crate::ledger::VisitRow;
 use crate::market::{
     Books, Currency, Instruction, MarketDelta, MarketId, MarketStatus, Money, TimeMs, VenueEvent,
 };
@@ -288,6 +289,20 @@ impl<J: Journal, V: Venue<Approved>> Session<J, V> {
     /// If the journal fails.
     pub fn finish(&mut self) -> Result<(), DeskError> {
         self.desk.finish(self.now)
+    }
+
+    /// Forgets what is past, so that a session may last for months; for one feed without end, now and then. What
+    /// strategies were shown of the markets that are gone, to be kept now: the session does not tell of them again.
+    pub fn forget_past(&mut self) -> Vec<VisitRow> {
+        let forgotten = self.desk.forget_past(self.now).into_iter();
+        let rows = forgotten.map(|gone| VisitRow {
+            strategy: gone.strategy.to_string(),
+            market: gone.market.to_string(),
+            calls: gone.visit.calls,
+            not_now: gone.visit.not_now,
+            unwanted: gone.visit.unwanted,
+        });
+        rows.collect()
     }
 
     /// Notices since the last call.

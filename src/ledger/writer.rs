@@ -383,7 +383,10 @@ fn write_frame(connection: &Connection, entry: &Entry) -> Result<(), RowError> {
             visits,
         } => {
             let mut insert = connection
-                .prepare_cached("INSERT INTO visits VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
+                // A market that comes again after it was forgotten is told of once.
+                .prepare_cached(
+                    "INSERT INTO visits VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+                )?;
             for visit in visits {
                 insert.execute(params![
                     run,

@@ -142,6 +142,19 @@ impl OrderKind {
         }
     }
 
+    /// The same terms, for no money at all.
+    #[must_use]
+    pub const fn for_nothing(mut self) -> Self {
+        match &mut self {
+            Self::Limit { size: amount, .. }
+            | Self::LimitOnClose {
+                liability: amount, ..
+            }
+            | Self::MarketOnClose { liability: amount } => *amount = Money::ZERO,
+        }
+        self
+    }
+
     /// The same terms with another persistence; orders at the starting price have none.
     #[must_use]
     pub const fn with_persistence(mut self, wanted: Persistence) -> Self {
@@ -407,6 +420,16 @@ impl Order {
         }
     }
 
+    /// What of a working order is neither matched nor gone: of a limit order its size, of one at the starting price its
+    /// liability.
+    #[must_use]
+    pub fn outstanding(&self) -> Money {
+        match self.kind.size() {
+            Some(_) => self.remaining(),
+            None => self.kind.at_risk(self.side),
+        }
+    }
+
     /// Average price matched; `None` if nothing was.
     #[must_use]
     pub fn average_price(&self) -> Option<Price> {
@@ -626,6 +649,17 @@ pub struct Settlement {
     pub commission_rate: Ratio,
     /// Profit (or loss) of each order of which something is matched.
     pub profits: Vec<(OrderId, Money)>,
+}
+
+impl Settlement {
+    /// What an order brought; `None` if nothing of it was matched.
+    #[must_use]
+    pub fn profit(&self, order: OrderId) -> Option<Money> {
+        let mut profits = self.profits.iter();
+        profits
+            .find(|(id, _)| *id == order)
+            .map(|(_, profit)| *profit)
+    }
 }
 
 /// A market's settlement does not hold any more: it was opened again, or is about to be settled with other results.

@@ -6,11 +6,14 @@
 mod books;
 mod budget;
 mod context;
+mod costs;
 mod cut;
 mod depth;
 mod error;
 mod filter;
 mod fixture;
+mod green_up;
+mod habits;
 mod host;
 mod library;
 mod lint;

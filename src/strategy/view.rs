@@ -1,5 +1,6 @@
 //! Snapshots as scripts see them: host values over a shared market, read through getters, never copied into maps.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use rhai::{Array, Dynamic, EvalAltResult, ImmutableString};
@@ -18,6 +19,23 @@ type Outcome<T> = Result<T, Box<EvalAltResult>>;
 /// A market at one moment.
 #[derive(Clone, Debug)]
 pub(super) struct MarketView(pub(super) Arc<Market>);
+
+/// Texts of a small closed set, each made once: what a script reads is a share of it.
+#[derive(Debug, Default)]
+pub(super) struct Words(RefCell<Vec<ImmutableString>>);
+
+impl Words {
+    /// A text of the set.
+    pub(super) fn text(&self, word: &str) -> ImmutableString {
+        let mut known = self.0.borrow_mut();
+        if let Some(made) = known.iter().find(|made| made.as_str() == word) {
+            return made.clone();
+        }
+        let made = ImmutableString::from(word);
+        known.push(made.clone());
+        made
+    }
+}
 
 /// The runners of a market, all or the active ones.
 #[derive(Clone, Debug)]
@@ -197,6 +215,7 @@ fn register_market(api: &mut Api) {
     api.group("The market");
     // Made straight from the text: a `String` between would be one more allocation.
     let text = |value: &str| ImmutableString::from(value);
+    let statuses = Words::default();
     api.get("id", "the venue's name for it", move |m: &MarketView| {
         text(m.0.id.as_str())
     });
@@ -206,7 +225,7 @@ fn register_market(api: &mut Api) {
     api.get(
         "status",
         "OPEN, SUSPENDED, INACTIVE or CLOSED",
-        move |m: &MarketView| text(m.0.status().as_str()),
+        move |m: &MarketView| statuses.text(m.0.status().as_str()),
     );
     api.get(
         "type",
@@ -482,13 +501,10 @@ fn register_runner(api: &mut Api) {
     api.function(
         "runner.quote(book)",
         "what a bookmaker offers, as in runner.quote(\"B365\"), or `()`",
-        |r: &mut RunnerView, book: ImmutableString| -> Dynamic {
-            let own = r
-                .get()
-                .quotes
-                .iter()
-                .find(|q| q.book.as_str() == book.as_str());
-            optional(own.map(|q| Dynamic::from(QuoteView::Bookmaker(q.clone()))))
+        |r: &mut RunnerView, book: &str| -> Dynamic {
+            let mut quotes = r.get().quotes.iter();
+            let quote = quotes.find(|quote| quote.book.as_str() == book).cloned();
+            optional(quote.map(|quote| Dynamic::from(QuoteView::Bookmaker(quote))))
         },
     );
     api.function(
