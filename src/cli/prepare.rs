@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::{Failure, Shared, exit};
-use crate::backtest::{Means, Setup};
-use crate::config::{Config, ConfigError, Instance, Loaded, nearest, stem};
+use super::{Failure, Shared, exit, output};
+use crate::backtest::{Closing, Means, Setup};
+use crate::config::{Config, ConfigError, Instance, Loaded, Params, Sources, nearest, stem};
 use crate::engine::Strategy;
 use crate::ledger::{Durability, Ledger, LedgerSettings, RunInfo, RunKind};
-use crate::market::TimeMs;
+use crate::logging;
+use crate::market::{Mode, TimeMs};
 use crate::strategy::{Overrides, SCRIPT_STACK, Script, ScriptError, find};
 
 /// Loads the configuration, all layers.
@@ -18,7 +19,32 @@ pub(super) fn config(shared: &Shared) -> Result<Config, Failure> {
 
 /// As [`config`], with the origin of each value.
 pub(super) fn loaded(shared: &Shared) -> Result<Loaded, Failure> {
-    Ok(Config::load(shared.config.as_deref(), &shared.set)?)
+    let loaded = Config::load(&sources(shared))?;
+    for note in &loaded.notes {
+        output::remark(shared, note);
+    }
+    Ok(loaded)
+}
+
+/// Starts the log.
+pub(super) fn start_log(config: &Config) -> Result<(), Failure> {
+    let path = &config.log.file;
+    logging::start(&config.log).map_err(|error| Failure::io("open the log's file", path, &error))
+}
+
+/// Where settings come from, as the command line says.
+pub(super) fn sources(shared: &Shared) -> Sources {
+    let mut overrides = shared.set.clone();
+    if let Some(level) = ["debug", "trace"].get(usize::from(shared.verbose.min(2)).wrapping_sub(1))
+    {
+        overrides.push(("log.level".to_owned(), (*level).to_owned()));
+    }
+    Sources {
+        files: shared.config.clone(),
+        profile: shared.profile.clone(),
+        overrides,
+        data: Vec::new(),
+    }
 }
 
 /// What every session of a run starts from.
@@ -41,6 +67,7 @@ pub(super) fn setup(config: &Config) -> Result<Setup, Failure> {
             .map(means)
             .collect::<Result<_, ConfigError>>()?,
         memory: None,
+        closing: Closing::default(),
     })
 }
 
@@ -55,20 +82,8 @@ pub(super) fn instances(loaded: &Loaded, arguments: &[String]) -> Result<Vec<Ins
             instances.extend(config.instances(&find(std::slice::from_ref(argument), path)?));
             continue;
         }
-        let configured = config.script_of(argument).filter(|_| !path.is_file());
-        if configured.is_none()
-            && find(std::slice::from_ref(argument), &config.run.strategies).is_err()
-        {
-            // A slip in a name of the configuration is told with the nearest of those too.
-            let names = config.strategies.keys().map(String::as_str);
-            if let Some(meant) = nearest(argument, names) {
-                let message = format!("there is no strategy called {argument}");
-                return Err(Failure::new(exit::STRATEGY, message)
-                    .hint(format!("did you mean \"{meant}\"?")));
-            }
-        }
-        match configured {
-            Some(script) => instances.push(config.instance(argument, &script)),
+        match configured(config, argument)? {
+            Some(instance) => instances.push(instance),
             None => {
                 let found = find(std::slice::from_ref(argument), &config.run.strategies)?;
                 instances.extend(found.iter().map(|path| config.instance(&stem(path), path)));
@@ -90,10 +105,54 @@ pub(super) fn instances(loaded: &Loaded, arguments: &[String]) -> Result<Vec<Ins
     Ok(instances)
 }
 
+/// The strategy of this name in the configuration, if it is one; a name that is nearly one is an error.
+fn configured(config: &Config, argument: &String) -> Result<Option<Instance>, Failure> {
+    let is_file = Path::new(argument).is_file();
+    if let Some(script) = config.script_of(argument).filter(|_| !is_file) {
+        return Ok(Some(config.instance(argument, &script)));
+    }
+    if find(std::slice::from_ref(argument), &config.run.strategies).is_err() {
+        // A slip in a name of the configuration is told with the nearest of those too.
+        let names = config.strategies.keys().map(String::as_str);
+        if let Some(meant) = nearest(argument, names) {
+            let message = format!("there is no strategy called {argument}");
+            return Err(
+                Failure::new(exit::STRATEGY, message).hint(format!("did you mean \"{meant}\"?"))
+            );
+        }
+    }
+    Ok(None)
+}
+
+/// The strategies to test: scripts with the parameters they state, strategies of the configuration with their own.
+pub(super) fn to_test(config: &Config, arguments: &[String]) -> Result<Vec<Instance>, Failure> {
+    let mut all = Vec::new();
+    for argument in arguments {
+        if !Path::new(argument).is_dir()
+            && let Some(instance) = configured(config, argument)?
+        {
+            all.push(instance);
+            continue;
+        }
+        let found = find(std::slice::from_ref(argument), &config.run.strategies)?;
+        all.extend(found.into_iter().map(|path| Instance {
+            name: stem(&path),
+            path,
+            params: Params::new(),
+        }));
+    }
+    all.dedup();
+    Ok(all)
+}
+
 /// Names of the scripts in a folder; none if there is no such folder.
 pub(super) fn files_of(folder: &Path) -> Vec<String> {
-    let found = find(&[folder.display().to_string()], folder).unwrap_or_default();
-    found.iter().map(|path| stem(path)).collect()
+    files(folder).iter().map(|path| stem(path)).collect()
+}
+
+/// The scripts in a folder; none if there is no such folder.
+pub(super) fn files(folder: &Path) -> Vec<std::path::PathBuf> {
+    find(&[folder.display().to_string()], folder).unwrap_or_default()
 }
 
 /// Reads the strategies named on the command line, with parameters from the configuration and from `params`.
@@ -154,24 +213,21 @@ pub(super) fn check_fit(
     params: &[(String, String)],
 ) -> Result<(), Failure> {
     // What is wrong with the script itself is told when it is compiled.
-    let Ok(Some((param, problem))) = script.misfit() else {
+    let Ok(misfits) = script.misfits() else {
         return Ok(());
     };
-    let own = |key: &str| match key.split_once('.') {
-        Some((name, key)) => name == script.name() && key == param,
-        None => key == param,
+    let given = |param: &str| {
+        params.iter().any(|(key, _)| match key.split_once('.') {
+            Some((name, key)) => name == script.name() && key == param,
+            None => key == param,
+        })
     };
-    match script.overrides().get(param) {
-        Some(value) if !params.iter().any(|(key, _)| own(key)) => {
-            Err(loaded.misfit(script.name(), param, value, problem).into())
-        }
-        _ => Ok(()),
-    }
-}
-
-/// What the strategy in a file is called.
-pub(super) fn name_of(path: &Path) -> String {
-    stem(path)
+    let wrong = misfits.into_iter().filter(|(param, _)| !given(param));
+    let wrong = wrong.filter_map(|(param, problem)| {
+        let value = script.overrides().get(param)?;
+        Some(loaded.misfit(script.name(), param, value, problem))
+    });
+    ConfigError::of(wrong.collect()).map_or(Ok(()), |error| Err(error.into()))
 }
 
 /// Parameters of one strategy: from the configuration, then from the command line, where `NAME.key` is meant for one
@@ -235,7 +291,11 @@ pub(super) fn run_info(config: &Config, kind: RunKind) -> RunInfo {
     let config_values = serde_json::to_value(config.values()).unwrap_or_default();
     RunInfo {
         kind,
-        mode: config.mode,
+        // Only the host ever bets with money: whatever else runs is DRY_RUN, whatever the configuration says.
+        mode: match kind {
+            RunKind::Run => config.mode,
+            RunKind::Backtest | RunKind::Demo => Mode::DryRun,
+        },
         started_at: wall_clock(),
         currency: config.account.currency,
         config: config_values,

@@ -1,9 +1,10 @@
 //! The engine: a state machine that turns events into effects.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::doubts::Doubts;
+use super::strays::Strays;
 use super::{
     Account, Answer, Effects, Fault, Fence, Gate, House, Moment, Notice, Record, Recovered,
     Recovery, Remedy, Shadow, Slot, Standing, Strategy, StrategyChange, Totals, TradingState,
@@ -38,6 +39,8 @@ pub enum Command {
     Trade(TradingState, String),
     /// Something about the host's health forbids orders (`Some`, with its figures), or ceases to.
     Fence(Fence, Option<String>),
+    /// A strategy may place no orders (`true`), or may again: nobody has approved the version of it that runs.
+    Bar(String, bool),
 }
 
 /// The deterministic core. `G` is the risk gate.
@@ -48,13 +51,13 @@ pub struct Engine<G: Gate> {
     pub(super) banks: BTreeMap<String, Money>,
     pub(super) house: House,
     pub(super) doubts: Doubts,
-    /// Orders of earlier sessions whose market is not known yet.
-    pub(super) orphans: Vec<Recovered>,
+    /// Bets that no strategy holds in a market of the books.
+    pub(super) strays: Strays,
     pub(super) recovered_accounts: BTreeMap<Arc<str>, Account>,
     /// Orders that are over, and when they were last heard of: a listing may still show them.
     pub(super) finished: BTreeMap<OrderId, TimeMs>,
-    /// Markets whose settlement stands: nothing in them weighs any more.
-    pub(super) settled: BTreeSet<MarketId>,
+    /// Markets whose settlement stands, and since when: nothing in them weighs any more.
+    pub(super) settled: BTreeMap<MarketId, TimeMs>,
     pub(super) slots: Vec<Slot>,
     pub(super) owners: BTreeMap<OrderId, (usize, MarketIndex)>,
     pub(super) inputs: u64,
@@ -78,10 +81,10 @@ impl<G: Gate> Engine<G> {
             banks: BTreeMap::new(),
             house: House::default(),
             doubts: Doubts::default(),
-            orphans: Vec::new(),
+            strays: Strays::default(),
             recovered_accounts: BTreeMap::new(),
             finished: BTreeMap::new(),
-            settled: BTreeSet::new(),
+            settled: BTreeMap::new(),
             slots: Vec::new(),
             owners: BTreeMap::new(),
             inputs: 0,
@@ -91,6 +94,11 @@ impl<G: Gate> Engine<G> {
             remedy: None,
             changed: Vec::new(),
         }
+    }
+
+    /// The gate, to be held to other limits.
+    pub fn gate_mut(&mut self) -> &mut G {
+        &mut self.gate
     }
 
     /// Has a strategy start with a bank of its own.
@@ -148,7 +156,7 @@ impl<G: Gate> Engine<G> {
     /// Orders of earlier sessions whose market, or whose strategy, has not been seen in this one.
     #[must_use]
     pub fn orphans(&self) -> &[Recovered] {
-        &self.orphans
+        &self.strays.orders
     }
 
     /// Handles one event. Everything it wants done is in `effects`.
@@ -164,7 +172,10 @@ impl<G: Gate> Engine<G> {
         match event {
             Event::Market(at) => self.market_changed(now, at, books, effects),
             Event::Venue(events) => self.venue_reported(now, events, books, effects),
-            Event::Load(strategy) => self.load(now, strategy, effects),
+            Event::Load(strategy) => {
+                self.load(now, strategy, effects);
+                self.place_all_strays(books);
+            }
             Event::Recover(recovery) => self.recover(now, *recovery, effects),
             Event::Operator(command) => self.obey(now, command, books, effects),
             Event::Tick => {
@@ -174,6 +185,7 @@ impl<G: Gate> Engine<G> {
             }
         }
         self.tend(now, books, effects);
+        self.retire_strays(now);
     }
 
     fn market_changed(
@@ -184,9 +196,7 @@ impl<G: Gate> Engine<G> {
         effects: &mut Effects<G::Pass>,
     ) {
         let market = books.get(at);
-        if !self.orphans.is_empty() {
-            self.adopt(at, books);
-        }
+        self.place_strays(at, books);
         if self.sweeps() {
             self.sweep(now, Some(at), books, effects);
         }
@@ -288,6 +298,8 @@ impl<G: Gate> Engine<G> {
                 }
                 self.sweep(now, None, books, effects);
             }
+            Command::Bar(strategy, true) => drop(self.house.barred.insert(strategy)),
+            Command::Bar(strategy, false) => drop(self.house.barred.remove(&strategy)),
             Command::Fence(fence, detail) => {
                 let known = self.house.fences.contains_key(&fence);
                 match &detail {

@@ -2,7 +2,7 @@
 //!
 //! What strategies could lose is added up, never offset: their bets may be settled apart.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
@@ -173,10 +173,6 @@ impl Scopes {
         }
     }
 
-    pub(super) fn is_of(&self, market: &MarketId) -> bool {
-        self.market == *market
-    }
-
     pub(super) fn fits(&self, definition: &MarketDefinition) -> bool {
         *self.event == *definition.event_id
             && *self.sport == *definition.sport_id
@@ -200,22 +196,41 @@ impl AtRisk {
         self.markets.get(market).copied().unwrap_or_default()
     }
 
-    /// In an event.
+    /// In an event, and in markets whose event is not known: they may be of this one.
     #[must_use]
     pub fn event(&self, event: &str) -> Money {
-        self.events.get(event).copied().unwrap_or_default()
+        with_unknown(&self.events, event)
     }
 
-    /// In a sport.
+    /// In a sport, and in markets whose sport is not known.
     #[must_use]
     pub fn sport(&self, sport: &str) -> Money {
-        self.sports.get(sport).copied().unwrap_or_default()
+        with_unknown(&self.sports, sport)
     }
 
-    /// At a venue.
+    /// At a venue, and in markets whose venue is not known.
     #[must_use]
     pub fn venue(&self, venue: &str) -> Money {
-        self.venues.get(venue).copied().unwrap_or_default()
+        with_unknown(&self.venues, venue)
+    }
+
+    /// Everything in which something could be lost: the kind of scope, its name, and how much.
+    pub fn all(&self) -> impl Iterator<Item = (&'static str, &str, Money)> {
+        let venues = self
+            .venues
+            .iter()
+            .map(|(name, sum)| ("venue", &**name, *sum));
+        let sports = self
+            .sports
+            .iter()
+            .map(|(name, sum)| ("sport", &**name, *sum));
+        let events = self
+            .events
+            .iter()
+            .map(|(name, sum)| ("event", &**name, *sum));
+        let markets = self.markets.iter();
+        let markets = markets.map(|(name, sum)| ("market", name.as_str(), *sum));
+        venues.chain(sports).chain(events).chain(markets)
     }
 
     fn add(&mut self, scopes: &Scopes, more: Money) {
@@ -233,6 +248,15 @@ impl AtRisk {
         at(&mut self.events, &scopes.event, more);
         at(&mut self.sports, &scopes.sport, more);
         at(&mut self.venues, &scopes.venue, more);
+    }
+}
+
+/// What is at risk under this name, and under none.
+fn with_unknown(by_name: &BTreeMap<Arc<str>, Money>, name: &str) -> Money {
+    let under = |name| by_name.get(name).copied().unwrap_or_default();
+    match name {
+        "" => under(""),
+        known => under(known) + under(""),
     }
 }
 
@@ -261,6 +285,8 @@ pub struct House {
     pub unready: Option<Unready>,
     /// What about the host's health forbids orders, with its figures.
     pub fences: BTreeMap<Fence, String>,
+    /// Strategies that may place no orders, because nobody has approved the version that runs.
+    pub barred: BTreeSet<String>,
     /// What all bets weigh.
     pub burden: Burden,
     /// What they could lose at worst, by scope.
@@ -281,6 +307,7 @@ impl Default for House {
             reason: String::new(),
             unready: Some(Unready::Starting),
             fences: BTreeMap::new(),
+            barred: BTreeSet::new(),
             burden: Burden::default(),
             at_risk: AtRisk::default(),
             realised_today: Money::ZERO,

@@ -9,6 +9,7 @@ mod desk;
 mod doubts;
 mod effect;
 mod exposure;
+mod forget;
 #[cfg(test)]
 mod found_tests;
 mod gate;
@@ -17,12 +18,14 @@ mod house;
 mod journal;
 #[cfg(test)]
 mod life_tests;
+mod meaning;
 mod record;
 mod recovery;
 mod reports;
 mod shadow;
 mod slot;
 mod strategy;
+mod strays;
 mod sweep;
 mod tally;
 #[cfg(test)]
@@ -38,6 +41,7 @@ pub use desk::{Desk, DeskError, Sending};
 pub use doubts::DoubtRules;
 pub use effect::{Effects, Held, Notice, Receipt, Request, Token};
 pub use exposure::{Exposure, Proposed, reduces, worst_case};
+pub use forget::Forgotten;
 pub use gate::{Ask, Figure, Gate, ReasonCode, Refusal, Remedy, Weighed};
 pub use holding::{Holding, advance};
 pub use house::{AtRisk, Burden, Fence, Funds, House, Scopes, TradingState, Unready};

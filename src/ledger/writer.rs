@@ -13,8 +13,10 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, params};
 
 use super::LedgerError;
+use super::approvals::{self, Approval};
 use super::chain::Scribe;
 use super::columns::whole;
+use super::configurations::{self, Configuration};
 use super::deaths::{self, Death};
 use super::health::Health;
 use super::identity::Identity;
@@ -66,9 +68,16 @@ pub(super) enum Entry {
         run: Option<i64>,
         version: Box<Version>,
     },
+    Configuration {
+        run: i64,
+        configuration: Box<Configuration>,
+    },
     State {
         run: i64,
         state: State,
+    },
+    Approval {
+        approval: Box<Approval>,
     },
     ClearState {
         strategy: String,
@@ -84,6 +93,12 @@ pub(super) enum Entry {
     Records {
         first: Spot,
         records: Vec<Record>,
+    },
+    Report {
+        run: i64,
+        data_set: String,
+        report: Box<serde_json::Value>,
+        text: String,
     },
     EndRun {
         run: i64,
@@ -377,7 +392,10 @@ fn write_frame(connection: &Connection, entry: &Entry) -> Result<(), RowError> {
             visits,
         } => {
             let mut insert = connection
-                .prepare_cached("INSERT INTO visits VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
+                // A market that comes again after it was forgotten is told of once.
+                .prepare_cached(
+                    "INSERT INTO visits VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+                )?;
             for visit in visits {
                 insert.execute(params![
                     run,
@@ -403,8 +421,16 @@ fn write_frame(connection: &Connection, entry: &Entry) -> Result<(), RowError> {
             strategies::write_version(connection, *run, version)?;
             1
         }
+        Entry::Configuration { run, configuration } => {
+            configurations::write(connection, *run, configuration)?;
+            1
+        }
         Entry::State { run, state } => {
             strategies::write_state(connection, *run, state)?;
+            1
+        }
+        Entry::Approval { approval } => {
+            approvals::write(connection, approval)?;
             1
         }
         Entry::ClearState { strategy } => {
@@ -420,6 +446,15 @@ fn write_frame(connection: &Connection, entry: &Entry) -> Result<(), RowError> {
             strategies::write_start(connection, *run, *ordinal, strategy, state)?;
             1
         }
+        Entry::Report {
+            run,
+            data_set,
+            report,
+            text,
+        } => connection.execute(
+            "INSERT INTO reports VALUES (?1, ?2, ?3, ?4)",
+            params![run, data_set, report.to_string(), text],
+        )?,
         Entry::EndRun {
             run,
             at,
@@ -441,6 +476,7 @@ impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BeginRun { run, .. } => write!(f, "the start of run {run}"),
+            Self::Report { run, .. } => write!(f, "the report of run {run}"),
             Self::EndRun { run, .. } => write!(f, "the end of run {run}"),
             Self::BeginRecording { run, ordinal, .. } => {
                 write!(f, "the start of recording {ordinal} of run {run}")
@@ -454,7 +490,11 @@ impl fmt::Display for Entry {
             Self::Version { version, .. } => {
                 write!(f, "version {} of {}", version.hash, version.strategy)
             }
+            Self::Configuration { run, .. } => write!(f, "a configuration of run {run}"),
             Self::State { state, .. } => write!(f, "the state of {}", state.strategy),
+            Self::Approval { approval } => {
+                write!(f, "the approval of {}", approval.strategy)
+            }
             Self::ClearState { strategy } => write!(f, "that {strategy} has no state"),
             Self::StartState { strategy, .. } => {
                 write!(f, "the state that {strategy} starts with")

@@ -192,9 +192,12 @@ impl Shelf {
                 return bad(draft, None, error);
             }
         };
-        if let Ok(Some((param, problem))) = script.misfit() {
+        let misfits = script.misfits().unwrap_or_default().into_iter();
+        let misfits = misfits.map(|(param, problem)| {
             let value = script.overrides().get(param).cloned().unwrap_or_default();
-            let error = self.settings.misfit(&instance.name, param, &value, problem);
+            self.settings.misfit(&instance.name, param, &value, problem)
+        });
+        if let Some(error) = ConfigError::of(misfits.collect()) {
             return bad(Some(script.clone()), None, blame(&error));
         }
         match script.test() {
@@ -374,7 +377,7 @@ fn gather(folder: &Path, depth: usize, files: &mut Fingerprint) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
+    use crate::config::{Config, Sources};
 
     const GOOD: &str = "fn on_odds(market, ctx) { [] }\n";
 
@@ -386,8 +389,11 @@ mod tests {
             std::fs::write(path, text).unwrap();
         }
         let strategies = folder.path().display().to_string();
-        let overrides = [("run.strategies".to_owned(), strategies)];
-        let settings = Config::load_with(None, [], &overrides).unwrap();
+        let sources = Sources {
+            overrides: vec![("run.strategies".to_owned(), strategies)],
+            ..Sources::default()
+        };
+        let settings = Config::load_with(&sources, []).unwrap();
         let shelf = Shelf::new(&settings);
         (folder, shelf)
     }

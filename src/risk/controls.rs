@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::conduct::{drawdown, gross_exposure};
 use super::{RiskLimits, Weights};
-use crate::engine::{Ask, Figure, ReasonCode, Refusal, TradingState, Unready, Weighed, reduces};
+use crate::engine::{Ask, Figure, ReasonCode, Refusal, TradingState, Unready, Weighed};
 use crate::market::{MarketStatus, Money, OrderKind, Persistence, Side, TimeMs};
 
 /// What a control weighed, or the refusal; nothing if there was nothing to weigh.
@@ -24,9 +24,10 @@ pub(super) fn judge(code: ReasonCode, value: Figure, limit: Figure, passed: bool
 }
 
 /// Controls that need only the order and its market, in the order they are asked.
-pub(super) const SIMPLE: [fn(&Ask<'_>, &RiskLimits) -> Verdict; 17] = [
+pub(super) const SIMPLE: [fn(&Ask<'_>, &RiskLimits) -> Verdict; 15] = [
     kill_switch,
     trading_state,
+    approved_script,
     venue_ready,
     health,
     in_doubt,
@@ -38,16 +39,18 @@ pub(super) const SIMPLE: [fn(&Ask<'_>, &RiskLimits) -> Verdict; 17] = [
     ladder,
     price_bounds,
     stake_bounds,
-    bankroll_share,
     liability,
-    open_orders,
-    open_orders_on_runner,
 ];
 
+/// Controls of how much stands already, in the order they are asked. Orders that lower the risk are let through.
+pub(super) const SHARE: [fn(&Ask<'_>, &RiskLimits) -> Verdict; 3] =
+    [bankroll_share, open_orders, open_orders_on_runner];
+
 /// Controls of an order that is to live longer than it would.
-pub(super) const UPDATE: [fn(&Ask<'_>, &RiskLimits) -> Verdict; 8] = [
+pub(super) const UPDATE: [fn(&Ask<'_>, &RiskLimits) -> Verdict; 9] = [
     kill_switch,
     trading_state,
+    approved_script,
     venue_ready,
     health,
     market_open,
@@ -93,9 +96,7 @@ fn kill_switch(ask: &Ask<'_>, _: &RiskLimits) -> Verdict {
 fn trading_state(ask: &Ask<'_>, _: &RiskLimits) -> Verdict {
     let code = match ask.house.state {
         TradingState::Paused => ReasonCode::TradingPaused,
-        TradingState::Reduce if !reduces(ask.market, ask.holding, ask.place) => {
-            ReasonCode::TradingReduceOnly
-        }
+        TradingState::Reduce if !Weights::of(ask).reduced_by(ask) => ReasonCode::TradingReduceOnly,
         TradingState::Active | TradingState::Reduce | TradingState::Halted => return Ok(None),
     };
     let (value, limit) = (
@@ -103,6 +104,14 @@ fn trading_state(ask: &Ask<'_>, _: &RiskLimits) -> Verdict {
         Figure::Text(TradingState::Active.as_str().into()),
     );
     Err(Refusal::of(code, value, limit))
+}
+
+/// In LIVE a version that nobody has approved places nothing; what stands is still followed, and can be cancelled.
+fn approved_script(ask: &Ask<'_>, _: &RiskLimits) -> Verdict {
+    match ask.house.barred.contains(&**ask.strategy) {
+        true => Err(Refusal::plain(ReasonCode::ScriptNotApproved)),
+        false => Ok(None),
+    }
 }
 
 /// Nothing is sent to a venue that has not said, or cannot say now, what it has of us.
@@ -176,11 +185,12 @@ fn in_play(ask: &Ask<'_>, limits: &RiskLimits) -> Verdict {
 fn snapshot_age(ask: &Ask<'_>, limits: &RiskLimits) -> Verdict {
     let age = ask.now - ask.market.published_at;
     let limit = i64::from(limits.max_snapshot_age_ms);
+    // Odds from the future are no better known than old ones: one of the two clocks is wrong.
     judge(
         ReasonCode::SnapshotStale,
         Figure::Millis(age),
         Figure::Millis(limit),
-        age <= limit,
+        (-limit..=limit).contains(&age),
     )
 }
 

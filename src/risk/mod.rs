@@ -8,6 +8,7 @@ mod limits;
 mod remedy;
 mod together;
 
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -65,6 +66,27 @@ struct Weights {
 }
 
 impl Weights {
+    fn of(ask: &Ask<'_>) -> Self {
+        let proposed = |kind| Proposed {
+            runner: ask.place.runner,
+            side: ask.place.side,
+            kind,
+        };
+        let weigh = |kind| worst_case(ask.market, ask.holding, Some(proposed(kind)));
+        // An order for nothing, for what its runner could lose now.
+        let now = weigh(ask.place.kind.for_nothing());
+        let with = match planted::is(Bug::ProposedNotCounted) {
+            true => now,
+            false => weigh(ask.place.kind),
+        };
+        Self { now, with }
+    }
+
+    /// Whether the order can only help.
+    fn reduced_by(&self, ask: &Ask<'_>) -> bool {
+        reduces(ask.market, ask.holding, ask.place, (self.now, self.with))
+    }
+
     /// What the order adds to the market's worst case; less than nothing if it lowers it.
     fn added(&self) -> Money {
         self.with.market - self.now.market
@@ -97,6 +119,15 @@ impl RiskGate {
         self
     }
 
+    /// Holds orders to other limits from here on. What was placed lately still counts.
+    pub fn hold_to(&mut self, limits: RiskLimits, own: BTreeMap<String, RiskLimits>) {
+        self.own = own
+            .into_iter()
+            .map(|(strategy, own)| (strategy, limits.tightest(&own)))
+            .collect();
+        self.limits = limits;
+    }
+
     fn limits_of(&self, strategy: &str) -> &RiskLimits {
         self.own.get(strategy).unwrap_or(&self.limits)
     }
@@ -117,8 +148,9 @@ fn judge(
     for control in controls::SIMPLE.iter().chain(&conduct::INSTRUMENT) {
         control(ask, limits)?.into_iter().for_each(&mut *note);
     }
-    match costs(ask, limits, recent, placed, note) {
-        Err(refusal) if !reduces(ask.market, ask.holding, ask.place) => Err(refusal),
+    let weights = LazyCell::new(|| Weights::of(ask));
+    match costs(ask, limits, recent, placed, &weights, note) {
+        Err(refusal) if !weights.reduced_by(ask) => Err(refusal),
         Err(_) => {
             let most = limits.max_orders_per_minute * 2;
             let own = controls::rate(ask, most, &mut recent.placed)?;
@@ -130,16 +162,20 @@ fn judge(
     }
 }
 
-/// The controls of pace and of cost, in order.
+/// The controls of pace and of cost, in order. What the order weighs is worked out when it is first asked for.
 fn costs(
     ask: &Ask<'_>,
     limits: &RiskLimits,
     recent: &mut Recent,
     placed: &mut VecDeque<TimeMs>,
+    weights: &LazyCell<Weights, impl FnOnce() -> Weights>,
     note: &mut impl FnMut(Weighed),
 ) -> Result<(), Refusal> {
     let mut noted =
         |verdict: Verdict| verdict.map(|weighed| weighed.into_iter().for_each(&mut *note));
+    for control in controls::SHARE {
+        noted(control(ask, limits))?;
+    }
     let most = limits.max_orders_per_minute;
     noted(controls::rate(ask, most, &mut recent.placed))?;
     noted(together::rate(ask, &limits.together, placed))?;
@@ -150,17 +186,7 @@ fn costs(
     for control in together::WAITING {
         noted(control(ask, &limits.together))?;
     }
-    let proposed = Proposed {
-        runner: ask.place.runner,
-        side: ask.place.side,
-        kind: ask.place.kind,
-    };
-    let counted = (!planted::is(Bug::ProposedNotCounted)).then_some(proposed);
-    let weights = Weights {
-        now: worst_case(ask.market, ask.holding, None),
-        with: worst_case(ask.market, ask.holding, counted),
-    };
-    afford(ask, limits, &weights, note)
+    afford(ask, limits, weights, note)
 }
 
 /// The controls of what could be lost.

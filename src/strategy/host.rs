@@ -12,7 +12,7 @@ use super::context::{ContextView, Log, OrderView, ParamsView};
 use super::error::{ScriptError, Sources};
 use super::filter;
 use super::names::{Api, closest};
-use super::params::{self, Param};
+use super::params::{self, Misfit, Param};
 use super::propose::read_intents;
 use super::sandbox::{self, Purpose};
 use super::script::Script;
@@ -197,8 +197,32 @@ impl Program {
         } else {
             Dynamic::from(Map::new())
         };
-        params::read(declared, &script.overrides)
-            .map_err(|message| self.wrong_in("params", &message))
+        params::read(declared, &script.overrides).map_err(|wrong| self.misfits(&wrong))
+    }
+
+    /// What is wrong with parameters, each where it is declared.
+    fn misfits(&self, wrong: &[Misfit]) -> ScriptError {
+        let error = |wrong: &Misfit| {
+            let place = match self.sources.place_of_param(&wrong.param) {
+                place if place.is_none() => self.sources.place_of_function("params"),
+                place => place,
+            };
+            self.sources
+                .error_at(&self.sources.main, place, &wrong.problem)
+        };
+        if let [only] = wrong {
+            return error(only);
+        }
+        let message = format!("{} parameters are wrong", wrong.len());
+        let lines = wrong.iter().map(error).map(|error| {
+            let hint = error.hint.as_ref().map(|hint| format!("; {hint}"));
+            format!("  {}{}", error.summary(), hint.unwrap_or_default())
+        });
+        let hint = lines.collect::<Vec<_>>().join("\n");
+        ScriptError {
+            hint: Some(hint),
+            ..self.wrong_in("params", &message)
+        }
     }
 
     fn read_filter(&self) -> Result<MarketFilter, ScriptError> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rhai::{Array, Dynamic, EvalAltResult, ImmutableString};
 
+use super::books;
 use super::error::fail;
 use super::names::{Api, optional, shown};
 use super::propose::{MOST_SHOWN, number};
@@ -203,6 +204,7 @@ pub(super) fn register(api: &mut Api) {
     api.kind::<RunnerView>("Runner", "runner");
     api.kind::<QuoteView>("Quote", "quote");
     register_market(api);
+    books::register(api);
     register_ladder(api);
     register_runners(api);
     register_runner(api);
@@ -247,6 +249,25 @@ fn register_market(api: &mut Api) {
     api.get_option("event", "name of the event, or `()`", |m: &MarketView| {
         m.0.definition.event_name.clone()
     });
+    api.get(
+        "event_id",
+        "the source's name of the event: markets of one event have the same",
+        move |m: &MarketView| text(&m.0.definition.event_id),
+    );
+    api.get_option(
+        "competition",
+        "league or tournament, or `()`",
+        |m: &MarketView| m.0.definition.competition.clone(),
+    );
+    api.get_option(
+        "score",
+        "how the event ended, as in [2, 1]; `()` before, and where it is not told",
+        |m: &MarketView| {
+            let score = m.0.definition.score?;
+            let goals = [score.home, score.away].map(|goals| Dynamic::from(i64::from(goals)));
+            Some(Dynamic::from(goals.to_vec()))
+        },
+    );
     api.get(
         "in_play",
         "whether the event is under way",
@@ -475,6 +496,15 @@ fn register_runner(api: &mut Api) {
             quotes
                 .map(|q| Dynamic::from(QuoteView::Bookmaker(q)))
                 .collect()
+        },
+    );
+    api.function(
+        "runner.quote(book)",
+        "what a bookmaker offers, as in runner.quote(\"B365\"), or `()`",
+        |r: &mut RunnerView, book: &str| -> Dynamic {
+            let mut quotes = r.get().quotes.iter();
+            let quote = quotes.find(|quote| quote.book.as_str() == book).cloned();
+            optional(quote.map(|quote| Dynamic::from(QuoteView::Bookmaker(quote))))
         },
     );
     api.function(

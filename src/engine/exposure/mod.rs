@@ -138,33 +138,29 @@ fn worst_beside(market: &Market, holding: &Holding, beside: Beside) -> Exposure 
 }
 
 /// Whether a proposed order can only help: matched it lowers the worst case of the market, unmatched it does not raise it,
-/// and neither way does it raise that of its runner.
+/// and neither way does it raise that of its runner. `now` is what could be lost without it, `open` with it.
 #[must_use]
-pub fn reduces(market: &Market, holding: &Holding, place: &Place) -> bool {
-    let OrderKind::Limit { price, .. } = place.kind else {
+pub fn reduces(
+    market: &Market,
+    holding: &Holding,
+    place: &Place,
+    (now, open): (Exposure, Exposure),
+) -> bool {
+    let OrderKind::Limit { .. } = place.kind else {
         // At which price, or whether at all, is not known.
         return false;
     };
-    let proposed = |kind| Proposed {
-        runner: place.runner,
-        side: place.side,
-        kind,
-    };
-    // An order for nothing, for what its runner could lose now.
-    let nothing = proposed(OrderKind::Limit {
-        price,
-        size: Money::ZERO,
-        persistence: Persistence::Lapse,
-        fill_or_kill: None,
-    });
-    let present = worst_case(market, holding, Some(nothing));
-    let open = worst_case(market, holding, Some(proposed(place.kind)));
     // Said first: most orders that are refused for what they cost end here.
-    if open.market > present.market || open.runner > present.runner {
+    if open.market > now.market || open.runner > now.runner {
         return false;
     }
-    let done = worst_beside(market, holding, Beside::Matched(proposed(place.kind)));
-    done.market < present.market && done.runner <= present.runner
+    let proposed = Proposed {
+        runner: place.runner,
+        side: place.side,
+        kind: place.kind,
+    };
+    let done = worst_beside(market, holding, Beside::Matched(proposed));
+    done.market < now.market && done.runner <= now.runner
 }
 
 fn loss(result: Money) -> Money {
