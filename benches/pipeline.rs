@@ -92,6 +92,7 @@ fn setup() -> Setup {
         currency: config.account.currency,
         own: Default::default(),
         memory: None,
+        closing: bea::backtest::Closing::default(),
     }
 }
 

@@ -47,11 +47,17 @@ pub enum Bug {
     ProposedNotCounted,
     /// A halt is forgotten when the program ends.
     HaltForgotten,
+    /// A halt cancels nothing of earlier sessions whose strategy or market is not there.
+    StraysNotSwept,
+    /// What was matched of such orders is not booked when their market is settled.
+    StraysNotSettled,
+    /// The last word before sending is not asked for when an order is to live longer.
+    UpdatesUnguarded,
 }
 
 impl Bug {
     /// Every one of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 23] = [
         Self::TimeoutDropsReservation,
         Self::SendBeforeCommit,
         Self::CommitErrorIgnored,
@@ -72,6 +78,9 @@ impl Bug {
         Self::DeafnessIgnored,
         Self::ProposedNotCounted,
         Self::HaltForgotten,
+        Self::StraysNotSwept,
+        Self::StraysNotSettled,
+        Self::UpdatesUnguarded,
     ];
 }
 

@@ -71,6 +71,7 @@ fn play(lines: &[String]) -> (Report, Vec<String>, Vec<Settled>) {
         currency: Currency::GBP,
         own: Default::default(),
         memory: None,
+        closing: bea::backtest::Closing::default(),
     };
     let mut notices = Vec::new();
     let mut sinks = Sinks {

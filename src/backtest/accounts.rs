@@ -17,6 +17,7 @@ pub(super) struct Played {
     /// Of the sessions that were moved along beside it.
     pub(super) beside: Vec<Summary>,
     pub(super) problems: Vec<Trouble>,
+    pub(super) warnings: Vec<Trouble>,
     pub(super) faults: Vec<Fault>,
     pub(super) visits: Vec<VisitRow>,
     pub(super) trace_hash: String,
@@ -29,6 +30,8 @@ pub(super) struct Accounts<'a> {
     /// Reports of the sessions beside, if there are such.
     beside: Vec<Report>,
     trace: Trace,
+    /// Over the names and lengths of the recordings.
+    data: blake3::Hasher,
     started: Instant,
 }
 
@@ -54,6 +57,7 @@ impl<'a> Accounts<'a> {
             report: blank(setup),
             beside: beside.iter().map(blank).collect(),
             trace: Trace::default(),
+            data: blake3::Hasher::new(),
             started: Instant::now(),
         }
     }
@@ -87,6 +91,10 @@ impl<'a> Accounts<'a> {
         }
         let problems = played.problems.len() as u64;
         self.report.problems.extend(played.problems);
+        self.report.warnings.extend(played.warnings);
+        self.data.update(played.name.as_bytes());
+        self.data.update(&[0]);
+        self.data.update(&played.summary.updates.to_le_bytes());
         if let Some(ledger) = &mut self.ledger {
             ledger.visits(played.visits)?;
             ledger.end_recording(played.summary.updates, problems, &played.trace_hash)?;
@@ -105,9 +113,11 @@ impl<'a> Accounts<'a> {
             mut report,
             mut beside,
             trace,
+            data,
             started,
             ..
         } = self;
+        report.data_set = data.finalize().to_hex()[..16].to_owned();
         report.finish(trace.hash(), interrupted, started.elapsed());
         beside.iter_mut().for_each(Report::sum_up);
         if let [pessimistic, optimistic] = &beside[..] {

@@ -51,6 +51,7 @@ pub fn attend<V: Venue<Approved>>(
         summary: Summary::at_any_venue(&session),
         beside: Vec::new(),
         problems: attended.problems,
+        warnings: Vec::new(),
         faults: attended.faults,
         visits: visits(&session),
         trace_hash: session.trace_hash(),

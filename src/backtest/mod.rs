@@ -6,12 +6,15 @@
 mod accounts;
 mod attend;
 mod band;
+mod closing;
 mod drawdown;
 mod orders;
+mod page;
 mod parallel;
 mod play;
 mod report;
 mod session;
+pub mod statistics;
 mod version;
 
 use std::io::Write;
@@ -21,9 +24,11 @@ use std::path::PathBuf;
 
 pub use attend::{Attended, attend};
 pub use band::{BandLine, BandResult};
+pub use closing::Closing;
 pub use orders::write_orders;
+pub use page::page;
 pub use play::{Driver, Playing, play};
-pub use report::{Fault, Report, StrategyReport, Summary, Trouble};
+pub use report::{Fault, Honesty, Report, StrategyReport, Summary, Trouble};
 pub use session::{Means, Memory, Session, Setup};
 pub use version::version;
 

@@ -201,6 +201,7 @@ pub(super) fn play_one<D: Driver>(
         summary: Summary::of(session),
         beside: driver.beside(),
         problems,
+        warnings: recording.warnings().iter().map(Trouble::from).collect(),
         faults,
         visits: visits(session),
         trace_hash: session.trace_hash(),

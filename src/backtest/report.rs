@@ -8,13 +8,15 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::band::{BandLine, write_band};
+use super::closing::Closing;
 use super::drawdown::{Drawdown, deepest};
+use super::statistics::{Facts, Statistics};
 use super::{Session, Setup};
 use crate::engine::{Journal, Notice, Slot, Totals, Venue};
 use crate::exchange::{ExchangeSettings, Fill, Outlook};
-use crate::market::{Currency, Money};
+use crate::market::{Currency, Money, TimeMs};
 use crate::risk::{Approved, RiskLimits};
-use crate::source::{Problem, SourceError};
+use crate::source::{Problem, SourceError, Warning};
 
 /// The report of a run. Amounts are in major units of `currency`. Fields are only ever added.
 #[derive(Clone, Debug, Serialize)]
@@ -50,6 +52,12 @@ pub struct Report {
     pub interrupted: bool,
     /// What was wrong with the data; the rest was still done.
     pub problems: Vec<Trouble>,
+    /// What of the data could not be used, though the rest of the same row was.
+    pub warnings: Vec<Trouble>,
+    /// Hash over the names and lengths of the recordings: runs over the same data have the same.
+    pub data_set: String,
+    /// What to bear in mind before believing any of it.
+    pub honesty: Honesty,
     /// How often strategies failed, by strategy and message.
     pub faults: Vec<Fault>,
     /// Banks of strategies that have their own.
@@ -63,7 +71,28 @@ pub struct Report {
     #[serde(skip)]
     bookmaker_markets: u64,
     #[serde(skip)]
-    accounts: Vec<(Totals, Vec<Money>)>,
+    accounts: Vec<Account>,
+    #[serde(skip)]
+    closing: Closing,
+}
+
+/// What a strategy did in all sessions added so far.
+#[derive(Clone, Debug, Default)]
+struct Account {
+    totals: Totals,
+    results: Vec<(TimeMs, Money)>,
+    facts: Facts,
+}
+
+/// What to bear in mind before believing a result.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Honesty {
+    /// Versions of strategies and parameters tried on this data, this run's among them, as the ledger knows; null if no
+    /// ledger is kept, for then nobody knows.
+    pub variants: Option<u64>,
+    /// What a backtest over data that was at hand while a strategy was written is: `in sample`. A walk-forward's is
+    /// `out of sample`.
+    pub sample: &'static str,
 }
 
 /// What one strategy did.
@@ -102,6 +131,8 @@ pub struct StrategyReport {
     pub faults: u64,
     /// Stakes matched in markets whose recording ends before they are settled: in no profit above.
     pub unsettled: f64,
+    /// What its bets say, and how sure that is.
+    pub statistics: Option<Statistics>,
 }
 
 /// Something wrong with the data.
@@ -134,7 +165,15 @@ pub struct Summary {
     basic_markets: u64,
     bookmaker_markets: u64,
     /// Each strategy with its version.
-    strategies: Vec<(Arc<str>, Arc<str>, Totals)>,
+    strategies: Vec<Did>,
+}
+
+/// What a strategy did in a session.
+struct Did {
+    name: Arc<str>,
+    hash: Arc<str>,
+    totals: Totals,
+    facts: Facts,
 }
 
 impl Summary {
@@ -148,13 +187,33 @@ impl Summary {
 
     /// As [`Self::of`], without what only the simulated exchange counts.
     pub(super) fn at_any_venue<J: Journal, V: Venue<Approved>>(session: &Session<J, V>) -> Self {
-        let strategy = |slot: &Slot| (slot.name.clone(), slot.hash.clone(), slot.totals());
+        let strategy = |(slot, facts): (&Slot, Facts)| Did {
+            name: slot.name.clone(),
+            hash: slot.hash.clone(),
+            totals: slot.totals(),
+            facts,
+        };
         Self {
             markets: session.books().iter().count() as u64,
             updates: session.updates(),
             basic_markets: 0,
             bookmaker_markets: 0,
-            strategies: session.slots().iter().map(strategy).collect(),
+            strategies: session
+                .slots()
+                .iter()
+                .zip(session.facts())
+                .map(strategy)
+                .collect(),
+        }
+    }
+}
+
+impl From<&Warning> for Trouble {
+    fn from(warning: &Warning) -> Self {
+        Self {
+            path: warning.path.clone(),
+            line: Some(warning.line),
+            message: warning.to_string(),
         }
     }
 }
@@ -229,7 +288,14 @@ impl Report {
             band: Vec::new(),
             interrupted: false,
             problems: Vec::new(),
+            warnings: Vec::new(),
+            data_set: String::new(),
+            honesty: Honesty {
+                variants: None,
+                sample: "in sample",
+            },
             faults: Vec::new(),
+            closing: setup.closing.clone(),
             banks: setup
                 .own
                 .iter()
@@ -251,7 +317,7 @@ impl Report {
             return at;
         }
         self.strategies.push(StrategyReport::new(name, hash));
-        self.accounts.push((Totals::default(), Vec::new()));
+        self.accounts.push(Account::default());
         self.strategies.len() - 1
     }
 
@@ -262,11 +328,12 @@ impl Report {
         self.updates += session.updates;
         self.basic_markets += session.basic_markets;
         self.bookmaker_markets += session.bookmaker_markets;
-        for (name, hash, totals) in &session.strategies {
-            let place = self.list(name, hash);
-            let (sum, results) = &mut self.accounts[place];
-            results.extend(totals.settled.iter().map(|&(_, net)| net));
-            add(sum, totals);
+        for did in &session.strategies {
+            let place = self.list(&did.name, &did.hash);
+            let account = &mut self.accounts[place];
+            account.results.extend_from_slice(&did.totals.settled);
+            account.facts.add(&did.facts);
+            add(&mut account.totals, &did.totals);
         }
     }
 
@@ -287,14 +354,18 @@ impl Report {
         self.elapsed_seconds = elapsed.as_secs_f64();
         self.updates_per_second = self.updates as f64 / self.elapsed_seconds.max(1e-9);
         self.sum_up();
+        for (report, account) in self.strategies.iter_mut().zip(&self.accounts) {
+            report.statistics = Some(Statistics::of(&account.facts, &self.closing));
+        }
     }
 
     /// Fills in what each strategy did, from the sessions added.
     pub(super) fn sum_up(&mut self) {
-        for (report, (totals, results)) in self.strategies.iter_mut().zip(&self.accounts) {
+        for (report, account) in self.strategies.iter_mut().zip(&self.accounts) {
             let start = self.banks.get(&report.name).copied().unwrap_or(self.start);
             report.bank = start.to_f64();
-            report.fill_in(totals, deepest(start, results.iter().copied()));
+            let fall = deepest(start, account.results.iter().copied());
+            report.fill_in(&account.totals, fall);
         }
     }
 
@@ -356,6 +427,7 @@ impl StrategyReport {
             refused_by_venue: 0,
             faults: 0,
             unsettled: 0.0,
+            statistics: None,
         }
     }
 
@@ -425,6 +497,11 @@ impl fmt::Display for Report {
                 yield_text,
                 s.max_drawdown.amount
             )?;
+        }
+        for s in &self.strategies {
+            if let Some(statistics) = &s.statistics {
+                statistics.write(&s.name, self.honesty.variants, f)?;
+            }
         }
         write_band(&self.band, f)?;
         self.write_rejections(f)?;

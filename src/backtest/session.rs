@@ -4,12 +4,17 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::closing::{Closing, ClosingLine};
+use super::statistics::Facts;
 use crate::engine::{
     Command, Desk, DeskError, Engine, Fault, House, Journal, Notice, Recovery, Sending, Shadow,
     Slot, Strategy, Venue,
 };
 use crate::exchange::{Exchange, ExchangeSettings};
-use crate::market::{Books, Currency, Instruction, MarketDelta, Money, TimeMs, VenueEvent};
+use crate::ledger::VisitRow;
+use crate::market::{
+    Books, Currency, Instruction, MarketDelta, MarketId, MarketStatus, Money, TimeMs, VenueEvent,
+};
 use crate::risk::{Approved, RiskGate, RiskLimits};
 
 /// What a strategy may use.
@@ -37,6 +42,8 @@ pub struct Setup {
     /// What strategies remember at the start of a run. With it, what they remember goes on from session to session;
     /// without it, each session starts with nothing.
     pub memory: Option<Memory>,
+    /// Which prices count as the close that bets are measured against.
+    pub closing: Closing,
 }
 
 /// Strategies in the order of their names, so that results do not depend on how they were given.
@@ -89,6 +96,9 @@ pub struct Session<J, V = Exchange> {
     waiting: Vec<Box<dyn Strategy>>,
     now: TimeMs,
     begun: bool,
+    closing: Closing,
+    /// What each market looked like when its event began.
+    lines: BTreeMap<MarketId, ClosingLine>,
 }
 
 impl<J: Journal> Session<J> {
@@ -138,6 +148,8 @@ impl<J: Journal, V: Venue<Approved>> Session<J, V> {
             waiting: by_name(strategies),
             now: TimeMs::default(),
             begun: false,
+            closing: setup.closing.clone(),
+            lines: BTreeMap::new(),
         }
     }
 
@@ -194,10 +206,25 @@ impl<J: Journal, V: Venue<Approved>> Session<J, V> {
     ) -> Result<(), DeskError> {
         self.begin(now)?;
         for delta in deltas {
+            self.note_close(published_at, delta);
             self.desk
                 .step_guarded(now, published_at, delta, |order| sending(may_send(order)))?;
         }
         Ok(())
+    }
+
+    /// Keeps what a market looks like if its event begins with this change.
+    fn note_close(&mut self, now: TimeMs, delta: &MarketDelta) {
+        let begins = |definition: &crate::market::MarketDefinition| {
+            definition.in_play || definition.status == MarketStatus::Closed
+        };
+        if delta.definition.as_ref().is_some_and(|new| begins(new))
+            && let Some(market) = self.desk.books.market(&delta.market)
+            && !begins(&market.definition)
+        {
+            let line = ClosingLine::of(market, now);
+            self.lines.entry(delta.market.clone()).or_insert(line);
+        }
     }
 
     /// Lets time pass where no market changes: what the venue said is heard, what is due is done.
@@ -264,6 +291,20 @@ impl<J: Journal, V: Venue<Approved>> Session<J, V> {
         self.desk.finish(self.now)
     }
 
+    /// Forgets what is past, so that a session may last for months; for one feed without end, now and then. What
+    /// strategies were shown of the markets that are gone, to be kept now: the session does not tell of them again.
+    pub fn forget_past(&mut self) -> Vec<VisitRow> {
+        let forgotten = self.desk.forget_past(self.now).into_iter();
+        let rows = forgotten.map(|gone| VisitRow {
+            strategy: gone.strategy.to_string(),
+            market: gone.market.to_string(),
+            calls: gone.visit.calls,
+            not_now: gone.visit.not_now,
+            unwanted: gone.visit.unwanted,
+        });
+        rows.collect()
+    }
+
     /// Notices since the last call.
     pub fn notices(&mut self) -> impl Iterator<Item = Notice> + '_ {
         self.desk.notices()
@@ -297,6 +338,12 @@ impl<J: Journal, V: Venue<Approved>> Session<J, V> {
     #[must_use]
     pub fn slots(&self) -> &[Slot] {
         self.desk.engine.slots()
+    }
+
+    /// What statistics need of each strategy, in the order of [`Self::slots`].
+    pub(super) fn facts(&self) -> Vec<Facts> {
+        let of = |slot| Facts::of(slot, self.books(), &self.lines, &self.closing);
+        self.slots().iter().map(of).collect()
     }
 
     /// All strategies together.

@@ -9,16 +9,19 @@ use std::thread;
 
 use clap::{Args, ValueEnum};
 
+use super::gate::{self, Condition};
 use super::progress::Watch;
 use super::{Failure, Shared, exit, output, pair, prepare};
-use crate::backtest::{self, Memory, Report, RunError, Setup, Sinks, Way};
+use crate::backtest::{self, Closing, Memory, Report, RunError, Setup, Sinks, Way};
 use crate::config::Config;
 use crate::engine::Notice;
 use crate::exchange::Fill;
-use crate::ledger::{Durability, Outcome, RunKind, RunWriter, Verdict};
+use crate::ledger::{Durability, Outcome, Reader, RunKind, RunWriter, Verdict};
+use crate::market::BookName;
 use crate::risk::RiskLimits;
 use crate::source;
 use crate::strategy::Script;
+use crate::strategy::maths::devig::Method;
 
 /// Run strategies over recordings and report what became of them
 #[derive(Debug, Args)]
@@ -28,6 +31,7 @@ Examples:
   bea backtest strategies/*.rhai --data 'recordings/**/*.bz2' --orders orders.jsonl
   bea backtest value_back --data 1.181223995.bz2 --param edge=0.08 --json
   bea backtest queue_joiner --data examples/recordings --fill band
+  bea backtest value_vs_sharp --data examples/seasons --html report.html --fail-if 'yield_net<-0.5'
 
 Each recording is a session of its own: full bank, empty state, new day. With --carry-state what
 strategies remember goes on from one to the next, which are then played one at a time.")]
@@ -56,6 +60,22 @@ pub(super) struct Backtest {
     /// Keep a ledger of the run in this file
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
+    /// Write the report as a page with plots to this file
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Bookmakers whose closing prices count as the close, the most trusted first [default: PS pinnacle]
+    #[arg(long, value_name = "BOOK", num_args = 1..)]
+    closing_book: Vec<String>,
+    /// How the close's margin is taken off in summaries: multiplicative, additive, power, odds_ratio or shin
+    #[arg(long, value_name = "METHOD", default_value = "power", value_parser = method)]
+    devig: Method,
+    /// End with code 6 if any strategy's result is so, as in 'yield_net<0' (repeatable)
+    #[arg(long, value_name = "CONDITION", value_parser = Condition::parse)]
+    fail_if: Vec<Condition>,
+}
+
+fn method(name: &str) -> Result<Method, String> {
+    Method::parse(name).map_err(|wrong| wrong.to_string())
 }
 
 /// The models of matching, as asked for on the command line.
@@ -100,7 +120,10 @@ impl Backtest {
             .chain(scripts.iter().filter_map(Script::path))
             .filter_map(real)
             .collect();
-        for output in [&self.orders, &self.ledger].into_iter().flatten() {
+        for output in [&self.orders, &self.ledger, &self.html]
+            .into_iter()
+            .flatten()
+        {
             if real(output).is_some_and(|output| inputs.contains(&output)) {
                 let message = format!(
                     "{} is read by this run: it would be overwritten",
@@ -126,6 +149,7 @@ impl Backtest {
             }
             setup.memory = Some(Memory::default());
         }
+        setup.closing = self.closing();
         let band = self.fill == Some(FillChoice::Band);
         if let Some(fill) = self.fill {
             fill.apply(&mut setup, shared);
@@ -146,8 +170,30 @@ impl Backtest {
             kind: RunKind::Backtest,
         };
         let report = play(shared, &played, &outputs)?;
+        if let Some(path) = &self.html {
+            let document = serde_json::to_value(&report).unwrap_or_default();
+            std::fs::write(path, backtest::page(&document))
+                .map_err(|error| Failure::io("write the page to it", path, &error))?;
+        }
         output::print(shared, &report, &report)?;
-        Ok(conclude(shared, &report))
+        let code = conclude(shared, &report);
+        gate::judge(&self.fail_if, &report, shared).map(|passed| match passed {
+            true => code,
+            false => ExitCode::from(exit::GATE),
+        })
+    }
+
+    fn closing(&self) -> Closing {
+        let books: Vec<_> = self
+            .closing_book
+            .iter()
+            .map(|name| BookName::new(name))
+            .collect();
+        let usual = Closing::default();
+        Closing {
+            books: if books.is_empty() { usual.books } else { books },
+            method: self.devig,
+        }
     }
 }
 
@@ -214,6 +260,10 @@ pub(super) fn play(
         )
     })?;
     drop(watch);
+    let mut result = result;
+    if let (Some(run), Some(ledger), Ok(report)) = (&mut run, &ledger, &mut result) {
+        keep(run, &ledger.reader()?, report)?;
+    }
     let trace = result.as_ref().ok().map(|report| report.trace_hash.clone());
     if let Some(run) = run {
         let outcome = match &result {
@@ -238,6 +288,16 @@ pub(super) fn play(
         file.finish()?;
     }
     Ok(report)
+}
+
+/// Counts what was tried on the same data before, and keeps the report.
+fn keep(run: &mut RunWriter, reader: &Reader, report: &mut Report) -> Result<(), Failure> {
+    let mut tried = reader.variants(&report.data_set)?;
+    tried.extend(report.strategies.iter().map(|s| s.hash.clone()));
+    report.honesty.variants = Some(tried.len() as u64);
+    let text = report.to_string();
+    let document = serde_json::to_value(&*report).unwrap_or_default();
+    Ok(run.report(&report.data_set, document, text)?)
 }
 
 fn run_all(
@@ -284,6 +344,9 @@ fn run_all(
 /// Lines of strategies' logs shown of a backtest.
 const MOST_LOGGED: u64 = 200;
 
+/// Warnings shown of a backtest.
+const MOST_WARNINGS: usize = 20;
+
 /// Tells what was wrong with the data and gives the exit code.
 pub(super) fn conclude(shared: &Shared, report: &Report) -> ExitCode {
     if shared.json {
@@ -293,6 +356,15 @@ pub(super) fn conclude(shared: &Shared, report: &Report) -> ExitCode {
             let _ = Failure::at(exit::DATA, &first.message, path, line, None).report(true);
         }
     } else {
+        for warning in report.warnings.iter().take(MOST_WARNINGS) {
+            output::remark(shared, format_args!("warning: {}", warning.message));
+        }
+        if let Some(more) = report.warnings.len().checked_sub(MOST_WARNINGS + 1) {
+            output::remark(
+                shared,
+                format_args!("({} more warnings; --json has them)", more + 1),
+            );
+        }
         for problem in &report.problems {
             output::complain(format_args!("error: {}", problem.message));
         }

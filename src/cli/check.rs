@@ -6,8 +6,9 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{Failure, Shared, exit, output, pair, prepare};
+use crate::config::Instance;
 use crate::engine::Strategy;
-use crate::strategy::{Code, Finding, Script, ScriptError, Severity, find};
+use crate::strategy::{Code, Finding, Script, ScriptError, Severity};
 
 /// Look for mistakes in strategies and in the configuration, without running anything
 #[derive(Debug, Args)]
@@ -16,12 +17,13 @@ Examples:
   bea check                     every strategy in the strategies folder, and the configuration
   bea check value_back
   bea check strategies/mine.rhai --param edge=0.08
+  bea check careful             a strategy of the configuration, with its parameters
   bea check --strict            fail on warnings too, as in a build
 
 A finding is silenced by a comment in the script, on its line or the line before:
   // check: allow unused-param")]
 pub(super) struct Check {
-    /// Strategies: a file, a name in the strategies folder, or a folder [default: the strategies folder]
+    /// Strategies: a file, a name in the strategies folder or the configuration, or a folder [default: the strategies folder]
     #[arg(value_name = "STRATEGY")]
     strategies: Vec<String>,
     /// Override a parameter of every strategy given (repeatable)
@@ -98,19 +100,17 @@ impl Check {
         if self.strategies.is_empty() {
             prepare::check_folder(&loaded)?;
         }
+        let arguments = named_or_all(&self.strategies, &loaded.config);
+        let instances = prepare::instances(&loaded, &arguments)?;
         let config = loaded.config;
-        let arguments = named_or_all(&self.strategies, &config);
-        let paths = find(&arguments, &config.run.strategies)?;
         let checked: Vec<Checked> = prepare::with_script_stack(|| {
-            paths
-                .iter()
-                .map(|path| {
-                    let name = prepare::name_of(path);
-                    let script =
-                        Script::read(path, &prepare::overrides(&config, &name, &self.param));
-                    check(name, path.display().to_string(), script)
-                })
-                .collect()
+            let check = |instance: &Instance| {
+                let Instance { name, path, .. } = instance;
+                let overrides = prepare::overrides(&config, name, &self.param);
+                let script = Script::read_as(name, path, &overrides);
+                check(name.clone(), path.display().to_string(), script)
+            };
+            instances.iter().map(check).collect()
         })?;
         let count = |severity| {
             let findings = checked.iter().flat_map(|strategy| &strategy.findings);

@@ -107,6 +107,8 @@ struct Search {
     markets: Vec<MarketId>,
     /// Times of the first and last update of the market.
     span: Option<(TimeMs, TimeMs)>,
+    /// The recording ends before the moment: what was found is the market's last state.
+    is_past_end: bool,
 }
 
 impl Fixture {
@@ -121,6 +123,16 @@ impl Fixture {
         };
         let text = fixture(&found.market, &cut);
         let market = &found.market;
+        if search.is_past_end {
+            output::remark(
+                shared,
+                format_args!(
+                    "{name}: the market was closed before that moment; cut is its end, as of {} ({})",
+                    market.published_at,
+                    when(market)
+                ),
+            );
+        }
         let Some(out) = &self.out else {
             let document: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
             output::print(shared, &document, text.trim_end())?;
@@ -138,6 +150,7 @@ impl Fixture {
             "line": found.line,
             "at": market.published_at.to_string(),
             "seconds_to_start": market.ms_to_start() as f64 / 1000.0,
+            "is_past_end": search.is_past_end,
         });
         let stem = out.file_stem().unwrap_or_default().to_string_lossy();
         let said = format!(
@@ -225,6 +238,7 @@ impl Fixture {
         };
         let is_one = search.markets.len() == 1 || self.market.is_some();
         search.found = latest.filter(|found| is_one && covers(found));
+        search.is_past_end = search.found.is_some() && self.at != Moment::End;
         Ok(())
     }
 

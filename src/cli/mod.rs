@@ -5,9 +5,11 @@ mod bets;
 mod check;
 mod definitions;
 mod demo;
+mod events;
 mod exchange;
 mod failure;
 mod fixture;
+mod gate;
 mod generate;
 mod ledger;
 mod new;
@@ -16,9 +18,11 @@ mod pnl;
 mod prepare;
 mod progress;
 mod replay;
+mod report;
 mod run;
 mod settings;
 mod strategies;
+mod sweep;
 mod switch;
 mod test;
 mod token;
@@ -84,8 +88,12 @@ enum Command {
     Definitions(definitions::Definitions),
     Generate(generate::Generate),
     Exchange(exchange::Exchange),
+    Events(events::Events),
     Bets(bets::Bets),
     Pnl(pnl::Pnl),
+    Report(report::Report),
+    Sweep(sweep::Sweep),
+    Walkforward(sweep::Walkforward),
     Kill(switch::Kill),
     Pause(switch::Pause),
     Reduce(switch::Reduce),
@@ -115,8 +123,12 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Definitions(command) => command.run(&shared),
         Command::Generate(command) => command.run(&shared),
         Command::Exchange(command) => command.run(&shared),
+        Command::Events(command) => command.run(&shared),
         Command::Bets(command) => command.run(&shared),
         Command::Pnl(command) => command.run(&shared),
+        Command::Report(command) => command.run(&shared),
+        Command::Sweep(command) => command.run(&shared),
+        Command::Walkforward(command) => command.run(&shared),
         Command::Kill(command) => command.run(&shared),
         Command::Pause(command) => command.run(&shared),
         Command::Reduce(command) => command.run(&shared),

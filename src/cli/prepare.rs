@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{Failure, Shared, exit};
-use crate::backtest::{Means, Setup};
-use crate::config::{Config, ConfigError, Instance, Loaded, nearest, stem};
+use crate::backtest::{Closing, Means, Setup};
+use crate::config::{Config, ConfigError, Instance, Loaded, Params, nearest, stem};
 use crate::engine::Strategy;
 use crate::ledger::{Durability, Ledger, LedgerSettings, RunInfo, RunKind};
 use crate::market::TimeMs;
@@ -41,6 +41,7 @@ pub(super) fn setup(config: &Config) -> Result<Setup, Failure> {
             .map(means)
             .collect::<Result<_, ConfigError>>()?,
         memory: None,
+        closing: Closing::default(),
     })
 }
 
@@ -55,20 +56,8 @@ pub(super) fn instances(loaded: &Loaded, arguments: &[String]) -> Result<Vec<Ins
             instances.extend(config.instances(&find(std::slice::from_ref(argument), path)?));
             continue;
         }
-        let configured = config.script_of(argument).filter(|_| !path.is_file());
-        if configured.is_none()
-            && find(std::slice::from_ref(argument), &config.run.strategies).is_err()
-        {
-            // A slip in a name of the configuration is told with the nearest of those too.
-            let names = config.strategies.keys().map(String::as_str);
-            if let Some(meant) = nearest(argument, names) {
-                let message = format!("there is no strategy called {argument}");
-                return Err(Failure::new(exit::STRATEGY, message)
-                    .hint(format!("did you mean \"{meant}\"?")));
-            }
-        }
-        match configured {
-            Some(script) => instances.push(config.instance(argument, &script)),
+        match configured(config, argument)? {
+            Some(instance) => instances.push(instance),
             None => {
                 let found = find(std::slice::from_ref(argument), &config.run.strategies)?;
                 instances.extend(found.iter().map(|path| config.instance(&stem(path), path)));
@@ -88,6 +77,46 @@ pub(super) fn instances(loaded: &Loaded, arguments: &[String]) -> Result<Vec<Ins
         ));
     }
     Ok(instances)
+}
+
+/// The strategy of this name in the configuration, if it is one; a name that is nearly one is an error.
+fn configured(config: &Config, argument: &String) -> Result<Option<Instance>, Failure> {
+    let is_file = Path::new(argument).is_file();
+    if let Some(script) = config.script_of(argument).filter(|_| !is_file) {
+        return Ok(Some(config.instance(argument, &script)));
+    }
+    if find(std::slice::from_ref(argument), &config.run.strategies).is_err() {
+        // A slip in a name of the configuration is told with the nearest of those too.
+        let names = config.strategies.keys().map(String::as_str);
+        if let Some(meant) = nearest(argument, names) {
+            let message = format!("there is no strategy called {argument}");
+            return Err(
+                Failure::new(exit::STRATEGY, message).hint(format!("did you mean \"{meant}\"?"))
+            );
+        }
+    }
+    Ok(None)
+}
+
+/// The strategies to test: scripts with the parameters they state, strategies of the configuration with their own.
+pub(super) fn to_test(config: &Config, arguments: &[String]) -> Result<Vec<Instance>, Failure> {
+    let mut all = Vec::new();
+    for argument in arguments {
+        if !Path::new(argument).is_dir()
+            && let Some(instance) = configured(config, argument)?
+        {
+            all.push(instance);
+            continue;
+        }
+        let found = find(std::slice::from_ref(argument), &config.run.strategies)?;
+        all.extend(found.into_iter().map(|path| Instance {
+            name: stem(&path),
+            path,
+            params: Params::new(),
+        }));
+    }
+    all.dedup();
+    Ok(all)
 }
 
 /// Names of the scripts in a folder; none if there is no such folder.
@@ -154,24 +183,21 @@ pub(super) fn check_fit(
     params: &[(String, String)],
 ) -> Result<(), Failure> {
     // What is wrong with the script itself is told when it is compiled.
-    let Ok(Some((param, problem))) = script.misfit() else {
+    let Ok(misfits) = script.misfits() else {
         return Ok(());
     };
-    let own = |key: &str| match key.split_once('.') {
-        Some((name, key)) => name == script.name() && key == param,
-        None => key == param,
+    let given = |param: &str| {
+        params.iter().any(|(key, _)| match key.split_once('.') {
+            Some((name, key)) => name == script.name() && key == param,
+            None => key == param,
+        })
     };
-    match script.overrides().get(param) {
-        Some(value) if !params.iter().any(|(key, _)| own(key)) => {
-            Err(loaded.misfit(script.name(), param, value, problem).into())
-        }
-        _ => Ok(()),
-    }
-}
-
-/// What the strategy in a file is called.
-pub(super) fn name_of(path: &Path) -> String {
-    stem(path)
+    let wrong = misfits.into_iter().filter(|(param, _)| !given(param));
+    let wrong = wrong.filter_map(|(param, problem)| {
+        let value = script.overrides().get(param)?;
+        Some(loaded.misfit(script.name(), param, value, problem))
+    });
+    ConfigError::of(wrong.collect()).map_or(Ok(()), |error| Err(error.into()))
 }
 
 /// Parameters of one strategy: from the configuration, then from the command line, where `NAME.key` is meant for one

@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use super::check::named_or_all;
 use super::{Failure, Shared, exit, output, prepare, watch};
-use crate::config::Config;
-use crate::strategy::{Script, ScriptError, Snapshots, TestReport, find};
+use crate::config::{Config, Instance};
+use crate::strategy::{Overrides, Script, ScriptError, Snapshots, TestReport};
 
 /// Run the tests that strategies bring with them
 #[derive(Debug, Args)]
@@ -20,10 +20,12 @@ Examples:
   bea test value_back --json
   bea test value_back --watch   again at every save, until Ctrl-C
   bea test value_back --bless   accept what t.snapshot(name, value) found
+  bea test careful              a strategy of the configuration, with its parameters
 
+A script is tested with the values its params() states, a strategy of the configuration with its own.
 Snapshots are kept in snapshots/STRATEGY/ beside the strategy, fixtures in fixtures/.")]
 pub(super) struct Test {
-    /// Strategies: a file, a name in the strategies folder, or a folder [default: the strategies folder]
+    /// Strategies: a file, a name in the strategies folder or the configuration, or a folder [default: the strategies folder]
     #[arg(value_name = "STRATEGY")]
     strategies: Vec<String>,
     /// Run them again whenever a file is saved, until Ctrl-C
@@ -92,12 +94,9 @@ impl Test {
 
     /// The folders whose files matter.
     fn folders(&self, config: &Config) -> Vec<PathBuf> {
-        let found = find(
-            &named_or_all(&self.strategies, config),
-            &config.run.strategies,
-        );
-        let parents = found.unwrap_or_default();
-        let parents = parents.iter().filter_map(|path| path.parent());
+        let found = prepare::to_test(config, &named_or_all(&self.strategies, config));
+        let found = found.unwrap_or_default();
+        let parents = found.iter().filter_map(|instance| instance.path.parent());
         let here = |folder: &Path| {
             if folder.as_os_str().is_empty() {
                 ".".into()
@@ -115,27 +114,24 @@ impl Test {
     fn once(&self, shared: &Shared) -> Result<Document, Failure> {
         let started = Instant::now();
         let config = prepare::config(shared)?;
-        let paths = find(
-            &named_or_all(&self.strategies, &config),
-            &config.run.strategies,
-        )?;
+        let instances = prepare::to_test(&config, &named_or_all(&self.strategies, &config))?;
         let snapshots = if self.bless {
             Snapshots::Accept
         } else {
             Snapshots::Compare
         };
         let runs = prepare::with_script_stack(|| {
-            let run = |path: &PathBuf| {
-                let name = prepare::name_of(path);
-                let overrides = prepare::overrides(&config, &name, &[]);
-                let read = Script::read(path, &overrides);
+            let run = |instance: &Instance| {
+                let overrides: Overrides = instance.params.clone().into_iter().collect();
+                // Snapshots belong to the script, under whatever name it runs.
+                let read = Script::read(&instance.path, &overrides);
                 let tested = read.and_then(|script| {
                     let report = script.test_with(snapshots)?;
                     Ok((written(&script, &report, self.bless), report))
                 });
-                (name, tested)
+                (instance.name.clone(), tested)
             };
-            paths.iter().map(run).collect::<Vec<_>>()
+            instances.iter().map(run).collect::<Vec<_>>()
         })?;
         let (mut tests, mut blessed) = (Vec::new(), Vec::new());
         for (name, tested) in runs {

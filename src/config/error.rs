@@ -79,7 +79,8 @@ pub enum ConfigError {
 
 impl ConfigError {
     /// All that was found, as one error; `None` if nothing was.
-    pub(super) fn of(mut problems: Vec<Self>) -> Option<Self> {
+    #[must_use]
+    pub fn of(mut problems: Vec<Self>) -> Option<Self> {
         match problems.len() {
             0 | 1 => problems.pop(),
             _ => Some(Self::Several(problems)),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Burden, ReasonCode};
-use crate::market::{Money, Ratio, TimeMs};
+use crate::market::{Money, Order, Ratio, Side, TimeMs};
 
 /// One strategy's money within a session. All amounts are in the run's currency.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,6 +157,22 @@ pub struct Totals {
 }
 
 impl Totals {
+    /// Counts what was matched of an order.
+    pub(super) fn count(&mut self, order: &Order) {
+        if !order.matched.is_positive() {
+            return;
+        }
+        self.matched += 1;
+        self.turnover += order.matched;
+        self.risked += match (order.side, order.average_price()) {
+            (Side::Lay, Some(price)) => order.matched.liability_at(price),
+            _ => order.matched,
+        };
+        if order.profit.is_none() {
+            self.unsettled += order.matched;
+        }
+    }
+
     /// Counts a settled market.
     pub(super) fn settle(&mut self, booked: Booked) {
         self.gross += booked.gross;

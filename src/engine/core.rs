@@ -1,9 +1,10 @@
 //! The engine: a state machine that turns events into effects.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::doubts::Doubts;
+use super::strays::Strays;
 use super::{
     Account, Answer, Effects, Fault, Fence, Gate, House, Moment, Notice, Record, Recovered,
     Recovery, Remedy, Shadow, Slot, Standing, Strategy, StrategyChange, Totals, TradingState,
@@ -48,18 +49,20 @@ pub struct Engine<G: Gate> {
     pub(super) banks: BTreeMap<String, Money>,
     pub(super) house: House,
     pub(super) doubts: Doubts,
-    /// Orders of earlier sessions whose market is not known yet.
-    pub(super) orphans: Vec<Recovered>,
+    /// Bets that no strategy holds in a market of the books.
+    pub(super) strays: Strays,
     pub(super) recovered_accounts: BTreeMap<Arc<str>, Account>,
     /// Orders that are over, and when they were last heard of: a listing may still show them.
     pub(super) finished: BTreeMap<OrderId, TimeMs>,
-    /// Markets whose settlement stands: nothing in them weighs any more.
-    pub(super) settled: BTreeSet<MarketId>,
+    /// Markets whose settlement stands, and since when: nothing in them weighs any more.
+    pub(super) settled: BTreeMap<MarketId, TimeMs>,
     pub(super) slots: Vec<Slot>,
     pub(super) owners: BTreeMap<OrderId, (usize, MarketIndex)>,
     pub(super) inputs: u64,
     pub(super) answers_in_input: u32,
     pub(super) answer: Answer,
+    /// Whether decisions are explained.
+    pub(super) gives_reasons: bool,
     /// What would have let the order pass that was refused last.
     pub(super) remedy: Option<Remedy>,
     pub(super) changed: Vec<(usize, MarketIndex, OrderId)>,
@@ -76,15 +79,16 @@ impl<G: Gate> Engine<G> {
             banks: BTreeMap::new(),
             house: House::default(),
             doubts: Doubts::default(),
-            orphans: Vec::new(),
+            strays: Strays::default(),
             recovered_accounts: BTreeMap::new(),
             finished: BTreeMap::new(),
-            settled: BTreeSet::new(),
+            settled: BTreeMap::new(),
             slots: Vec::new(),
             owners: BTreeMap::new(),
             inputs: 0,
             answers_in_input: 0,
             answer: Answer::default(),
+            gives_reasons: true,
             remedy: None,
             changed: Vec::new(),
         }
@@ -94,6 +98,13 @@ impl<G: Gate> Engine<G> {
     #[must_use]
     pub fn with_bank(mut self, strategy: &str, bank: Money) -> Self {
         self.banks.insert(strategy.to_owned(), bank);
+        self
+    }
+
+    /// Whether decisions are explained: what each control weighed, and what would have let a refused order pass.
+    #[must_use]
+    pub(super) fn with_reasons(mut self, given: bool) -> Self {
+        self.gives_reasons = given;
         self
     }
 
@@ -138,7 +149,7 @@ impl<G: Gate> Engine<G> {
     /// Orders of earlier sessions whose market, or whose strategy, has not been seen in this one.
     #[must_use]
     pub fn orphans(&self) -> &[Recovered] {
-        &self.orphans
+        &self.strays.orders
     }
 
     /// Handles one event. Everything it wants done is in `effects`.
@@ -154,7 +165,10 @@ impl<G: Gate> Engine<G> {
         match event {
             Event::Market(at) => self.market_changed(now, at, books, effects),
             Event::Venue(events) => self.venue_reported(now, events, books, effects),
-            Event::Load(strategy) => self.load(now, strategy, effects),
+            Event::Load(strategy) => {
+                self.load(now, strategy, effects);
+                self.place_all_strays(books);
+            }
             Event::Recover(recovery) => self.recover(now, *recovery, effects),
             Event::Operator(command) => self.obey(now, command, books, effects),
             Event::Tick => {
@@ -174,9 +188,7 @@ impl<G: Gate> Engine<G> {
         effects: &mut Effects<G::Pass>,
     ) {
         let market = books.get(at);
-        if !self.orphans.is_empty() {
-            self.adopt(at, books);
-        }
+        self.place_strays(at, books);
         if self.sweeps() {
             self.sweep(now, Some(at), books, effects);
         }

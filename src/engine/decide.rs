@@ -107,8 +107,8 @@ impl<G: Gate> Engine<G> {
             ..Because::default()
         };
         // Only a placing is asked of the gate.
-        if let Action::Place { .. } = action {
-            because.controls = self.gate.weighed().into();
+        if self.gives_reasons && matches!(action, Action::Place { .. }) {
+            because.controls = self.gate.weighed();
         }
         effects.records.push(Record::Intent(Box::new(IntentRecord {
             id,
@@ -315,7 +315,9 @@ impl<G: Gate> Engine<G> {
         let pass = match self.gate.check(&ask) {
             Ok(pass) => pass,
             Err(refusal) => {
-                self.remedy = self.gate.remedy(&ask, &refusal);
+                if self.gives_reasons {
+                    self.remedy = self.gate.remedy(&ask, &refusal);
+                }
                 return Err(refusal);
             }
         };
@@ -403,9 +405,9 @@ impl<G: Gate> Engine<G> {
             house: &self.house,
             fills: &desk.fills,
         })?;
-        if let Some(order) = Arc::make_mut(&mut desk.holding).order_mut(order) {
+        Arc::make_mut(&mut desk.holding).amend(order, |order| {
             order.update_pending = Some(persistence);
-        }
+        });
         Ok(())
     }
 
@@ -415,9 +417,7 @@ impl<G: Gate> Engine<G> {
         let desk = self.slots[slot].desks[at.0]
             .as_mut()
             .ok_or(Refusal::plain(ReasonCode::OrderUnknown))?;
-        if let Some(order) = Arc::make_mut(&mut desk.holding).order_mut(order) {
-            order.cancel_pending = true;
-        }
+        Arc::make_mut(&mut desk.holding).amend(order, |order| order.cancel_pending = true);
         Ok(())
     }
 

@@ -9,8 +9,8 @@ use super::{
     Request, Strategy, Trace, Venue,
 };
 use crate::market::{
-    Books, Instruction, MarketDelta, MarketId, OrderChange, OrderEvent, TimeMs, VenueEvent,
-    VenueReason,
+    Books, Instruction, MarketDelta, MarketId, OrderChange, OrderEvent, Persistence, TimeMs,
+    VenueEvent, VenueReason,
 };
 use crate::planted::{self, Bug};
 
@@ -45,7 +45,7 @@ where
     pub fn new(engine: Engine<G>, venue: V, journal: J) -> Self {
         Self {
             books: Books::default(),
-            engine,
+            engine: engine.with_reasons(journal.keeps_reasons()),
             venue,
             journal,
             trace: Trace::default(),
@@ -132,7 +132,8 @@ where
         self.step_guarded(now, published_at, delta, |_| Sending::Allowed)
     }
 
-    /// As [`Self::step`], asking `guard` (a kill switch, say) about each new order at the last moment before it leaves.
+    /// As [`Self::step`], asking `guard` (a kill switch, say) about each new order, and each that is to live longer, at the last moment before
+    /// it leaves.
     ///
     /// # Errors
     /// If the journal fails; nothing of this step was sent then.
@@ -217,62 +218,79 @@ where
         Ok(())
     }
 
-    /// Sends what was held for the batch of this receipt, asking about each new order once more.
+    /// Sends what was held for the batch of this receipt, asking once more about all that could cost more.
     fn send(
         &mut self,
         now: TimeMs,
         receipt: &Receipt,
         guard: &mut impl FnMut(&Instruction) -> Sending,
     ) {
-        for held in self.effects.requests.drain(..) {
+        let mut requests = std::mem::take(&mut self.effects.requests);
+        for held in requests.drain(..) {
             let request = held.release(receipt);
-            let new_order = match &request {
-                Request::Place(pass) | Request::Replace { with: pass, .. } => Some(pass.as_ref()),
-                Request::Cancel { .. } | Request::Update { .. } => None,
-            };
-            match new_order {
-                Some(order)
-                    if guard(order) == Sending::Stopped && !planted::is(Bug::KillOnlyInGate) =>
-                {
-                    self.heard.extend(withheld(now, &request));
-                }
-                _ => self.venue.submit(now, &self.books, request),
+            if self.is_stopped(&request, guard) {
+                withhold(now, &request, &mut self.heard);
+            } else {
+                self.venue.submit(now, &self.books, request);
             }
         }
+        self.effects.requests = requests;
+    }
+
+    /// The last word on a request: asked of a new order, and of one that is to live longer as it would then stand. A
+    /// cancel always goes, and so does what makes an order lapse sooner.
+    fn is_stopped(
+        &self,
+        request: &Request<G::Pass>,
+        guard: &mut impl FnMut(&Instruction) -> Sending,
+    ) -> bool {
+        if planted::is(Bug::KillOnlyInGate) {
+            return false;
+        }
+        let sending = match request {
+            Request::Place(pass) | Request::Replace { with: pass, .. } => guard(pass.as_ref()),
+            Request::Update {
+                persistence: Persistence::Lapse,
+                ..
+            }
+            | Request::Cancel { .. } => Sending::Allowed,
+            Request::Update { .. } if planted::is(Bug::UpdatesUnguarded) => Sending::Allowed,
+            Request::Update {
+                market,
+                order,
+                persistence,
+            } => match self.engine.updated(market, *order, *persistence) {
+                Some(updated) => guard(&updated),
+                None => Sending::Stopped,
+            },
+        };
+        sending == Sending::Stopped
     }
 }
 
-/// What is reported of a request that was stopped: nothing of it left.
-fn withheld<P: AsRef<Instruction>>(at: TimeMs, request: &Request<P>) -> Vec<VenueEvent> {
-    let report = |market: &MarketId, order, change| {
-        VenueEvent::Order(OrderEvent {
+/// Reports of a request that was stopped: nothing of it left.
+fn withhold<P: AsRef<Instruction>>(at: TimeMs, request: &Request<P>, out: &mut Vec<VenueEvent>) {
+    let reason = VenueReason::Withheld;
+    let mut report = |market: &MarketId, order, change| {
+        out.push(VenueEvent::Order(OrderEvent {
             market: market.clone(),
             order,
             at,
             change,
-        })
+        }));
     };
+    if let Request::Place(pass) | Request::Replace { with: pass, .. } = request {
+        let new = pass.as_ref();
+        report(&new.market, new.id, OrderChange::NotSent);
+    }
     match request {
-        Request::Place(pass) => {
-            let new = pass.as_ref();
-            vec![report(&new.market, new.id, OrderChange::NotSent)]
+        Request::Replace { market, order, .. } => {
+            report(market, *order, OrderChange::CancelFailed { reason });
         }
-        Request::Replace {
-            market,
-            order,
-            with,
-            ..
-        } => vec![
-            report(market, with.as_ref().id, OrderChange::NotSent),
-            report(
-                market,
-                *order,
-                OrderChange::CancelFailed {
-                    reason: VenueReason::Withheld,
-                },
-            ),
-        ],
-        Request::Cancel { .. } | Request::Update { .. } => Vec::new(),
+        Request::Update { market, order, .. } => {
+            report(market, *order, OrderChange::UpdateFailed { reason });
+        }
+        Request::Place(_) | Request::Cancel { .. } => {}
     }
 }
 

@@ -6,11 +6,10 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use super::house::{Burden, Scopes};
 use super::{Effects, Engine, Gate, Notice, Record, Unready};
 use crate::market::{
-    Books, Listing, MarketId, MarketIndex, Money, Order, OrderChange, OrderEvent, OrderId,
-    OrderStatement, TimeMs, VenueReason,
+    Books, Instruction, Listing, MarketId, Money, Order, OrderChange, OrderEvent, OrderId,
+    OrderStatement, Persistence, TimeMs, VenueReason,
 };
 use crate::planted::{self, Bug};
 
@@ -48,8 +47,6 @@ pub(super) struct Doubts {
     asked_at: Option<TimeMs>,
     /// Since when the venue has been deaf: only a listing asked for later counts.
     deaf_since: Option<TimeMs>,
-    /// Bets at the venue that are not ours to manage, by the venue's name of them.
-    external: BTreeMap<Arc<str>, External>,
 }
 
 /// One order in doubt.
@@ -61,13 +58,6 @@ struct Case {
     /// When the first listing without it was asked for.
     absent_at: Option<TimeMs>,
     stuck: bool,
-}
-
-/// A bet that we did not place, or believed not to be there.
-#[derive(Clone, Debug)]
-struct External {
-    scopes: Scopes,
-    burden: Burden,
 }
 
 impl<G: Gate> Engine<G> {
@@ -266,13 +256,33 @@ impl<G: Gate> Engine<G> {
         }
     }
 
+    /// An order with a persistence that it is to have, as a venue would be told of it.
+    pub(super) fn updated(
+        &self,
+        market: &MarketId,
+        id: OrderId,
+        persistence: Persistence,
+    ) -> Option<Instruction> {
+        let &(slot, _) = self.owners.get(&id)?;
+        let order = self.find(id)?;
+        Some(Instruction {
+            id,
+            strategy: Arc::clone(&self.slots[slot].name),
+            market: market.clone(),
+            runner: order.runner,
+            side: order.side,
+            kind: order.kind.with_persistence(persistence),
+            book: order.book.clone(),
+        })
+    }
+
     fn find(&self, id: OrderId) -> Option<&Order> {
         match self.owners.get(&id) {
             Some(&(slot, at)) => {
                 let desk = self.slots[slot].desks.get(at.0).and_then(Option::as_ref)?;
                 desk.holding.order(id)
             }
-            None => self.orphans.iter().map(|o| &o.order).find(|o| o.id == id),
+            None => self.orphans().iter().map(|o| &o.order).find(|o| o.id == id),
         }
     }
 
@@ -288,7 +298,7 @@ impl<G: Gate> Engine<G> {
         let mut changed = std::mem::take(&mut self.changed);
         let market = match self.owners.get(&order) {
             Some(&(_, index)) => books.get(index).id.clone(),
-            None => match self.orphans.iter().find(|o| o.order.id == order) {
+            None => match self.orphans().iter().find(|o| o.order.id == order) {
                 Some(orphan) => orphan.market.clone(),
                 None => return,
             },
@@ -302,131 +312,6 @@ impl<G: Gate> Engine<G> {
         self.order_changed(&event, books, &mut changed, effects);
         self.changed = changed;
     }
-
-    /// A bet that is not in our books: it counts, it is never touched, and a person is told.
-    fn external(
-        &mut self,
-        now: TimeMs,
-        statement: &OrderStatement,
-        books: &Books,
-        effects: &mut Effects<G::Pass>,
-    ) {
-        if self.settled.contains(&statement.market) {
-            return;
-        }
-        let (scopes, at_risk) = match books.find(&statement.market) {
-            Some(at) => {
-                let definition = &books.get(at).definition;
-                let scopes = Scopes::of(&statement.market, definition);
-                (
-                    scopes,
-                    weight_of(statement, |terms| definition.at_risk(statement.side, terms)),
-                )
-            }
-            None => (
-                Scopes::unknown(&statement.market),
-                weight_of(statement, |terms| terms.at_risk(statement.side)),
-            ),
-        };
-        let burden = Burden {
-            at_risk,
-            gross: at_risk,
-            ..Burden::default()
-        };
-        let before = self.doubts.external.get(&statement.venue_id).cloned();
-        match &before {
-            Some(known) if known.burden == burden => return,
-            Some(known) => {
-                self.house
-                    .shift(&known.scopes, &known.burden, &Burden::default());
-            }
-            None => effects.notices.push(Notice::Alarm {
-                code: "BET_EXTERNAL",
-                detail: format!(
-                    "the venue has the bet {} in {}, which is none that stands in the ledger: it counts as {at_risk} at risk",
-                    statement.venue_id, statement.market
-                ),
-            }),
-        }
-        self.house.shift(&scopes, &Burden::default(), &burden);
-        effects.records.push(Record::External {
-            at: now,
-            market: statement.market.clone(),
-            venue_id: Arc::clone(&statement.venue_id),
-            at_risk,
-        });
-        self.doubts
-            .external
-            .insert(Arc::clone(&statement.venue_id), External { scopes, burden });
-    }
-
-    /// A market is settled: what was external in it weighs no more.
-    pub(super) fn forget_external(&mut self, market: &MarketId) {
-        let house = &mut self.house;
-        self.doubts.external.retain(|_, bet| {
-            let gone = bet.scopes.is_of(market);
-            if gone {
-                house.shift(&bet.scopes, &bet.burden, &Burden::default());
-            }
-            !gone
-        });
-    }
-
-    /// Recovered orders of a market that has now been defined find their place.
-    pub(super) fn adopt(&mut self, at: MarketIndex, books: &Books) {
-        let market = books.get(at);
-        if self.orphans.iter().all(|orphan| orphan.market != market.id) {
-            return;
-        }
-        let (found, rest) = std::mem::take(&mut self.orphans)
-            .into_iter()
-            .partition::<Vec<_>, _>(|orphan| orphan.market == market.id);
-        self.orphans = rest;
-        for orphan in found {
-            let slot = self
-                .slots
-                .iter()
-                .position(|slot| slot.name == orphan.strategy);
-            let Some(slot) = slot else {
-                // Its strategy is not run any more: it keeps counting, and is followed, as it is.
-                self.orphans.push(orphan);
-                continue;
-            };
-            self.weigh_orphan(&orphan, &orphan.burden(), &Burden::default());
-            self.owners.insert(orphan.order.id, (slot, at));
-            let this = &mut self.slots[slot];
-            Arc::make_mut(&mut this.desk(at, market).holding).add(orphan.order);
-            this.weigh(at, market, &mut self.house);
-        }
-    }
-}
-
-/// What a bet could lose: what is matched at its own prices, and what is not at its limit.
-fn weight_of(
-    statement: &OrderStatement,
-    at_risk: impl Fn(crate::market::OrderKind) -> Money,
-) -> Money {
-    use crate::market::{OrderKind, Persistence, Price};
-    let limit = |price, size| OrderKind::Limit {
-        price,
-        size,
-        persistence: Persistence::Lapse,
-        fill_or_kill: None,
-    };
-    let matched = Price::average(statement.matched_value, statement.matched.minor())
-        .map_or(Money::ZERO, |price| {
-            at_risk(limit(price, statement.matched))
-        });
-    let open = match statement.kind {
-        _ if statement.is_complete => Money::ZERO,
-        OrderKind::Limit { price, size, .. } => {
-            let gone =
-                statement.matched + statement.cancelled + statement.lapsed + statement.voided;
-            at_risk(limit(price, (size - gone).max(Money::ZERO)))
-        }
-        on_close => at_risk(on_close),
-    };
-    matched + open
 }
 
 /// Whether a statement tells what can still become of a finished order: its runner was withdrawn, so that it is void, or

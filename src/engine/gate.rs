@@ -59,9 +59,9 @@ pub trait Gate {
     /// Is told how fast was bet in earlier sessions, before anything is asked.
     fn recall(&mut self, _pace: Pace) {}
 
-    /// What the controls weighed in the last check, in the order they were asked; the last one may have objected.
-    fn weighed(&self) -> &[Weighed] {
-        &[]
+    /// Gives what the controls weighed in the last check, in the order they were asked; the last one may have objected.
+    fn weighed(&mut self) -> Vec<Weighed> {
+        Vec::new()
     }
 
     /// The smallest single change with which a refused order would have passed, if there is one.

@@ -173,10 +173,6 @@ impl Scopes {
         }
     }
 
-    pub(super) fn is_of(&self, market: &MarketId) -> bool {
-        self.market == *market
-    }
-
     pub(super) fn fits(&self, definition: &MarketDefinition) -> bool {
         *self.event == *definition.event_id
             && *self.sport == *definition.sport_id
@@ -200,22 +196,22 @@ impl AtRisk {
         self.markets.get(market).copied().unwrap_or_default()
     }
 
-    /// In an event.
+    /// In an event, and in markets whose event is not known: they may be of this one.
     #[must_use]
     pub fn event(&self, event: &str) -> Money {
-        self.events.get(event).copied().unwrap_or_default()
+        with_unknown(&self.events, event)
     }
 
-    /// In a sport.
+    /// In a sport, and in markets whose sport is not known.
     #[must_use]
     pub fn sport(&self, sport: &str) -> Money {
-        self.sports.get(sport).copied().unwrap_or_default()
+        with_unknown(&self.sports, sport)
     }
 
-    /// At a venue.
+    /// At a venue, and in markets whose venue is not known.
     #[must_use]
     pub fn venue(&self, venue: &str) -> Money {
-        self.venues.get(venue).copied().unwrap_or_default()
+        with_unknown(&self.venues, venue)
     }
 
     /// Everything in which something could be lost: the kind of scope, its name, and how much.
@@ -252,6 +248,15 @@ impl AtRisk {
         at(&mut self.events, &scopes.event, more);
         at(&mut self.sports, &scopes.sport, more);
         at(&mut self.venues, &scopes.venue, more);
+    }
+}
+
+/// What is at risk under this name, and under none.
+fn with_unknown(by_name: &BTreeMap<Arc<str>, Money>, name: &str) -> Money {
+    let under = |name| by_name.get(name).copied().unwrap_or_default();
+    match name {
+        "" => under(""),
+        known => under(known) + under(""),
     }
 }
 

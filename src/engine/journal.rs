@@ -9,6 +9,11 @@ pub trait Journal {
     /// # Errors
     /// If it cannot be known that the batch is durable. Nothing of it may then be sent.
     fn commit(&mut self, token: Token, records: &[Record]) -> Result<Receipt, JournalError>;
+
+    /// Whether what explains a decision is kept with it. Where nobody will read it, it is not worked out.
+    fn keeps_reasons(&self) -> bool {
+        true
+    }
 }
 
 /// A batch whose fate is unknown.
@@ -24,10 +29,18 @@ impl Journal for NoJournal {
     fn commit(&mut self, token: Token, _records: &[Record]) -> Result<Receipt, JournalError> {
         Ok(Receipt::committed(token))
     }
+
+    fn keeps_reasons(&self) -> bool {
+        false
+    }
 }
 
 impl<J: Journal + ?Sized> Journal for &mut J {
     fn commit(&mut self, token: Token, records: &[Record]) -> Result<Receipt, JournalError> {
         (**self).commit(token, records)
+    }
+
+    fn keeps_reasons(&self) -> bool {
+        (**self).keeps_reasons()
     }
 }

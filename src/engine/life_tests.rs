@@ -268,3 +268,303 @@ fn a_late_word_changes_nothing_and_is_recorded() {
         }]
     ));
 }
+
+/// The name of a market that is not in the books.
+const ELSEWHERE: &str = "1.9";
+
+/// An order of an earlier session, resting in a market that is not in the books.
+fn stray(order: Order) -> Recovered {
+    let market = MarketId::new(ELSEWHERE);
+    Recovered {
+        strategy: "native".into(),
+        scopes: Scopes::unknown(&market),
+        market,
+        liability: Money::from_major(10),
+        order,
+    }
+}
+
+fn working(id: u128) -> Order {
+    let mut order = Order::new(OrderId::from_bits(id), &bet(), TimeMs(0));
+    advance(&mut order, TimeMs(0), OrderChange::Accepted);
+    order
+}
+
+fn after(orders: Vec<Recovered>) -> World {
+    let world = World::after(Recovery {
+        orders,
+        ..Recovery::default()
+    });
+    world.story();
+    world
+}
+
+fn elsewhere() -> crate::market::MarketDelta {
+    let mut delta = defined(definition(3, 1));
+    delta.market = MarketId::new(ELSEWHERE);
+    delta
+}
+
+#[test]
+fn a_halt_cancels_what_rests_where_neither_market_nor_strategy_is_there() {
+    let mut world = after(vec![stray(working(5))]);
+    let halt = Command::Trade(TradingState::Halted, "drill".into());
+    world.desk.operate(TimeMs(world.now), halt).unwrap();
+    assert_eq!(world.story(), ["commit", "cancel"]);
+    wait(&mut world, 11);
+    let asked = world.story();
+    assert!(
+        asked.contains(&"cancel".to_owned()),
+        "its answer was lost: {asked:?}"
+    );
+    world
+        .desk
+        .venue
+        .to_say
+        .push(VenueEvent::Order(crate::market::OrderEvent {
+            market: MarketId::new(ELSEWHERE),
+            order: OrderId::from_bits(5),
+            at: TimeMs(world.now),
+            change: OrderChange::Cancelled {
+                size: Money::from_major(10),
+            },
+        }));
+    world.tick();
+    assert!(world.desk.engine.orphans().is_empty(), "it is over");
+    let house = world.desk.engine.house();
+    assert_eq!(house.burden, Burden::default());
+    assert_eq!(house.at_risk.event("1"), Money::ZERO);
+}
+
+#[test]
+fn what_is_not_known_counts_everywhere_and_where_it_belongs_once_its_market_is_defined() {
+    let mut world = after(vec![stray(working(5))]);
+    let of_others = OrderStatement {
+        order: None,
+        market: MarketId::new(ELSEWHERE),
+        ..statement(&working(9), 4)
+    };
+    let event = VenueEvent::Statement(TimeMs(world.now), of_others);
+    world.desk.venue.to_say.push(event);
+    world.tick();
+    let at_risk = |world: &World| {
+        let at_risk = &world.desk.engine.house().at_risk;
+        (
+            at_risk.event("1"),
+            at_risk.event("2"),
+            at_risk.venue("betfair"),
+        )
+    };
+    let both = Money::from_major(20);
+    assert_eq!(at_risk(&world), (both, both, both));
+    world.step(&elsewhere());
+    assert_eq!(at_risk(&world), (both, Money::ZERO, both));
+    assert_eq!(
+        world.desk.engine.orphans().len(),
+        1,
+        "its strategy is not there"
+    );
+    world.load("a", |_, _| Ok(vec![]));
+    assert!(
+        world.desk.engine.orphans().is_empty(),
+        "its strategy has it"
+    );
+    assert_eq!(at_risk(&world), (both, Money::ZERO, both));
+}
+
+#[test]
+fn a_market_that_is_not_in_the_books_is_settled_like_others() {
+    let mut order = working(5);
+    advance(&mut order, TimeMs(0), super::tests::FILL);
+    let mut world = after(vec![stray(order), stray(working(6))]);
+    let of_others = OrderStatement {
+        order: None,
+        market: MarketId::new(ELSEWHERE),
+        ..statement(&working(9), 4)
+    };
+    let event = VenueEvent::Statement(TimeMs(world.now), of_others);
+    world.desk.venue.to_say.push(event);
+    world.tick();
+    let settled = crate::market::Settlement {
+        market: MarketId::new(ELSEWHERE),
+        at: TimeMs(world.now),
+        version: 1,
+        commission_rate: crate::market::Ratio::percent(5),
+        profits: vec![(OrderId::from_bits(5), Money::from_major(20))],
+    };
+    world.desk.venue.to_say.push(VenueEvent::Settled(settled));
+    world.tick();
+    assert_eq!(world.desk.engine.house().burden, Burden::default());
+    assert_eq!(
+        world.desk.engine.house().realised_today,
+        Money::from_major(19)
+    );
+    assert!(world.desk.engine.orphans().is_empty());
+    world.load("a", |_, _| Ok(vec![]));
+    assert_eq!(world.slot().account.bankroll(), Money::from_major(1_019));
+    let records = &world.desk.journal.records;
+    let after = Recovery::from_records(records, Money::from_major(1_000));
+    assert_eq!(after.accounts["native"].realised, Money::from_major(19));
+}
+
+#[test]
+fn a_settlement_taken_back_that_nobody_booked_calls_a_person() {
+    let mut world = World::new();
+    let reversal = crate::market::Reversal {
+        market: MarketId::new(MARKET),
+        at: TimeMs(world.now),
+        version: 1,
+    };
+    world.desk.venue.to_say.push(VenueEvent::Reversed(reversal));
+    world.tick();
+    let alarms: Vec<Notice> = world.desk.notices().collect();
+    assert!(
+        matches!(
+            &alarms[..],
+            [Notice::Alarm {
+                code: "SETTLEMENT_UNKNOWN",
+                ..
+            }]
+        ),
+        "{alarms:?}"
+    );
+}
+
+#[test]
+fn the_kill_switch_stops_an_order_from_living_longer_and_no_cancel() {
+    for (wanted, leaves) in [
+        (
+            Intent::Update {
+                order: OrderId::from_bits(0),
+                persistence: crate::market::Persistence::Persist,
+            },
+            false,
+        ),
+        (
+            Intent::Update {
+                order: OrderId::from_bits(0),
+                persistence: crate::market::Persistence::Lapse,
+            },
+            true,
+        ),
+        (
+            Intent::Cancel {
+                order: OrderId::from_bits(0),
+                size: None,
+            },
+            true,
+        ),
+    ] {
+        let mut world = World::new();
+        world.load("a", move |call, moment| {
+            let order = moment.holding.orders().first().map(|order| order.id);
+            Ok(match (call, order, wanted.clone()) {
+                (1, ..) => {
+                    let mut place = bet();
+                    place.kind = place
+                        .kind
+                        .with_persistence(crate::market::Persistence::MarketOnClose);
+                    vec![Intent::Place(place)]
+                }
+                (3, Some(order), Intent::Update { persistence, .. }) => {
+                    vec![Intent::Update { order, persistence }]
+                }
+                (3, Some(order), _) => vec![Intent::Cancel { order, size: None }],
+                _ => vec![],
+            })
+        });
+        world.tick();
+        let order = world.orders()[0].id;
+        world.say(order, OrderChange::Accepted);
+        world.tick();
+        world.story();
+        let now = TimeMs(world.now + 1_000);
+        let delta = super::testing::levels(1, &[(crate::market::LadderKind::Back, 300, 10)]);
+        let stop = |_: &crate::market::Instruction| Sending::Stopped;
+        world.desk.step_guarded(now, now, &delta, stop).unwrap();
+        world.now += 1_000;
+        let left = world
+            .story()
+            .iter()
+            .any(|what| what == "update" || what == "cancel");
+        assert_eq!(left, leaves, "{:?}", world.orders());
+        world.tick();
+        let pending = world.orders()[0].update_pending;
+        assert!(leaves || pending.is_none(), "it is told that nothing left");
+    }
+}
+
+#[test]
+fn a_session_without_end_does_not_grow() {
+    let mut world = World::new();
+    world.load("a", |_, moment| {
+        let new = moment.holding.orders().is_empty();
+        Ok(if new {
+            vec![Intent::Place(bet())]
+        } else {
+            vec![]
+        })
+    });
+    let mut sizes = Vec::new();
+    let mut told = 0;
+    // A market an hour for three weeks; each is bet in, filled, closed and settled.
+    for hour in 0..24 * 21_i64 {
+        let id = MarketId::new(&format!("2.{hour}"));
+        let mut delta = defined(definition(3, 1));
+        delta.market = id.clone();
+        world.step(&delta);
+        let orders = world.orders().into_iter();
+        let order = orders.max_by_key(|order| order.requested_at).unwrap().id;
+        for change in [OrderChange::Accepted, super::tests::FILL] {
+            world
+                .desk
+                .venue
+                .to_say
+                .push(VenueEvent::Order(crate::market::OrderEvent {
+                    market: id.clone(),
+                    order,
+                    at: TimeMs(world.now),
+                    change,
+                }));
+        }
+        let profit = Money::from_major(if hour % 2 == 0 { 20 } else { -10 });
+        let settled = crate::market::Settlement {
+            market: id.clone(),
+            at: TimeMs(world.now),
+            version: 1,
+            commission_rate: crate::market::Ratio::ZERO,
+            profits: vec![(order, profit)],
+        };
+        world.desk.venue.to_say.push(VenueEvent::Settled(settled));
+        let mut closed = definition(3, 1);
+        closed.status = crate::market::MarketStatus::Closed;
+        let mut delta = defined(closed);
+        delta.market = id;
+        world.step(&delta);
+        world.now += 3_600_000 - 2_000;
+        told += world.desk.forget_past(TimeMs(world.now)).len();
+        let engine = &world.desk.engine;
+        sizes.push([
+            world.desk.books.iter().count(),
+            engine.slots[0].desks.len(),
+            engine.owners.len(),
+            engine.finished.len(),
+            engine.settled.len(),
+        ]);
+    }
+    let (middle, end) = (sizes[24 * 14], sizes[24 * 21 - 1]);
+    assert_eq!(middle, end, "no size grows in the third week");
+    assert!(end[0] <= 51, "two days of markets: {end:?}");
+    assert_eq!(told, 24 * 21 - 48);
+    let totals = world.slot().totals();
+    let markets = 24 * 21;
+    assert_eq!(totals.matched, markets);
+    assert_eq!(
+        totals.turnover,
+        Money::from_major(10).scaled(i64::try_from(markets).unwrap(), 1)
+    );
+    assert_eq!(
+        totals.gross,
+        Money::from_major(5).scaled(i64::try_from(markets).unwrap(), 1)
+    );
+}

@@ -9,6 +9,7 @@ mod desk;
 mod doubts;
 mod effect;
 mod exposure;
+mod forget;
 #[cfg(test)]
 mod found_tests;
 mod gate;
@@ -24,7 +25,9 @@ mod reports;
 mod shadow;
 mod slot;
 mod strategy;
+mod strays;
 mod sweep;
+mod tally;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -38,8 +41,9 @@ pub use desk::{Desk, DeskError, Sending};
 pub use doubts::DoubtRules;
 pub use effect::{Effects, Held, Notice, Receipt, Request, Token};
 pub use exposure::{Exposure, Proposed, reduces, worst_case};
+pub use forget::Forgotten;
 pub use gate::{Ask, Figure, Gate, ReasonCode, Refusal, Remedy, Weighed};
-pub use holding::{Holding, Position, advance};
+pub use holding::{Holding, advance};
 pub use house::{AtRisk, Burden, Fence, Funds, House, Scopes, TradingState, Unready};
 pub use journal::{Journal, JournalError, NoJournal};
 pub use record::{Action, Because, IntentRecord, Record, StrategyChange, Verdict};
@@ -47,5 +51,6 @@ pub use recovery::{LISTED_FOR_MS, Pace, Recovered, Recovery};
 pub use shadow::{Differences, Shadow};
 pub use slot::{Slot, Standing, Visit};
 pub use strategy::{Answer, Fault, Moment, Strategy};
+pub use tally::Position;
 pub use trace::Trace;
 pub use venue::Venue;

@@ -63,7 +63,7 @@ pub struct Because {
     /// When it was due to start.
     pub starts_at: TimeMs,
     /// What each control weighed, in the order they were asked.
-    pub controls: Box<[Weighed]>,
+    pub controls: Vec<Weighed>,
     /// The smallest change with which it would have passed.
     pub remedy: Option<Remedy>,
 }

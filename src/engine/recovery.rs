@@ -171,7 +171,7 @@ impl Recovered {
     }
 
     /// Whether it may still stand, or be settled.
-    fn may_matter(&self) -> bool {
+    pub(super) fn may_matter(&self) -> bool {
         let order = &self.order;
         if planted::is(Bug::RecoveryForgetsSending) && order.state == OrderState::Sending {
             return false;
@@ -247,28 +247,14 @@ impl<G: Gate> Engine<G> {
             if orphan.order.state.is_doubtful() {
                 self.doubt(now, id, requested_at);
             }
-            self.weigh_orphan(&orphan, &Burden::default(), &orphan.burden());
-            self.orphans.push(orphan);
+            let (strategy, scopes) = (&orphan.strategy, &orphan.scopes);
+            self.shift_stray(Some(strategy), scopes, &Burden::default(), &orphan.burden());
+            self.strays.orders.push(orphan);
         }
         // The venue is asked what it has before anything is bet.
         effects.ask_listing = true;
         if planted::is(Bug::OpenBeforeListing) {
             self.house.unready = None;
         }
-    }
-
-    /// What an order weighs whose market is not known changed: for the house and for its strategy.
-    pub(super) fn weigh_orphan(&mut self, orphan: &Recovered, old: &Burden, new: &Burden) {
-        self.house.shift(&orphan.scopes, old, new);
-        let bank = self.bank;
-        let slot = self.slots.iter_mut().find(|s| s.name == orphan.strategy);
-        let account = match slot {
-            Some(slot) => &mut slot.account,
-            None => self
-                .recovered_accounts
-                .entry(Arc::clone(&orphan.strategy))
-                .or_insert_with(|| Account::new(bank)),
-        };
-        account.burden.exchange(old, new);
     }
 }

@@ -10,6 +10,19 @@ use crate::market::{
     TimeMs, VenueEvent, VenueReason,
 };
 
+/// A fill of an order that is not known at all.
+pub(super) fn unknown_fill<P>(event: &OrderEvent, effects: &mut Effects<P>) {
+    if let OrderChange::Matched { .. } = event.change {
+        effects.notices.push(Notice::Alarm {
+            code: "FILL_UNEXPLAINED",
+            detail: format!(
+                "the venue reports a fill of order {} in {}, which is none that can be filled: compare the ledger with the venue",
+                event.order, event.market
+            ),
+        });
+    }
+}
+
 /// A fill of an order that can have none: our books and the venue's do not agree.
 fn unexplained_fill(event: &OrderEvent, state: OrderState) -> Notice {
     Notice::Alarm {
@@ -97,7 +110,7 @@ impl<G: Gate> Engine<G> {
         effects: &mut Effects<G::Pass>,
     ) {
         let Some(&(slot, at)) = self.owners.get(&event.order) else {
-            self.orphan_changed(event, effects);
+            self.stray_changed(event, effects);
             return;
         };
         let this = &mut self.slots[slot];
@@ -149,7 +162,7 @@ impl<G: Gate> Engine<G> {
     }
 
     /// What follows from an order's move from one state to another.
-    fn moved(
+    pub(super) fn moved(
         &mut self,
         at: TimeMs,
         order: OrderId,
@@ -171,37 +184,6 @@ impl<G: Gate> Engine<G> {
         }
     }
 
-    /// An order of an earlier session changed before its market was seen.
-    fn orphan_changed(&mut self, event: &OrderEvent, effects: &mut Effects<G::Pass>) {
-        let found = self.orphans.iter_mut().find(|o| o.order.id == event.order);
-        let Some(orphan) = found else {
-            return;
-        };
-        let (before, weighed) = (orphan.order.state, orphan.burden());
-        let is_news = super::holding::advance(&mut orphan.order, event.at, event.change);
-        let orphan = orphan.clone();
-        self.weigh_orphan(&orphan, &weighed, &orphan.burden());
-        let (after, requested_at) = (orphan.order.state, orphan.order.requested_at);
-        effects.records.push(Record::Order {
-            at: event.at,
-            strategy: Arc::clone(&orphan.strategy),
-            market: orphan.market.clone(),
-            order: event.order,
-            change: event.change,
-            state: after,
-            matched: orphan.order.matched,
-        });
-        if is_news {
-            self.moved(
-                event.at,
-                event.order,
-                requested_at,
-                (before, after),
-                effects,
-            );
-        }
-    }
-
     /// What still rests in a market that is settled went unmatched, though word of that may have been lost.
     fn end_resting(
         &mut self,
@@ -209,21 +191,14 @@ impl<G: Gate> Engine<G> {
         books: &Books,
         effects: &mut Effects<G::Pass>,
     ) {
-        let Some(at) = books.find(&settlement.market) else {
-            return;
-        };
-        let desks = self
-            .slots
-            .iter()
-            .filter_map(|slot| slot.desks.get(at.0)?.as_ref());
-        let resting: Vec<(OrderId, Money)> = desks
-            .flat_map(|desk| desk.holding.live())
-            .filter(|order| order.state == OrderState::Working)
-            .map(|order| match order.kind.size() {
-                Some(_) => (order.id, order.remaining()),
-                None => (order.id, order.kind.at_risk(order.side)),
-            })
-            .collect();
+        let mut resting = self.resting_strays(&settlement.market);
+        if let Some(at) = books.find(&settlement.market) {
+            let slots = self.slots.iter();
+            let desks = slots.filter_map(|slot| slot.desks.get(at.0)?.as_ref());
+            let live = desks.flat_map(|desk| desk.holding.live());
+            let working = live.filter(|order| order.state == OrderState::Working);
+            resting.extend(working.map(|order| (order.id, order.outstanding())));
+        }
         for (order, size) in resting {
             let reason = VenueReason::MarketClosed;
             let change = OrderChange::Lapsed { size, reason };
@@ -238,11 +213,12 @@ impl<G: Gate> Engine<G> {
         books: &Books,
         effects: &mut Effects<G::Pass>,
     ) {
-        self.settled.insert(settlement.market.clone());
+        self.settled.insert(settlement.market.clone(), now);
+        self.forget_external(&settlement.market);
+        self.settle_strays(now, settlement, effects);
         let Some(at) = books.find(&settlement.market) else {
             return;
         };
-        self.forget_external(&settlement.market);
         for slot in 0..self.slots.len() {
             let owners = &self.owners;
             let orders: Vec<(OrderId, Money)> = settlement
@@ -305,9 +281,29 @@ impl<G: Gate> Engine<G> {
         effects: &mut Effects<G::Pass>,
     ) {
         self.settled.remove(&reversal.market);
-        let Some(at) = books.find(&reversal.market) else {
-            return;
-        };
+        let at = books.find(&reversal.market);
+        let was_booked = at.is_some_and(|at| self.take_back(now, at, reversal, books, effects));
+        if !was_booked {
+            effects.notices.push(Notice::Alarm {
+                code: "SETTLEMENT_UNKNOWN",
+                detail: format!(
+                    "the settlement of {} was taken back, and is none that this session has booked: compare the ledger with the venue",
+                    reversal.market
+                ),
+            });
+        }
+    }
+
+    /// Whether any strategy had a settlement to be taken back.
+    fn take_back(
+        &mut self,
+        now: TimeMs,
+        at: MarketIndex,
+        reversal: &Reversal,
+        books: &Books,
+        effects: &mut Effects<G::Pass>,
+    ) -> bool {
+        let mut was_booked = false;
         for this in &mut self.slots {
             let Some(desk) = this.desks.get_mut(at.0).and_then(Option::as_mut) else {
                 continue;
@@ -315,6 +311,7 @@ impl<G: Gate> Engine<G> {
             let Some(booked) = desk.settled.take() else {
                 continue;
             };
+            was_booked = true;
             let orders = Arc::make_mut(&mut desk.holding).unsettle();
             this.account.roll_day(now);
             this.account.reverse(booked.net());
@@ -333,5 +330,6 @@ impl<G: Gate> Engine<G> {
                 orders,
             });
         }
+        was_booked
     }
 }

@@ -8,9 +8,7 @@ use super::core::Calling;
 use super::exposure::worst_case;
 use super::house::Scopes;
 use super::{Account, Burden, Holding, House, Moment, Shadow, Strategy, Totals};
-use crate::market::{
-    Market, MarketDefinition, MarketFilter, MarketIndex, Money, Order, Side, TimeMs,
-};
+use crate::market::{Market, MarketDefinition, MarketFilter, MarketIndex, Money, Order, TimeMs};
 
 /// Whether a strategy is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,19 +89,7 @@ impl Slot {
     #[must_use]
     pub fn totals(&self) -> Totals {
         let mut totals = self.totals.clone();
-        for order in self.orders() {
-            if order.matched.is_positive() {
-                totals.matched += 1;
-                totals.turnover += order.matched;
-                totals.risked += match (order.side, order.average_price()) {
-                    (Side::Lay, Some(price)) => order.matched.liability_at(price),
-                    _ => order.matched,
-                };
-                if order.profit.is_none() {
-                    totals.unsettled += order.matched;
-                }
-            }
-        }
+        self.orders().for_each(|order| totals.count(order));
         totals
     }
 
@@ -129,17 +115,36 @@ impl Slot {
         desk.map_or(Money::ZERO, |desk| desk.burden.at_risk)
     }
 
+    /// Its settled markets in the order first seen: when, the profit before commission, and the commission.
+    pub fn settlements(&self) -> impl Iterator<Item = (MarketIndex, TimeMs, Money, Money)> {
+        let desks = self.desks.iter().enumerate();
+        desks.filter_map(|(at, desk)| {
+            let booked = desk.as_ref()?.settled?;
+            Some((MarketIndex(at), booked.at, booked.gross, booked.commission))
+        })
+    }
+
     /// What it was shown of each market.
     pub fn visits(&self) -> impl Iterator<Item = Visit> {
         let desks = self.desks.iter().enumerate();
-        desks.filter_map(|(at, desk)| {
-            desk.as_ref().map(|desk| Visit {
-                market: MarketIndex(at),
-                calls: desk.calls,
-                not_now: desk.not_now,
-                unwanted: self.strategy.filter().objection(&desk.judged),
-            })
-        })
+        desks.filter_map(|(at, desk)| Some(self.visit(MarketIndex(at), desk.as_ref()?)))
+    }
+
+    fn visit(&self, market: MarketIndex, desk: &MarketDesk) -> Visit {
+        Visit {
+            market,
+            calls: desk.calls,
+            not_now: desk.not_now,
+            unwanted: self.strategy.filter().objection(&desk.judged),
+        }
+    }
+
+    /// Lets go of a market that is past: what was done in it stays in the totals. Its orders, and what was shown of it.
+    pub(super) fn let_go(&mut self, at: MarketIndex) -> Option<(Visit, Arc<Holding>)> {
+        let desk = self.desks.get_mut(at.0)?.take()?;
+        let orders = desk.holding.orders().iter();
+        orders.for_each(|order| self.totals.count(order));
+        Some((self.visit(at, &desk), desk.holding))
     }
 
     /// Its state.
@@ -224,10 +229,10 @@ impl Slot {
             let exposure = worst_case(market, &desk.holding, None);
             (now.at_risk, now.gross) = (exposure.market, exposure.gross);
         }
-        for order in desk.holding.live() {
-            now.open_orders += 1;
-            now.unheard += usize::from(order.state.is_unheard());
-            now.open_stake += order.remaining();
+        for (_, tally) in desk.holding.tallies() {
+            now.open_orders += tally.live;
+            now.unheard += tally.unheard;
+            now.open_stake += tally.open_stake;
         }
         self.account.burden.exchange(&desk.burden, &now);
         house.shift(&desk.scopes, &desk.burden, &now);

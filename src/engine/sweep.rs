@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Effects, Engine, Gate, Record, Request, Standing, TradingState};
-use crate::market::{Books, MarketIndex, MarketStatus, OrderKind, OrderState, TimeMs};
+use crate::market::{Books, MarketIndex, MarketStatus, Order, OrderKind, OrderState, TimeMs};
 use crate::planted::{self, Bug};
 
 /// How far apart sweeps of one market are.
@@ -35,26 +35,17 @@ impl<G: Gate> Engine<G> {
                     continue;
                 };
                 let market = books.get(MarketIndex(at));
-                let again = desk
-                    .swept_at
-                    .is_none_or(|last| now - last >= AGAIN_AFTER_MS);
-                if desk.burden.open_orders == 0 || !again || market.status() != MarketStatus::Open {
+                let due = is_due(desk.swept_at, now);
+                if desk.burden.open_orders == 0 || !due || market.status() != MarketStatus::Open {
                     continue;
                 }
                 if planted::is(Bug::SweepCancelsNothing) {
                     continue;
                 }
-                let waited = desk
-                    .asked_again_at
-                    .is_none_or(|last| now - last >= ANSWER_LOST_AFTER_MS);
-                let resting: Vec<_> = desk
-                    .holding
-                    .live()
-                    .filter(|order| {
-                        order.state == OrderState::Working
-                            && matches!(order.kind, OrderKind::Limit { .. })
-                            && (waited || !order.cancel_pending)
-                    })
+                let waited = has_waited(desk.asked_again_at, now);
+                let live = desk.holding.live();
+                let resting: Vec<_> = live
+                    .filter(|order| rests(order, waited))
                     .map(|order| order.id)
                     .collect();
                 if resting.is_empty() {
@@ -66,9 +57,7 @@ impl<G: Gate> Engine<G> {
                 }
                 let holding = Arc::make_mut(&mut desk.holding);
                 for order in resting {
-                    if let Some(order) = holding.order_mut(order) {
-                        order.cancel_pending = true;
-                    }
+                    holding.amend(order, |order| order.cancel_pending = true);
                     swept.push((market.id.clone(), order));
                     effects.send(Request::Cancel {
                         market: market.id.clone(),
@@ -78,6 +67,7 @@ impl<G: Gate> Engine<G> {
                 }
             }
         }
+        self.sweep_strays(now, books, &mut swept, effects);
         if !swept.is_empty() {
             effects.records.push(Record::Swept {
                 at: now,
@@ -94,4 +84,21 @@ impl<G: Gate> Engine<G> {
                 .iter()
                 .any(|slot| slot.standing == Standing::Quarantined)
     }
+}
+
+/// Whether the last sweep is long enough ago.
+pub(super) fn is_due(swept_at: Option<TimeMs>, now: TimeMs) -> bool {
+    swept_at.is_none_or(|last| now - last >= AGAIN_AFTER_MS)
+}
+
+/// Whether answers to cancels have been waited for long enough to ask again.
+pub(super) fn has_waited(asked_again_at: Option<TimeMs>, now: TimeMs) -> bool {
+    asked_again_at.is_none_or(|last| now - last >= ANSWER_LOST_AFTER_MS)
+}
+
+/// Whether an order rests at the venue and is to be cancelled, unless that was asked for and may still be answered.
+pub(super) fn rests(order: &Order, waited: bool) -> bool {
+    order.state == OrderState::Working
+        && matches!(order.kind, OrderKind::Limit { .. })
+        && (waited || !order.cancel_pending)
 }

@@ -22,9 +22,14 @@ const LEAST_PLACE_WITHDRAWAL: u32 = 400;
 #[derive(Debug, Default)]
 pub(super) struct SimMarket {
     pub(super) pending: Vec<Pending>,
+    /// Orders that may still be matched, those that ended with the last update, and after [`Self::recall`] all; by age.
     pub(super) orders: Vec<SimOrder>,
+    /// Those that ended before: an update need not look at them.
+    ended: Vec<SimOrder>,
     /// What the orders have taken from the book (strict model).
     liquidity: Liquidity,
+    /// How many orders there ever were.
+    added: u64,
     /// Whether the recording has ever shown offers or traded volume.
     has_ladders: bool,
     /// Whether an order was handled by last traded prices alone.
@@ -55,6 +60,8 @@ impl SimMarket {
     /// Before an update: looks at the book as the last one left it, then carries out requests that are due.
     pub(super) fn begin(&mut self, now: TimeMs, scene: Scene<'_>, report: &mut Report<'_>) {
         let Scene { book, settings, .. } = scene;
+        self.ended
+            .extend(self.orders.extract_if(.., |order| !order.is_live()));
         for order in &mut self.orders {
             order.fresh = false;
         }
@@ -68,8 +75,23 @@ impl SimMarket {
         self.take_due(now, scene, report);
     }
 
+    /// Puts the orders that ended back among the others, for what looks at every bet.
+    pub(super) fn recall(&mut self) {
+        if !self.ended.is_empty() {
+            self.orders.append(&mut self.ended);
+            self.orders.sort_by_key(|order| order.age);
+        }
+    }
+
+    fn add(&mut self, mut order: SimOrder) {
+        order.age = self.added;
+        self.added += 1;
+        self.orders.push(order);
+    }
+
     /// Where its orders stand, in full.
-    pub(super) fn statements(&self, market: &MarketId, now: TimeMs) -> Vec<OrderStatement> {
+    pub(super) fn statements(&mut self, market: &MarketId, now: TimeMs) -> Vec<OrderStatement> {
+        self.recall();
         self.orders
             .iter()
             .map(|order| order.statement(market, now))
@@ -90,7 +112,7 @@ impl SimMarket {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.pending.is_empty() && self.orders.is_empty()
+        self.pending.is_empty() && self.orders.is_empty() && self.ended.is_empty()
     }
 
     /// Carries out requests that are due, in the order made, upon the book as it stood before the update.
@@ -128,7 +150,7 @@ impl SimMarket {
                         accepted.and_then(|()| large_enough(&order, &self.orders, settings));
                     self.place(&mut order, verdict, Money::ZERO, scene, report);
                 }
-                self.orders.push(order);
+                self.add(order);
             }
             Task::Cancel { order, size } => {
                 if let Err(reason) = self.cancel(order, size, book, report) {
@@ -151,7 +173,7 @@ impl SimMarket {
                         // What is left of a bet may be moved however small it is.
                         let verdict = in_time.and_then(|()| acceptable(&new, book));
                         self.place(&mut new, verdict, excess, scene, report);
-                        self.orders.push(new);
+                        self.add(new);
                     }
                     Err(reason) => {
                         report.reject(new.instruction.id, reason);
@@ -172,6 +194,7 @@ impl SimMarket {
         report: &mut Report<'_>,
     ) {
         self.bookmaker = true;
+        self.recall();
         let runner = scene.book.runner(order.runner());
         let taken = accepted.and_then(|()| {
             let runner = runner.ok_or(VenueReason::RunnerRemoved)?;
@@ -408,6 +431,7 @@ impl SimMarket {
                 continue;
             }
             self.removed.push(runner.id);
+            self.recall();
             let factor = runner.adjustment_factor.unwrap_or(0);
             for order in &mut self.orders {
                 if order.void {

@@ -203,7 +203,7 @@ impl<P: AsRef<Instruction>> Venue<P> for Exchange {
     fn list(&mut self, now: TimeMs, out: &mut Vec<VenueEvent>) {
         let orders = self
             .markets
-            .iter()
+            .iter_mut()
             .flat_map(|(market, sim)| sim.statements(market, now))
             .collect();
         out.push(VenueEvent::Listing(

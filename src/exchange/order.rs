@@ -13,6 +13,8 @@ pub(super) type HalfMinor = i64;
 #[derive(Clone, Debug)]
 pub(super) struct SimOrder {
     pub(super) instruction: Instruction,
+    /// How many orders came before it.
+    pub(super) age: u64,
     /// Size still to be matched; of an order at the starting price, its liability.
     pub(super) remaining: Money,
     /// What was matched, at which prices.
@@ -40,6 +42,7 @@ impl SimOrder {
         let remaining = instruction.kind.amount();
         Self {
             instruction,
+            age: 0,
             remaining,
             fills: Vec::new(),
             queue: 0,

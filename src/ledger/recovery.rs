@@ -77,7 +77,8 @@ fn orders(connection: &Connection, now: TimeMs, recovery: &mut Recovery) -> rusq
                 max(o.requested_at_ms, coalesce(settled.at_ms, o.requested_at_ms),
                     coalesce((SELECT max(at_ms) FROM order_events e
                                WHERE e.order_run_id = o.run_id AND e.order_id = o.id AND e.applied = 1),
-                             o.requested_at_ms)) AS heard
+                             o.requested_at_ms)) AS heard,
+                i.probability AS probability
            FROM orders o
            JOIN runs r ON r.id = o.run_id AND r.mode = 'LIVE'
            JOIN intents i ON i.run_id = o.run_id AND i.id = o.id
@@ -130,6 +131,7 @@ fn recovered(row: &Row<'_>) -> rusqlite::Result<Recovered> {
         voided: money(25)?,
         profit: row.get::<_, Option<i64>>(26)?.map(Money::from_minor),
         tag: row.get(17)?,
+        probability: row.get("probability")?,
     };
     Ok(Recovered {
         strategy: row.get(1)?,

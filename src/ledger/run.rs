@@ -231,6 +231,24 @@ impl RunWriter {
         })
     }
 
+    /// Keeps the run's report, and the hash of the data it is of.
+    ///
+    /// # Errors
+    /// If the ledger cannot be written.
+    pub fn report(
+        &mut self,
+        data_set: &str,
+        report: Value,
+        text: String,
+    ) -> Result<(), LedgerError> {
+        self.pen.write(Entry::Report {
+            run: self.run,
+            data_set: data_set.to_owned(),
+            report: Box::new(report),
+            text,
+        })
+    }
+
     /// Ends the run when all of it is durable.
     ///
     /// # Errors

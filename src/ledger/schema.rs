@@ -71,6 +71,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "recovery",
         sql: include_str!("../../migrations/0011_recovery.sql"),
     },
+    Migration {
+        name: "reports",
+        sql: include_str!("../../migrations/0012_reports.sql"),
+    },
 ];
 
 /// The number of the last step of a list.

@@ -85,6 +85,12 @@ pub(super) enum Entry {
         first: Spot,
         records: Vec<Record>,
     },
+    Report {
+        run: i64,
+        data_set: String,
+        report: Box<serde_json::Value>,
+        text: String,
+    },
     EndRun {
         run: i64,
         at: TimeMs,
@@ -377,7 +383,10 @@ fn write_frame(connection: &Connection, entry: &Entry) -> Result<(), RowError> {
             visits,
         } => {
             let mut insert = connection
-                .prepare_cached("INSERT INTO visits VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
+                // A market that comes again after it was forgotten is told of once.
+                .prepare_cached(
+                    "INSERT INTO visits VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+                )?;
             for visit in visits {
                 insert.execute(params![
                     run,
@@ -420,6 +429,15 @@ fn write_frame(connection: &Connection, entry: &Entry) -> Result<(), RowError> {
             strategies::write_start(connection, *run, *ordinal, strategy, state)?;
             1
         }
+        Entry::Report {
+            run,
+            data_set,
+            report,
+            text,
+        } => connection.execute(
+            "INSERT INTO reports VALUES (?1, ?2, ?3, ?4)",
+            params![run, data_set, report.to_string(), text],
+        )?,
         Entry::EndRun {
             run,
             at,
@@ -441,6 +459,7 @@ impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BeginRun { run, .. } => write!(f, "the start of run {run}"),
+            Self::Report { run, .. } => write!(f, "the report of run {run}"),
             Self::EndRun { run, .. } => write!(f, "the end of run {run}"),
             Self::BeginRecording { run, ordinal, .. } => {
                 write!(f, "the start of recording {ordinal} of run {run}")

@@ -192,9 +192,12 @@ impl Shelf {
                 return bad(draft, None, error);
             }
         };
-        if let Ok(Some((param, problem))) = script.misfit() {
+        let misfits = script.misfits().unwrap_or_default().into_iter();
+        let misfits = misfits.map(|(param, problem)| {
             let value = script.overrides().get(param).cloned().unwrap_or_default();
-            let error = self.settings.misfit(&instance.name, param, &value, problem);
+            self.settings.misfit(&instance.name, param, &value, problem)
+        });
+        if let Some(error) = ConfigError::of(misfits.collect()) {
             return bad(Some(script.clone()), None, blame(&error));
         }
         match script.test() {

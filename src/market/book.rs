@@ -296,12 +296,17 @@ impl Market {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MarketIndex(pub usize);
 
+/// A place is let go of before its market is forgotten.
+const KEPT: &str = "a market in use is kept";
+
 /// All markets of a session. A market is shared with scripts as an `Arc`, and copied only if one is still held.
 #[derive(Debug, Default)]
 pub struct Books {
-    markets: Vec<Arc<Market>>,
+    /// `None` where a market was forgotten: another takes its place.
+    markets: Vec<Option<Arc<Market>>>,
     by_id: BTreeMap<MarketId, MarketIndex>,
     latest: Option<MarketIndex>,
+    vacant: Vec<MarketIndex>,
 }
 
 impl Books {
@@ -310,14 +315,17 @@ impl Books {
     pub fn find(&self, id: &MarketId) -> Option<MarketIndex> {
         // Most feeds change one market many times in a row.
         self.latest
-            .filter(|at| self.markets[at.0].id == *id)
+            .filter(|at| self.get(*at).id == *id)
             .or_else(|| self.by_id.get(id).copied())
     }
 
     /// A market by its place.
+    ///
+    /// # Panics
+    /// If it was forgotten: whoever forgets it must first have let go of its place.
     #[must_use]
     pub fn get(&self, at: MarketIndex) -> &Arc<Market> {
-        &self.markets[at.0]
+        self.markets[at.0].as_ref().expect(KEPT)
     }
 
     /// A market by name.
@@ -326,9 +334,24 @@ impl Books {
         self.find(id).map(|at| self.get(at))
     }
 
-    /// All markets in the order first seen.
+    /// All markets in the order first seen, but for those in the place of one that was forgotten.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Market>> {
-        self.markets.iter()
+        self.markets.iter().flatten()
+    }
+
+    /// The places of all markets.
+    pub fn places(&self) -> impl Iterator<Item = MarketIndex> {
+        let places = self.markets.iter().enumerate();
+        places.filter_map(|(at, market)| market.as_ref().map(|_| MarketIndex(at)))
+    }
+
+    /// Forgets a market; another will take its place.
+    pub fn forget(&mut self, at: MarketIndex) {
+        if let Some(market) = self.markets[at.0].take() {
+            self.by_id.remove(&market.id);
+            self.latest = self.latest.filter(|latest| *latest != at);
+            self.vacant.push(at);
+        }
     }
 
     /// Applies a change; `None` if it is of a market that was never defined, which cannot be used.
@@ -339,14 +362,17 @@ impl Books {
             (None, None) => return None,
         };
         self.latest = Some(at);
-        Arc::make_mut(&mut self.markets[at.0]).apply(published_at, delta);
+        Arc::make_mut(self.markets[at.0].as_mut().expect(KEPT)).apply(published_at, delta);
         Some(at)
     }
 
     fn add(&mut self, id: &MarketId, definition: &Arc<MarketDefinition>) -> MarketIndex {
-        let at = MarketIndex(self.markets.len());
-        self.markets
-            .push(Arc::new(Market::new(id.clone(), Arc::clone(definition))));
+        let at = self.vacant.pop().unwrap_or_else(|| {
+            self.markets.push(None);
+            MarketIndex(self.markets.len() - 1)
+        });
+        let market = Market::new(id.clone(), Arc::clone(definition));
+        self.markets[at.0] = Some(Arc::new(market));
         self.by_id.insert(id.clone(), at);
         at
     }

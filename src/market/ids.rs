@@ -117,11 +117,11 @@ const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 impl fmt::Display for OrderId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let letters: String = (0..26)
-            .rev()
-            .map(|place| char::from(CROCKFORD[((self.0 >> (5 * place)) & 31) as usize]))
-            .collect();
-        f.pad(&letters)
+        let mut letters = [0; 26];
+        for (place, letter) in letters.iter_mut().rev().enumerate() {
+            *letter = CROCKFORD[((self.0 >> (5 * place)) & 31) as usize];
+        }
+        f.pad(str::from_utf8(&letters).unwrap_or_default())
     }
 }
 

@@ -23,21 +23,39 @@ pub enum PriceLadder {
     },
 }
 
-/// Where a band of the classic ladder starts and its step, both in hundredths. The last row only ends the ladder.
-const CLASSIC: [(u64, u64); 11] = [
-    (100, 1),
-    (200, 2),
-    (300, 5),
-    (400, 10),
-    (600, 20),
-    (1_000, 50),
-    (2_000, 100),
-    (3_000, 200),
-    (5_000, 500),
-    (10_000, 1_000),
-    (100_000, 1_000),
+/// A part of a ladder with one step.
+struct Band {
+    /// Where it starts, in hundredths.
+    start: u64,
+    /// Its step, in hundredths.
+    step: u64,
+    /// Steps from 1.00 up to its start.
+    before: u64,
+}
+
+const fn band(start: u64, step: u64, before: u64) -> Band {
+    Band {
+        start,
+        step,
+        before,
+    }
+}
+
+/// The last row only ends the ladder.
+const CLASSIC: [Band; 11] = [
+    band(100, 1, 0),
+    band(200, 2, 100),
+    band(300, 5, 150),
+    band(400, 10, 170),
+    band(600, 20, 190),
+    band(1_000, 50, 210),
+    band(2_000, 100, 230),
+    band(3_000, 200, 240),
+    band(5_000, 500, 250),
+    band(10_000, 1_000, 260),
+    band(100_000, 1_000, 350),
 ];
-const FINEST: [(u64, u64); 2] = [(100, 1), (100_000, 1)];
+const FINEST: [Band; 2] = [band(100, 1, 0), band(100_000, 1, 99_900)];
 const HUNDREDTH: u64 = Price::SCALE / 100;
 
 impl PriceLadder {
@@ -134,30 +152,23 @@ impl PriceLadder {
 }
 
 /// Steps from 1.00 up to the price, less one, so that 1.01 has number 0.
-fn banded_index(bands: &[(u64, u64)], price: Price) -> u64 {
-    let mut steps = 0;
-    for pair in bands.windows(2) {
-        let ((start, step), (end, _)) = (pair[0], pair[1]);
-        let reach = price
-            .nanos()
-            .min(end * HUNDREDTH)
-            .saturating_sub(start * HUNDREDTH);
-        steps += reach / (step * HUNDREDTH);
-    }
-    steps - 1
+fn banded_index(bands: &[Band], price: Price) -> u64 {
+    let band = bands
+        .iter()
+        .rev()
+        .find(|band| band.start * HUNDREDTH <= price.nanos());
+    band.map_or(0, |band| {
+        let steps = (price.nanos() - band.start * HUNDREDTH) / (band.step * HUNDREDTH);
+        band.before + steps - 1
+    })
 }
 
-fn banded_price(bands: &[(u64, u64)], index: u64) -> Option<Price> {
-    let mut left = index.checked_add(1)?;
-    for pair in bands.windows(2) {
-        let ((start, step), (end, _)) = (pair[0], pair[1]);
-        let steps = (end - start) / step;
-        if left <= steps {
-            return Some(Price::from_hundredths(start + left * step));
-        }
-        left -= steps;
-    }
-    None
+fn banded_price(bands: &[Band], index: u64) -> Option<Price> {
+    let steps = index.checked_add(1)?;
+    let (end, bands) = bands.split_last()?;
+    let band = bands.iter().rev().find(|band| band.before < steps)?;
+    let hundredths = band.start + (steps - band.before) * band.step;
+    (steps <= end.before).then(|| Price::from_hundredths(hundredths))
 }
 
 #[cfg(test)]

@@ -142,6 +142,19 @@ impl OrderKind {
         }
     }
 
+    /// The same terms, for no money at all.
+    #[must_use]
+    pub const fn for_nothing(mut self) -> Self {
+        match &mut self {
+            Self::Limit { size: amount, .. }
+            | Self::LimitOnClose {
+                liability: amount, ..
+            }
+            | Self::MarketOnClose { liability: amount } => *amount = Money::ZERO,
+        }
+        self
+    }
+
     /// The same terms with another persistence; orders at the starting price have none.
     #[must_use]
     pub const fn with_persistence(mut self, wanted: Persistence) -> Self {
@@ -364,6 +377,8 @@ pub struct Order {
     pub profit: Option<Money>,
     /// The strategy's own label.
     pub tag: Option<Arc<str>>,
+    /// The strategy's own probability of the runner winning.
+    pub probability: Option<f64>,
 }
 
 impl Order {
@@ -389,6 +404,7 @@ impl Order {
             voided: Money::ZERO,
             profit: None,
             tag: place.tag.clone(),
+            probability: place.probability,
         }
     }
 
@@ -401,6 +417,16 @@ impl Order {
                 size - self.matched - self.cancelled - self.lapsed - self.voided
             }
             _ => Money::ZERO,
+        }
+    }
+
+    /// What of a working order is neither matched nor gone: of a limit order its size, of one at the starting price its
+    /// liability.
+    #[must_use]
+    pub fn outstanding(&self) -> Money {
+        match self.kind.size() {
+            Some(_) => self.remaining(),
+            None => self.kind.at_risk(self.side),
         }
     }
 
@@ -623,6 +649,17 @@ pub struct Settlement {
     pub commission_rate: Ratio,
     /// Profit (or loss) of each order of which something is matched.
     pub profits: Vec<(OrderId, Money)>,
+}
+
+impl Settlement {
+    /// What an order brought; `None` if nothing of it was matched.
+    #[must_use]
+    pub fn profit(&self, order: OrderId) -> Option<Money> {
+        let mut profits = self.profits.iter();
+        profits
+            .find(|(id, _)| *id == order)
+            .map(|(_, profit)| *profit)
+    }
 }
 
 /// A market's settlement does not hold any more: it was opened again, or is about to be settled with other results.

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::controls::{Verdict, at_most, judge, stake};
 use super::{RiskLimits, Weights};
 use crate::engine::{Ask, Figure, ReasonCode, Refusal};
-use crate::market::{MarketKind, Money, OrderKind, OrderState, Price, Side};
+use crate::market::{MarketKind, Money, OrderKind, Price, Side};
 
 /// Controls of the instrument and of the price, which hold for orders that lower the risk as well.
 pub(super) const INSTRUMENT: [fn(&Ask<'_>, &RiskLimits) -> Verdict; 5] = [
@@ -155,14 +155,7 @@ fn cooldown(ask: &Ask<'_>, limits: &RiskLimits) -> Verdict {
     if wait == 0 {
         return Ok(None);
     }
-    let alike = ask.holding.orders().iter().filter(|order| {
-        order.runner == ask.place.runner
-            && order.side == ask.place.side
-            && Some(order.id) != ask.replaces
-            // What never reached the market is no bet.
-            && !matches!(order.state, OrderState::NotSent | OrderState::NotPlaced)
-    });
-    let last = alike.filter_map(|order| order.ended_at).max();
+    let last = ask.holding.ended_at(ask.place.runner, ask.place.side);
     match last.map(|last| ask.now - last) {
         Some(since) if since < wait => Err(Refusal::of(
             ReasonCode::BetTooSoon,

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::conduct::{drawdown, gross_exposure};
 use super::{RiskLimits, Weights};
-use crate::engine::{Ask, Figure, ReasonCode, Refusal, TradingState, Unready, Weighed, reduces};
+use crate::engine::{Ask, Figure, ReasonCode, Refusal, TradingState, Unready, Weighed};
 use crate::market::{MarketStatus, Money, OrderKind, Persistence, Side, TimeMs};
 
 /// What a control weighed, or the refusal; nothing if there was nothing to weigh.
@@ -24,7 +24,7 @@ pub(super) fn judge(code: ReasonCode, value: Figure, limit: Figure, passed: bool
 }
 
 /// Controls that need only the order and its market, in the order they are asked.
-pub(super) const SIMPLE: [fn(&Ask<'_>, &RiskLimits) -> Verdict; 17] = [
+pub(super) const SIMPLE: [fn(&Ask<'_>, &RiskLimits) -> Verdict; 14] = [
     kill_switch,
     trading_state,
     venue_ready,
@@ -38,11 +38,12 @@ pub(super) const SIMPLE: [fn(&Ask<'_>, &RiskLimits) -> Verdict; 17] = [
     ladder,
     price_bounds,
     stake_bounds,
-    bankroll_share,
     liability,
-    open_orders,
-    open_orders_on_runner,
 ];
+
+/// Controls of how much stands already, in the order they are asked. Orders that lower the risk are let through.
+pub(super) const SHARE: [fn(&Ask<'_>, &RiskLimits) -> Verdict; 3] =
+    [bankroll_share, open_orders, open_orders_on_runner];
 
 /// Controls of an order that is to live longer than it would.
 pub(super) const UPDATE: [fn(&Ask<'_>, &RiskLimits) -> Verdict; 8] = [
@@ -93,9 +94,7 @@ fn kill_switch(ask: &Ask<'_>, _: &RiskLimits) -> Verdict {
 fn trading_state(ask: &Ask<'_>, _: &RiskLimits) -> Verdict {
     let code = match ask.house.state {
         TradingState::Paused => ReasonCode::TradingPaused,
-        TradingState::Reduce if !reduces(ask.market, ask.holding, ask.place, ask.now) => {
-            ReasonCode::TradingReduceOnly
-        }
+        TradingState::Reduce if !Weights::of(ask).reduced_by(ask) => ReasonCode::TradingReduceOnly,
         TradingState::Active | TradingState::Reduce | TradingState::Halted => return Ok(None),
     };
     let (value, limit) = (
@@ -129,12 +128,7 @@ fn health(ask: &Ask<'_>, _: &RiskLimits) -> Verdict {
 
 /// Whether the last order got there is not known: another of the same kind could double it.
 fn in_doubt(ask: &Ask<'_>, _: &RiskLimits) -> Verdict {
-    let doubtful = ask.holding.live().find(|order| {
-        order.state.is_doubtful()
-            && order.runner == ask.place.runner
-            && order.side == ask.place.side
-    });
-    match doubtful {
+    match ask.holding.in_doubt(ask.place.runner, ask.place.side) {
         None => Ok(None),
         Some(order) => Err(Refusal::of(
             ReasonCode::OrderInDoubt,
@@ -181,11 +175,12 @@ fn in_play(ask: &Ask<'_>, limits: &RiskLimits) -> Verdict {
 fn snapshot_age(ask: &Ask<'_>, limits: &RiskLimits) -> Verdict {
     let age = ask.now - ask.market.published_at;
     let limit = i64::from(limits.max_snapshot_age_ms);
+    // Odds from the future are no better known than old ones: one of the two clocks is wrong.
     judge(
         ReasonCode::SnapshotStale,
         Figure::Millis(age),
         Figure::Millis(limit),
-        age <= limit,
+        (-limit..=limit).contains(&age),
     )
 }
 
@@ -342,11 +337,12 @@ fn open_orders(ask: &Ask<'_>, limits: &RiskLimits) -> Verdict {
 }
 
 fn open_orders_on_runner(ask: &Ask<'_>, limits: &RiskLimits) -> Verdict {
+    // One that is being replaced stands on the same runner.
+    let replaced = usize::from(ask.replaces.is_some());
     let open = ask
         .holding
-        .live()
-        .filter(|o| o.runner == ask.place.runner && Some(o.id) != ask.replaces)
-        .count();
+        .live_on(ask.place.runner)
+        .saturating_sub(replaced);
     at_most_orders(
         ReasonCode::OrdersTooManyOnRunner,
         open,

@@ -8,10 +8,12 @@ mod limits;
 mod remedy;
 mod together;
 
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use controls::Verdict;
 pub use limits::RiskLimits;
 pub use together::TogetherLimits;
 
@@ -41,12 +43,9 @@ pub struct RiskGate {
     recent: BTreeMap<Arc<str>, Recent>,
     /// When all strategies together placed their orders of the last hour.
     placed: VecDeque<TimeMs>,
-    /// What the last check weighed; the memory is used again.
-    scale: Scale,
+    /// What the last check weighed, in order.
+    scale: Vec<Weighed>,
 }
-
-/// What is weighed goes here, in order.
-type Scale = Vec<Weighed>;
 
 /// What a strategy did lately.
 #[derive(Debug, Default)]
@@ -57,6 +56,9 @@ struct Recent {
     stakes: VecDeque<Money>,
 }
 
+/// About how many controls there are.
+const CONTROLS: usize = 48;
+
 /// What a strategy's bets in the market could lose, without the order and with it.
 struct Weights {
     now: Exposure,
@@ -64,6 +66,27 @@ struct Weights {
 }
 
 impl Weights {
+    fn of(ask: &Ask<'_>) -> Self {
+        let proposed = |kind| Proposed {
+            runner: ask.place.runner,
+            side: ask.place.side,
+            kind,
+        };
+        let weigh = |kind| worst_case(ask.market, ask.holding, Some(proposed(kind)));
+        // An order for nothing, for what its runner could lose now.
+        let now = weigh(ask.place.kind.for_nothing());
+        let with = match planted::is(Bug::ProposedNotCounted) {
+            true => now,
+            false => weigh(ask.place.kind),
+        };
+        Self { now, with }
+    }
+
+    /// Whether the order can only help.
+    fn reduced_by(&self, ask: &Ask<'_>) -> bool {
+        reduces(ask.market, ask.holding, ask.place, (self.now, self.with))
+    }
+
     /// What the order adds to the market's worst case; less than nothing if it lowers it.
     fn added(&self) -> Money {
         self.with.market - self.now.market
@@ -84,7 +107,7 @@ impl RiskGate {
             own: BTreeMap::new(),
             recent: BTreeMap::new(),
             placed: VecDeque::new(),
-            scale: Scale::new(),
+            scale: Vec::new(),
         }
     }
 
@@ -101,8 +124,8 @@ impl RiskGate {
     }
 }
 
-/// Has the controls judge an order, the first objection ending it. Changes nothing but the scale, and what is past of the
-/// last orders.
+/// Has the controls judge an order, the first objection ending it; `note` is told what each weighed. Changes nothing but
+/// what is past of the last orders.
 ///
 /// What an order would cost and how fast it comes is no objection to one that only lowers the risk, within a rate of its
 /// own: no limit stands in the way out.
@@ -111,52 +134,50 @@ fn judge(
     limits: &RiskLimits,
     recent: &mut Recent,
     placed: &mut VecDeque<TimeMs>,
-    scale: &mut Scale,
+    note: &mut impl FnMut(Weighed),
 ) -> Result<(), Refusal> {
     for control in controls::SIMPLE.iter().chain(&conduct::INSTRUMENT) {
-        scale.extend(control(ask, limits)?);
+        control(ask, limits)?.into_iter().for_each(&mut *note);
     }
-    match costs(ask, limits, recent, placed, scale) {
-        Err(refusal) if !reduces(ask.market, ask.holding, ask.place, ask.now) => Err(refusal),
+    let weights = LazyCell::new(|| Weights::of(ask));
+    match costs(ask, limits, recent, placed, &weights, note) {
+        Err(refusal) if !weights.reduced_by(ask) => Err(refusal),
         Err(_) => {
             let most = limits.max_orders_per_minute * 2;
-            scale.extend(controls::rate(ask, most, &mut recent.placed)?);
-            scale.extend(together::rate(ask, &limits.together.doubled(), placed)?);
+            let own = controls::rate(ask, most, &mut recent.placed)?;
+            let all = together::rate(ask, &limits.together.doubled(), placed)?;
+            own.into_iter().chain(all).for_each(note);
             Ok(())
         }
         Ok(()) => Ok(()),
     }
 }
 
-/// The controls of pace and of cost, in order.
+/// The controls of pace and of cost, in order. What the order weighs is worked out when it is first asked for.
 fn costs(
     ask: &Ask<'_>,
     limits: &RiskLimits,
     recent: &mut Recent,
     placed: &mut VecDeque<TimeMs>,
-    scale: &mut Scale,
+    weights: &LazyCell<Weights, impl FnOnce() -> Weights>,
+    note: &mut impl FnMut(Weighed),
 ) -> Result<(), Refusal> {
+    let mut noted =
+        |verdict: Verdict| verdict.map(|weighed| weighed.into_iter().for_each(&mut *note));
+    for control in controls::SHARE {
+        noted(control(ask, limits))?;
+    }
     let most = limits.max_orders_per_minute;
-    scale.extend(controls::rate(ask, most, &mut recent.placed)?);
-    scale.extend(together::rate(ask, &limits.together, placed)?);
-    scale.extend(conduct::unusual_stake(ask, limits, &recent.stakes)?);
+    noted(controls::rate(ask, most, &mut recent.placed))?;
+    noted(together::rate(ask, &limits.together, placed))?;
+    noted(conduct::unusual_stake(ask, limits, &recent.stakes))?;
     for control in conduct::PACE {
-        scale.extend(control(ask, limits)?);
+        noted(control(ask, limits))?;
     }
     for control in together::WAITING {
-        scale.extend(control(ask, &limits.together)?);
+        noted(control(ask, &limits.together))?;
     }
-    let proposed = Proposed {
-        runner: ask.place.runner,
-        side: ask.place.side,
-        kind: ask.place.kind,
-    };
-    let counted = (!planted::is(Bug::ProposedNotCounted)).then_some(proposed);
-    let weights = Weights {
-        now: worst_case(ask.market, ask.holding, None),
-        with: worst_case(ask.market, ask.holding, counted),
-    };
-    afford(ask, limits, &weights, scale)
+    afford(ask, limits, weights, note)
 }
 
 /// The controls of what could be lost.
@@ -164,13 +185,17 @@ fn afford(
     ask: &Ask<'_>,
     limits: &RiskLimits,
     weights: &Weights,
-    scale: &mut Scale,
+    note: &mut impl FnMut(Weighed),
 ) -> Result<(), Refusal> {
     for control in controls::EXPOSURE {
-        scale.extend(control(ask, limits, weights)?);
+        control(ask, limits, weights)?
+            .into_iter()
+            .for_each(&mut *note);
     }
     for control in together::EXPOSURE {
-        scale.extend(control(ask, &limits.together, weights)?);
+        control(ask, &limits.together, weights)?
+            .into_iter()
+            .for_each(&mut *note);
     }
     Ok(())
 }
@@ -185,8 +210,13 @@ impl Gate for RiskGate {
     fn check(&mut self, ask: &Ask<'_>) -> Result<Approved, Refusal> {
         let limits = self.own.get(&**ask.strategy).unwrap_or(&self.limits);
         let recent = self.recent.entry(Arc::clone(ask.strategy)).or_default();
+        // The last check's, if nobody took it.
         self.scale.clear();
-        let judged = judge(ask, limits, recent, &mut self.placed, &mut self.scale);
+        self.scale.reserve(CONTROLS);
+        let scale = &mut self.scale;
+        let judged = judge(ask, limits, recent, &mut self.placed, &mut |weighed| {
+            scale.push(weighed);
+        });
         if let Err(refusal) = judged {
             self.scale.push(Weighed {
                 code: refusal.code,
@@ -224,8 +254,8 @@ impl Gate for RiskGate {
         }
     }
 
-    fn weighed(&self) -> &[Weighed] {
-        &self.scale
+    fn weighed(&mut self) -> Vec<Weighed> {
+        std::mem::take(&mut self.scale)
     }
 
     fn remedy(&mut self, ask: &Ask<'_>, refusal: &Refusal) -> Option<Remedy> {
@@ -239,17 +269,16 @@ impl Gate for RiskGate {
         if ask.place.kind.persistence() == Some(Persistence::Lapse) {
             return Ok(());
         }
-        self.scale.clear();
         let limits = self.own.get(&**ask.strategy).unwrap_or(&self.limits);
         for control in controls::UPDATE {
-            self.scale.extend(control(ask, limits)?);
+            control(ask, limits)?;
         }
         let weights = Weights {
             now: worst_case(ask.market, ask.holding, None),
             with: worst_case(ask.market, &with_update(ask), None),
         };
         if weights.added().is_positive() {
-            afford(ask, limits, &weights, &mut self.scale)?;
+            afford(ask, limits, &weights, &mut |_| {})?;
         }
         Ok(())
     }

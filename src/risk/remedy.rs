@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::{Recent, RiskLimits, judge};
 use crate::engine::{Ask, Figure, ReasonCode, Refusal, Remedy};
-use crate::market::{Money, OrderKind, Place, Price, TimeMs};
+use crate::market::{Money, OrderKind, Price, TimeMs};
 
 /// Finds it; `None` if no change of this one thing helps.
 pub(super) fn find(
@@ -15,16 +15,14 @@ pub(super) fn find(
     all: &mut VecDeque<TimeMs>,
 ) -> Option<Remedy> {
     use ReasonCode as Code;
+    let mut place = ask.place.clone();
     let mut passes = |kind: OrderKind| {
-        let place = Place {
-            kind,
-            ..ask.place.clone()
-        };
+        place.kind = kind;
         let changed = Ask {
             place: &place,
             ..*ask
         };
-        judge(&changed, limits, recent, all, &mut Vec::new()).is_ok()
+        judge(&changed, limits, recent, all, &mut |_| {}).is_ok()
     };
     match (refusal.code, &refusal.limit) {
         (Code::PriceOffLadder | Code::PriceTooLow | Code::PriceTooHigh, Figure::Price(limit)) => {

@@ -4,6 +4,7 @@
 mod error;
 pub mod event;
 pub mod generate;
+pub mod matching;
 mod paths;
 mod recognise;
 mod recorder;

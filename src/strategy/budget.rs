@@ -26,13 +26,18 @@ impl Work {
         self.left.set(self.most);
     }
 
+    /// Whether nothing is left.
+    pub(super) fn is_spent(&self) -> bool {
+        self.left.get() == 0
+    }
+
     /// Takes steps from what is left.
     pub(super) fn spend(&self, steps: usize) -> Checked<()> {
         let left = self.left.get().checked_sub(steps as u64);
         self.left.set(left.unwrap_or(0));
         left.map(drop).ok_or_else(|| {
             Wrong::new(format!(
-                "the maths of the call took more than {} steps and was stopped\ncalculate less often, or keep results in `this`",
+                "maths, searches and comparisons of the call took more than {} steps, so it was stopped\ncalculate less often, or keep results in `this`",
                 self.most
             ))
         })

@@ -11,7 +11,7 @@ use rhai::{Array, Dynamic, EvalAltResult, ImmutableString};
 use super::error::fail;
 use super::names::{Api, bounded, did_you_mean};
 use super::table::TablesView;
-use super::view::{MarketView, runner_id};
+use super::view::{MarketView, Words, runner_id};
 use crate::engine::{Account, Holding, Moment, Position};
 use crate::market::{Money, Order, OrderKind, Price, Runner, RunnerId, TimeMs};
 
@@ -101,20 +101,32 @@ pub(super) struct OrdersView {
 }
 
 impl OrdersView {
-    fn iter(&self) -> impl Iterator<Item = &Order> {
-        let orders = self.holding.orders().iter();
-        orders.filter(|order| !self.live_only || order.state.is_live())
+    /// Where in the holding its orders stand, from the `from`th.
+    fn places(&self, from: usize) -> impl Iterator<Item = usize> + '_ {
+        let (live, all) = match self.live_only {
+            true => (self.holding.live_places(), 0),
+            false => (&[][..], self.holding.orders().len()),
+        };
+        live.iter().copied().chain(0..all).skip(from)
     }
 
     fn len(&self) -> i64 {
-        self.iter().count() as i64
+        self.places(0).count() as i64
+    }
+
+    fn at(&self, place: usize) -> OrderView {
+        OrderView {
+            holding: Arc::clone(&self.holding),
+            place,
+            now: self.now,
+        }
     }
 
     fn nth(&self, index: i64) -> Result<OrderView, Box<EvalAltResult>> {
         usize::try_from(index)
             .ok()
-            .and_then(|index| self.iter().nth(index))
-            .map(|order| OrderView::new(order, self.now))
+            .and_then(|index| self.places(index).next())
+            .map(|place| self.at(place))
             .ok_or_else(|| {
                 fail(format!(
                     "there are {} orders, counted from 0: there is no {index}",
@@ -124,33 +136,66 @@ impl OrdersView {
     }
 }
 
+/// Walks orders.
+pub(super) struct OrderIter {
+    orders: OrdersView,
+    next: usize,
+}
+
+impl Iterator for OrderIter {
+    type Item = OrderView;
+    fn next(&mut self) -> Option<OrderView> {
+        let place = self.orders.places(self.next).next()?;
+        self.next += 1;
+        Some(self.orders.at(place))
+    }
+}
+
 impl IntoIterator for OrdersView {
     type Item = OrderView;
-    type IntoIter = std::vec::IntoIter<OrderView>;
-    fn into_iter(self) -> Self::IntoIter {
-        let orders: Vec<_> = self
-            .iter()
-            .map(|order| OrderView::new(order, self.now))
-            .collect();
-        orders.into_iter()
+    type IntoIter = OrderIter;
+    fn into_iter(self) -> OrderIter {
+        OrderIter {
+            orders: self,
+            next: 0,
+        }
     }
 }
 
 /// One order at one moment.
 #[derive(Clone, Debug)]
 pub(super) struct OrderView {
-    /// The order.
-    pub(super) order: Rc<Order>,
+    holding: Arc<Holding>,
+    place: usize,
     now: TimeMs,
 }
 
 impl OrderView {
-    /// An order as it stands now.
-    pub(super) fn new(order: &Order, now: TimeMs) -> Self {
+    /// An order of a holding as it stands now.
+    pub(super) fn new(order: &Order, holding: &Arc<Holding>, now: TimeMs) -> Self {
+        let known = holding.orders().iter().rposition(|o| o.id == order.id);
+        match known {
+            Some(place) => Self {
+                holding: Arc::clone(holding),
+                place,
+                now,
+            },
+            None => Self::alone(order, now),
+        }
+    }
+
+    /// An order by itself.
+    pub(super) fn alone(order: &Order, now: TimeMs) -> Self {
         Self {
-            order: Rc::new(order.clone()),
+            holding: Arc::new(Holding::from_orders(vec![order.clone()])),
+            place: 0,
             now,
         }
+    }
+
+    /// The order itself.
+    pub(super) fn get(&self) -> &Order {
+        &self.holding.orders()[self.place]
     }
 }
 
@@ -254,7 +299,7 @@ fn outcomes(c: &mut ContextView, market: MarketView) -> Result<Array, Box<EvalAl
     }
     // Bets on withdrawn runners are void.
     let is_active = |id: RunnerId| market.0.runner(id).is_some_and(Runner::is_active);
-    let positions = c.0.holding.positions().iter();
+    let positions = c.0.holding.positions();
     let all_lose: Money = positions
         .filter(|(id, _)| is_active(*id))
         .map(|(_, position)| position.if_lose)
@@ -290,29 +335,30 @@ fn register_orders(api: &mut Api) {
 
 fn register_order(api: &mut Api) {
     api.group("An order");
-    api.get("id", "its name", |o: &OrderView| o.order.id.to_string());
+    api.get("id", "its name", |o: &OrderView| o.get().id.to_string());
     api.get("runner_id", "its runner's number", |o: &OrderView| {
-        i64::try_from(o.order.runner.selection).unwrap_or(i64::MAX)
+        i64::try_from(o.get().runner.selection).unwrap_or(i64::MAX)
     });
     api.get("runner_key", "its runner's key", |o: &OrderView| {
-        o.order.runner.to_string()
+        o.get().runner.to_string()
     });
-    api.get("side", "BACK or LAY", |o: &OrderView| {
-        o.order.side.as_str().to_owned()
+    let (sides, states) = (Words::default(), Words::default());
+    api.get("side", "BACK or LAY", move |o: &OrderView| {
+        sides.text(o.get().side.as_str())
     });
     api.get(
         "type",
         "LIMIT, LIMIT_ON_CLOSE or MARKET_ON_CLOSE",
-        |o: &OrderView| o.order.kind.as_str().to_owned(),
+        |o: &OrderView| o.get().kind.as_str().to_owned(),
     );
     api.get_option("price", "its price, or `()`", |o: &OrderView| {
-        o.order.kind.price().map(Price::to_f64)
+        o.get().kind.price().map(Price::to_f64)
     });
     api.get(
         "size",
         "backer's stake; at the starting price the liability",
         |o: &OrderView| {
-            let size = match o.order.kind {
+            let size = match o.get().kind {
                 OrderKind::Limit { size, .. } => size,
                 OrderKind::LimitOnClose { liability, .. }
                 | OrderKind::MarketOnClose { liability } => liability,
@@ -321,66 +367,66 @@ fn register_order(api: &mut Api) {
         },
     );
     api.get("matched", "money matched", |o: &OrderView| {
-        o.order.matched.to_f64()
+        o.get().matched.to_f64()
     });
     api.get("remaining", "money still to be matched", |o: &OrderView| {
-        o.order.remaining().to_f64()
+        o.get().remaining().to_f64()
     });
     api.get_option(
         "average_price",
         "average price matched, or `()`",
-        |o: &OrderView| o.order.average_price().map(Price::to_f64),
+        |o: &OrderView| o.get().average_price().map(Price::to_f64),
     );
     api.get(
         "state",
         "SENDING, EXECUTABLE, EXECUTION_COMPLETE, REJECTED or NOT_SENT",
-        |o: &OrderView| o.order.state.as_str().to_owned(),
+        move |o: &OrderView| states.text(o.get().state.as_str()),
     );
     api.get("is_live", "whether it can still change", |o: &OrderView| {
-        o.order.state.is_live()
+        o.get().state.is_live()
     });
     api.get(
         "cancel_pending",
         "whether its cancel is under way",
-        |o: &OrderView| o.order.cancel_pending,
+        |o: &OrderView| o.get().cancel_pending,
     );
     api.get_option(
         "persistence",
         "LAPSE, PERSIST or MARKET_ON_CLOSE; `()` at the starting price",
-        |o: &OrderView| o.order.kind.persistence().map(|p| p.as_str().to_owned()),
+        |o: &OrderView| o.get().kind.persistence().map(|p| p.as_str().to_owned()),
     );
     api.get(
         "update_pending",
         "whether a change of its persistence is under way",
-        |o: &OrderView| o.order.update_pending.is_some(),
+        |o: &OrderView| o.get().update_pending.is_some(),
     );
     api.get_option(
         "book",
         "the bookmaker it went to, or `()`",
-        |o: &OrderView| o.order.book.as_ref().map(ToString::to_string),
+        |o: &OrderView| o.get().book.as_ref().map(ToString::to_string),
     );
     api.get(
         "requested_at_ms",
         "when it was asked for",
-        |o: &OrderView| o.order.requested_at.0,
+        |o: &OrderView| o.get().requested_at.0,
     );
     api.get_option(
         "placed_at_ms",
         "when it took effect, or `()`",
-        |o: &OrderView| o.order.placed_at.map(|at| at.0),
+        |o: &OrderView| o.get().placed_at.map(|at| at.0),
     );
     api.get(
         "age_ms",
         "how long ago it took effect, 0 before",
-        |o: &OrderView| o.order.placed_at.map_or(0, |at| o.now - at),
+        |o: &OrderView| o.get().placed_at.map_or(0, |at| o.now - at),
     );
     api.get_option("tag", "the tag it was given, or `()`", |o: &OrderView| {
-        o.order.tag.as_deref().map(str::to_owned)
+        o.get().tag.as_deref().map(str::to_owned)
     });
     api.get_option(
         "profit",
         "after settlement, before commission; `()` before",
-        |o: &OrderView| o.order.profit.map(Money::to_f64),
+        |o: &OrderView| o.get().profit.map(Money::to_f64),
     );
 }
 
@@ -396,6 +442,26 @@ fn register_position(api: &mut Api) {
         p.backed.to_f64()
     });
     api.get("laid", "stakes laid", |p: &Position| p.laid.to_f64());
+    api.get_option(
+        "back_price",
+        "average price of the backs, or `()`",
+        |p: &Position| average(p.back_profit, p.backed),
+    );
+    api.get_option(
+        "lay_price",
+        "average price of the lays, or `()`",
+        |p: &Position| {
+            let liability = p.back_profit.to_f64() - p.if_win.to_f64();
+            (p.laid.is_positive()).then(|| 1.0 + liability / p.laid.to_f64())
+        },
+    );
+}
+
+/// The price at which a stake wins this profit.
+fn average(profit: Money, stake: Money) -> Option<f64> {
+    stake
+        .is_positive()
+        .then(|| 1.0 + profit.to_f64() / stake.to_f64())
 }
 
 #[cfg(test)]

@@ -85,6 +85,17 @@ fn register_prices(api: &mut Api) {
         },
     );
     api.example("market.mid_prices() → [3.05, 1.51]");
+    api.function(
+        "market.prices_of(book)",
+        "the same of one bookmaker's prices, as in devig_shin(market.prices_of(\"pinnacle\"))",
+        |m: &mut MarketView, book: &str| {
+            prices(m, |r| {
+                let quote = r.quotes.iter().find(|quote| quote.book.as_str() == book);
+                quote.map(|quote| quote.price.to_f64())
+            })
+        },
+    );
+    api.example("market.prices_of(\"pinnacle\") → ()");
 }
 
 fn told(function: &'static str) -> impl Fn(Wrong) -> Box<EvalAltResult> {

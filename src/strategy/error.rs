@@ -5,6 +5,7 @@ use std::fmt;
 
 use rhai::{EvalAltResult, ParseErrorType, Position};
 
+use super::habits;
 use super::names::{Vocabulary, bounded, did_you_mean};
 use super::sandbox;
 use crate::engine::Fault;
@@ -143,14 +144,61 @@ impl Sources {
         Position::NONE
     }
 
+    /// Where `params()` declares a parameter.
+    pub(super) fn place_of_param(&self, name: &str) -> Position {
+        let Some(begin) = self.place_of_function("params").line() else {
+            return Position::NONE;
+        };
+        let text = self.texts.get(&self.main).map_or("", String::as_str);
+        let lines = text.lines().enumerate().skip(begin - 1);
+        let is_word = |c: char| c.is_alphanumeric() || c == '_';
+        for (line, text) in lines.take_while(|(at, text)| *at < begin || !text.starts_with("fn ")) {
+            for (at, _) in text.match_indices(name).filter(|_| !name.is_empty()) {
+                let (before, after) = (&text[..at], &text[at + name.len()..]);
+                let begins = !before.ends_with(is_word) && !before.contains("//");
+                if begins && after.trim_start().trim_start_matches('"').starts_with(':') {
+                    let number = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
+                    return Position::new(number(line + 1), number(before.chars().count() + 1));
+                }
+            }
+        }
+        Position::NONE
+    }
+
     /// Turns an error of the script engine into one for a person.
     pub(super) fn explain(&self, error: EvalAltResult, names: &Vocabulary) -> ScriptError {
         let (mut inner, file, position) = self.innermost(error);
+        if let EvalAltResult::ErrorParsing(kind, _) = &inner {
+            return self.explain_syntax(kind, &file, position);
+        }
         inner.set_position(Position::NONE);
         let (message, hint) = self.words(inner, names);
         let mut explained = self.error_at(&file, position, &message);
         explained.hint = hint.or(explained.hint);
         explained
+    }
+
+    /// A source that does not parse.
+    fn explain_syntax(&self, kind: &ParseErrorType, file: &str, position: Position) -> ScriptError {
+        let text = self.texts.get(file).map_or("", String::as_str);
+        let at = offset(text, position);
+        if let ParseErrorType::VariableUndefined(name) = kind {
+            let message = format!("there is no variable \"{name}\"");
+            let mut error = self.error_at(file, position, &message);
+            error.hint = habits::around_name(name, text, at)
+                .map(str::to_owned)
+                .or_else(|| self.hint_for_variable(name));
+            return error;
+        }
+        let slip = habits::syntax(kind, text, at);
+        let place = if slip.is_before {
+            end_before(text, at)
+        } else {
+            position
+        };
+        let mut error = self.error_at(file, place, &slip.message);
+        error.hint = slip.hint.map(|text| hint(&text));
+        error
     }
 
     /// The same of a call of one of the script's functions, which is the place if no nearer one is known.
@@ -208,22 +256,22 @@ impl Sources {
     fn words(&self, error: EvalAltResult, names: &Vocabulary) -> (String, Option<String>) {
         use EvalAltResult as E;
         match error {
-            E::ErrorVariableNotFound(name, _)
-            | E::ErrorParsing(ParseErrorType::VariableUndefined(name), _) => (
+            E::ErrorVariableNotFound(name, _) => (
                 format!("there is no variable \"{name}\""),
                 self.hint_for_variable(&name),
             ),
             E::ErrorPropertyNotFound(name, _) => (
                 format!("the map has no property \"{name}\""),
-                did_you_mean(&name, self.identifiers(&name)),
+                did_you_mean(&name, self.identifiers(&name)).or_else(|| {
+                    let name = bounded(&name, 100);
+                    Some(format!(
+                        "what may be missing is read by get, as in this.get(\"{name}\") ?? 0"
+                    ))
+                }),
             ),
             E::ErrorDotExpr(text, _) => property_words(&text, names),
             E::ErrorFunctionNotFound(signature, _) => self.function_words(&signature, names),
-            E::ErrorParsing(kind @ ParseErrorType::MissingToken(..), _) => (
-                format!("syntax error: {kind}"),
-                Some("something opened above is not closed: count the brackets".to_owned()),
-            ),
-            E::ErrorParsing(kind, _) => split_hint(&format!("syntax error: {kind}")),
+            E::ErrorIndexingType(what, _) => index_words(&what),
             E::ErrorTooManyOperations(_) => (
                 format!(
                     "the call took more than {} operations and was stopped",
@@ -263,6 +311,9 @@ impl Sources {
         if self.constants().any(|constant| constant == name) {
             return Some(format!("inside a function write global::{name}"));
         }
+        if let Some(instead) = habits::instead_of_name(name) {
+            return Some(instead.to_owned());
+        }
         let declare = || {
             let name = bounded(name, 100);
             format!(
@@ -278,10 +329,7 @@ impl Sources {
         if is_operator(name) {
             return (
                 format!("\"{name}\" cannot be applied to ({arguments})"),
-                arguments.contains("()").then(|| {
-                    "a value is missing: test it with `if x == () { … }`, or give one: x ?? 0"
-                        .to_owned()
-                }),
+                operator_hint(name, &arguments),
             );
         }
         let usages = names.usages(name);
@@ -293,6 +341,8 @@ impl Sources {
         }
         let hint = if self.functions().any(|own| own == name) {
             Some(format!("{name} is defined with other parameters"))
+        } else if let Some(instead) = habits::instead_of_function(name, &arguments) {
+            Some(instead.to_owned())
         } else {
             let mut known: Vec<&str> = names.functions().collect();
             known.extend(self.functions());
@@ -375,11 +425,95 @@ fn property_words(text: &str, names: &Vocabulary) -> (String, Option<String>) {
             None,
         );
     }
-    let hint = match names.usages(property) {
-        [] => did_you_mean(property, names.properties(kind)),
-        usages => Some(format!("use {}", usages.join(" or "))),
+    if kind == "Fn" {
+        let hint = habits::instead_of_name(property);
+        return (
+            format!("a function has no property \"{property}\""),
+            Some(
+                hint.unwrap_or("call it: name(…); settings are read as ctx.params.name")
+                    .to_owned(),
+            ),
+        );
+    }
+    let own = names.usages_of(property, kind);
+    let hint = if own.is_empty() {
+        habits::instead_of_property(kind, property)
+            .map(str::to_owned)
+            .or_else(|| did_you_mean(property, names.properties(kind)))
+    } else {
+        Some(format!("use {}", own.join(" or ")))
     };
     (format!("a {kind} has no property \"{property}\""), hint)
+}
+
+/// `Indexer unavailable: Runners [string]`
+fn index_words(what: &str) -> (String, Option<String>) {
+    let pair = what.split_once(" [");
+    let Some((of, by)) = pair.map(|(of, by)| (of, by.trim_end_matches(']'))) else {
+        return split_hint(what);
+    };
+    let of = script_type(of.rsplit(": ").next().unwrap_or(of));
+    let by = script_type(by);
+    let hint = match (of, by) {
+        ("Runners", _) => {
+            "count from 0, as in market.runners[0]; by id or key it is market.runner(id)"
+        }
+        ("()", _) => "there is no value here: test it with `if x == () { … }`",
+        _ => "its properties are read by name, as in value.price",
+    };
+    (
+        format!("{of} cannot be indexed by a value of type {by}"),
+        Some(hint.to_owned()),
+    )
+}
+
+fn operator_hint(name: &str, arguments: &str) -> Option<String> {
+    let hint = if arguments.split(", ").any(|kind| kind == "()") {
+        "a value is missing: test it with `if x == () { … }`, or give one: x ?? 0"
+    } else if arguments.contains("string") && name != "+" {
+        "a text is no number: parse_float(text) reads it as one"
+    } else if arguments.contains("Quote") {
+        "a quote holds several numbers: use quote.price or quote.size"
+    } else if arguments.contains("Fn") {
+        "this is a function: call it"
+    } else {
+        return None;
+    };
+    Some(hint.to_owned())
+}
+
+/// The byte in a text that a position names.
+fn offset(text: &str, position: Position) -> usize {
+    let Some(line) = position.line() else {
+        return text.len();
+    };
+    let begin = text
+        .split_inclusive('\n')
+        .take(line - 1)
+        .map(str::len)
+        .sum::<usize>();
+    let rest = text.get(begin..).unwrap_or("");
+    let column = position.position().unwrap_or(1).saturating_sub(1);
+    let within = rest
+        .char_indices()
+        .nth(column)
+        .map_or(rest.len(), |(at, _)| at);
+    begin + within
+}
+
+/// The place behind the last word of code before a byte.
+fn end_before(text: &str, at: usize) -> Position {
+    let number = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
+    let before = text.get(..at).unwrap_or(text);
+    let lines: Vec<&str> = before.lines().collect();
+    for (line, text) in lines.iter().enumerate().rev() {
+        let code = text.find("//").map_or(*text, |comment| &text[..comment]);
+        let code = code.trim_end();
+        if !code.is_empty() {
+            return Position::new(number(line + 1), number(code.chars().count() + 1));
+        }
+    }
+    Position::NONE
 }
 
 fn is_operator(name: &str) -> bool {
@@ -397,6 +531,7 @@ fn script_type(kind: &str) -> &str {
     match kind {
         "&str | ImmutableString | String" => "string",
         "i64" => "int",
+        "ImmutableString" | "String" => "string",
         "f64" => "float",
         known => known,
     }

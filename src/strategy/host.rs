@@ -1,15 +1,18 @@
 //! A compiled script as a strategy of the engine: calls on a copy of the state, commits on success.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
-use rhai::{AST, CallFnOptions, Dynamic, FuncArgs, Map, Scope};
+use rhai::{
+    AST, Caches, Dynamic, Engine, EvalAltResult, EvalContext, FnArgsVec, FuncArgs, Map, Scope,
+};
 use serde_json::Value;
 
 use super::context::{ContextView, Log, OrderView, ParamsView};
 use super::error::{ScriptError, Sources};
 use super::filter;
 use super::names::{Api, closest};
-use super::params::{self, Param};
+use super::params::{self, Misfit, Param};
 use super::propose::read_intents;
 use super::sandbox::{self, Purpose};
 use super::script::Script;
@@ -45,6 +48,8 @@ pub(super) struct Program {
     pub(super) filter: MarketFilter,
     /// The body holds constants or imports, which each call needs.
     has_body: bool,
+    /// Which functions were found so far.
+    caches: RefCell<Caches>,
 }
 
 impl Program {
@@ -61,6 +66,7 @@ impl Program {
         sandbox::load_libraries(&mut api, &sources, &imports)?;
         let mut program = Self {
             has_body: !ast.statements().is_empty(),
+            caches: RefCell::default(),
             api,
             ast,
             sources,
@@ -105,17 +111,53 @@ impl Program {
         this: Option<&mut Dynamic>,
         arguments: impl FuncArgs,
     ) -> Result<Dynamic, ScriptError> {
-        let mut options = CallFnOptions::new().eval_ast(self.has_body);
-        options.this_ptr = this;
-        sandbox::guard(&self.api, &self.sources, Some(name), |engine| {
-            engine.call_fn_with_options::<Dynamic>(
-                options,
-                &mut Scope::new(),
-                &self.ast,
-                name,
-                arguments,
-            )
-        })
+        let mut values = FnArgsVec::new();
+        arguments.parse(&mut values);
+        let mut arguments: FnArgsVec<&mut Dynamic> = values.iter_mut().collect();
+        let is_method = this.is_some();
+        if let Some(this) = this {
+            arguments.insert(0, this);
+        }
+        // After a call that failed or panicked they are made anew.
+        let mut caches = self.caches.take();
+        let outcome = sandbox::guard(&self.api, &self.sources, Some(name), |engine| {
+            self.evaluate(engine, &mut caches, name, is_method, &mut arguments)
+                .map_err(|error| match *error {
+                    // What `guard` says of the call itself.
+                    EvalAltResult::ErrorInFunctionCall(of, _, inner, _) if of == name => inner,
+                    _ => error,
+                })
+        })?;
+        self.caches.replace(caches);
+        Ok(outcome)
+    }
+
+    /// As `Engine::call_fn` does, but for the caches: which function a name and the types of its arguments mean is found
+    /// once, not in every call.
+    fn evaluate(
+        &self,
+        engine: &Engine,
+        caches: &mut Caches,
+        name: &str,
+        is_method: bool,
+        arguments: &mut [&mut Dynamic],
+    ) -> Result<Dynamic, Box<EvalAltResult>> {
+        let mut global = engine.new_global_runtime_state();
+        global.lib.push(self.ast.shared_lib().clone());
+        global.source = self.ast.source().map(Into::into);
+        let mut scope = Scope::new();
+        if self.has_body {
+            #[allow(deprecated)]
+            let _constants = engine.eval_statements_raw(
+                &mut global,
+                caches,
+                &mut scope,
+                self.ast.statements(),
+            )?;
+            scope.rewind(0);
+        }
+        EvalContext::new(engine, &mut global, caches, &mut scope, None)
+            .call_fn_raw(name, is_method, is_method, arguments)
     }
 
     /// An error of the script without a place.
@@ -155,8 +197,32 @@ impl Program {
         } else {
             Dynamic::from(Map::new())
         };
-        params::read(declared, &script.overrides)
-            .map_err(|message| self.wrong_in("params", &message))
+        params::read(declared, &script.overrides).map_err(|wrong| self.misfits(&wrong))
+    }
+
+    /// What is wrong with parameters, each where it is declared.
+    fn misfits(&self, wrong: &[Misfit]) -> ScriptError {
+        let error = |wrong: &Misfit| {
+            let place = match self.sources.place_of_param(&wrong.param) {
+                place if place.is_none() => self.sources.place_of_function("params"),
+                place => place,
+            };
+            self.sources
+                .error_at(&self.sources.main, place, &wrong.problem)
+        };
+        if let [only] = wrong {
+            return error(only);
+        }
+        let message = format!("{} parameters are wrong", wrong.len());
+        let lines = wrong.iter().map(error).map(|error| {
+            let hint = error.hint.as_ref().map(|hint| format!("; {hint}"));
+            format!("  {}{}", error.summary(), hint.unwrap_or_default())
+        });
+        let hint = lines.collect::<Vec<_>>().join("\n");
+        ScriptError {
+            hint: Some(hint),
+            ..self.wrong_in("params", &message)
+        }
     }
 
     fn read_filter(&self) -> Result<MarketFilter, ScriptError> {
@@ -320,7 +386,7 @@ impl Strategy for RhaiStrategy {
         if !self.program.defines("on_order", 2) {
             return Ok(());
         }
-        let order = Dynamic::from(OrderView::new(order, moment.now));
+        let order = Dynamic::from(OrderView::new(order, moment.holding, moment.now));
         self.call("on_order", order, moment, answer)
     }
 

@@ -3,13 +3,17 @@
 //! A [`Script`] is plain data and may go anywhere; [`Script::compile`] makes the [`RhaiStrategy`] on the thread
 //! that runs it. Nothing here reads a clock; files are read only by [`Script::read`] and [`find`].
 
+mod books;
 mod budget;
 mod context;
+mod costs;
 mod cut;
 mod depth;
 mod error;
 mod filter;
 mod fixture;
+mod green_up;
+mod habits;
 mod host;
 mod library;
 mod lint;

@@ -61,6 +61,18 @@ impl Vocabulary {
         self.usages.get(function).map_or(&[], Vec::as_slice)
     }
 
+    /// How a function is called on a value of a host type.
+    pub(super) fn usages_of(&self, function: &str, host: &str) -> Vec<&'static str> {
+        let of = |usage: &&&str| {
+            let called = usage
+                .split('(')
+                .next()
+                .and_then(|head| head.rsplit_once('.'));
+            called.and_then(|(called, _)| self.host_called(called)) == Some(host)
+        };
+        self.usages(function).iter().filter(of).copied().collect()
+    }
+
     /// Records a function with its description.
     pub(super) fn describe(
         &mut self,
@@ -218,7 +230,8 @@ pub(super) fn closest<'a>(
                 strsim::damerau_levenshtein(&name.to_lowercase(), &candidate.to_lowercase());
             (distance, candidate)
         })
-        .filter(|(distance, _)| *distance <= most)
+        // Of a name of one letter nothing is left to recognise.
+        .filter(|(distance, _)| *distance <= most && *distance < length)
         .min()
         .map(|(_, candidate)| candidate)
 }

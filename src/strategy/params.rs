@@ -30,22 +30,48 @@ pub struct Param {
     pub help: Option<String>,
 }
 
-/// Reads what `params()` returned and puts the overrides in. The error names the parameter at fault.
-pub(super) fn read(declared: Dynamic, overrides: &Overrides) -> Result<Vec<Param>, String> {
+/// What is wrong with a parameter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Misfit {
+    /// Its name; empty if it is none of them in particular.
+    pub(super) param: String,
+    /// What is wrong; a second line is what to do.
+    pub(super) problem: String,
+}
+
+/// Reads what `params()` returned and puts the overrides in. All that is wrong is told at once.
+pub(super) fn read(declared: Dynamic, overrides: &Overrides) -> Result<Vec<Param>, Vec<Misfit>> {
     let kind = declared.type_name();
     let Some(declared) = declared.try_cast::<Map>() else {
-        return Err(format!(
-            "params() returns a map such as #{{ edge: 0.05 }}, not a value of type {kind}"
-        ));
+        return Err(vec![Misfit {
+            param: String::new(),
+            problem: format!(
+                "params() returns a map such as #{{ edge: 0.05 }}, not a value of type {kind}"
+            ),
+        }]);
     };
-    let mut params = declared
-        .into_iter()
-        .map(|(name, value)| declare(&name, value))
-        .collect::<Result<Vec<_>, _>>()?;
-    for (name, value) in overrides {
-        set(&mut params, name, value)?;
+    let mut wrong = Vec::new();
+    let mut misfit = |param: &str, problem| {
+        let param = param.to_owned();
+        wrong.push(Misfit { param, problem });
+    };
+    let mut params = Vec::new();
+    for (name, value) in declared {
+        match declare(&name, value) {
+            Ok(param) => params.push(param),
+            Err(problem) => misfit(&name, problem),
+        }
     }
-    Ok(params)
+    for (name, value) in overrides {
+        if let Err(problem) = set(&mut params, name, value) {
+            misfit(name, problem);
+        }
+    }
+    if wrong.is_empty() {
+        Ok(params)
+    } else {
+        Err(wrong)
+    }
 }
 
 /// Overrides one parameter.
@@ -186,7 +212,7 @@ mod tests {
 
     fn overridden(name: &str, value: Value) -> Result<Value, String> {
         let overrides = Overrides::from([(name.to_owned(), value)]);
-        let params = read(declared(), &overrides)?;
+        let params = read(declared(), &overrides).map_err(|wrong| wrong[0].problem.clone())?;
         Ok(params.into_iter().find(|p| p.name == name).unwrap().value)
     }
 
@@ -198,6 +224,18 @@ mod tests {
         assert_eq!(overridden("on", json!("false")), Ok(json!(false)));
         assert_eq!(overridden("side", json!("LAY")), Ok(json!("LAY")));
         assert_eq!(overridden("odds", json!("[4.0]")), Ok(json!([4.0])));
+    }
+
+    #[test]
+    fn all_that_does_not_fit_is_told() {
+        let overrides = Overrides::from([
+            ("edge".to_owned(), json!(1.5)),
+            ("most".to_owned(), json!("many")),
+            ("on".to_owned(), json!(true)),
+        ]);
+        let wrong = read(declared(), &overrides).unwrap_err();
+        let names: Vec<_> = wrong.iter().map(|wrong| wrong.param.as_str()).collect();
+        assert_eq!(names, ["edge", "most"]);
     }
 
     #[test]

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use rhai::{Array, Dynamic, NativeCallContext};
 
 use super::context::OrderView;
-use super::names::{Api, bounded, did_you_mean, shown};
-use super::view::runner_id;
-use crate::engine::Answer;
+use super::green_up::closing;
+use super::names::{Api, bounded, did_you_mean, optional, shown};
+use super::view::{RunnerView, runner_id};
+use crate::engine::{Answer, Position};
 use crate::market::{
     BookName, FillOrKill, Intent, Malformed, Money, OrderId, OrderKind, Persistence, Place, Price,
     RunnerId, Side,
@@ -234,7 +235,7 @@ fn on_close(liability: &Dynamic) -> Result<OrderKind, Wrong> {
 
 fn order_id(value: &Dynamic) -> Result<OrderId, Wrong> {
     if let Some(view) = value.read_lock::<OrderView>() {
-        return Ok(view.order.id);
+        return Ok(view.get().id);
     }
     let text = value.as_immutable_string_ref().ok();
     text.and_then(|id| OrderId::parse(&id))
@@ -341,6 +342,19 @@ pub(super) fn register(api: &mut Api) {
             )
         },
     );
+    let make = counted.clone();
+    api.function(
+        "green_up(runner, position)",
+        "the bet at the best price on the exchange that makes the profit the same whether the runner wins or loses; `()` if it is so already or there is no price",
+        move |call: NativeCallContext<'_>, runner: RunnerView, position: Position| {
+            let bet = closing(runner.get(), &position);
+            let runner = Dynamic::from(runner);
+            optional(bet.map(|(side, kind)| {
+                Dynamic::from(make(&call, Draft::place(&runner, side, Ok(kind))))
+            }))
+        },
+    );
+    api.example("green_up(runner, ctx.position(runner)).stake → 9.67");
     let make = counted.clone();
     api.function(
         "cancel(order)",

@@ -20,7 +20,7 @@ use super::budget::{Memory, MemoryLimits, Work};
 use super::context::{self, Log};
 use super::error::{ScriptError, Sources};
 use super::names::{Api, Vocabulary};
-use super::{depth, library, propose, table, view};
+use super::{costs, depth, library, propose, table, view};
 
 // Together these limits keep the worst call under 50 ms: an operation costs up to 1 µs where it walks the largest
 // array or text, and what copies them runs into the limit of memory first. tests/hostile measures it.
@@ -114,6 +114,7 @@ pub(super) fn engine(purpose: Purpose, log: &Log) -> Api {
         Token::Reserved(word) if *word == "default" => Token::Identifier(word),
         other => other,
     });
+    costs::register(&mut api);
     view::register(&mut api);
     depth::register(&mut api);
     context::register(&mut api);
@@ -142,7 +143,8 @@ fn set_limits(engine: &mut Engine, purpose: Purpose) {
     };
     engine
         .set_max_operations(operations)
-        .set_max_call_levels(CALL_LEVELS)
+        // The call itself counts as one more.
+        .set_max_call_levels(CALL_LEVELS + 1)
         .set_max_expr_depths(EXPRESSION_DEPTH, EXPRESSION_DEPTH)
         .set_max_string_size(STRING_BYTES)
         .set_max_array_size(ARRAY_ITEMS)

@@ -160,7 +160,7 @@ impl Script {
         gather_libraries(&api, &mut sources, file, library.as_deref())?;
         let tables = gather_tables(&api, &sources, folder)?;
         let text = sources.texts.get(file).map_or("", String::as_str);
-        let test_files = folder.map(|folder| test_files::read(folder, name, text));
+        let test_files = folder.map(|folder| test_files::read(folder, stem_of(file), text));
         Ok(Self {
             name: name.to_owned(),
             path: None,
@@ -209,24 +209,24 @@ impl Script {
         &self.overrides
     }
 
-    /// The first parameter given from outside that the script does not take, and why not.
+    /// The parameters given from outside that the script does not take, and why not.
     ///
     /// # Errors
     /// If it does not compile without them.
-    pub fn misfit(&self) -> Result<Option<(&str, String)>, ScriptError> {
+    pub fn misfits(&self) -> Result<Vec<(&str, String)>, ScriptError> {
         if self.overrides.is_empty() {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         let plain = Self {
             overrides: Overrides::new(),
             ..self.clone()
         };
         let mut params = Program::load(&plain, Purpose::Run)?.params;
-        let wrong = self.overrides.iter().find_map(|(name, value)| {
+        let wrong = self.overrides.iter().filter_map(|(name, value)| {
             let wrong = params::set(&mut params, name, value).err()?;
             Some((name.as_str(), wrong))
         });
-        Ok(wrong)
+        Ok(wrong.collect())
     }
 
     /// BLAKE3 over its source, the sources it imports, its tables and its overridden parameters: 64 hexadecimal digits.
@@ -271,11 +271,12 @@ impl Script {
         testing::run(self, snapshots)
     }
 
-    /// Where a snapshot of this strategy lies; `None` if it was read from no file.
+    /// Where a snapshot of this script lies, under whatever name it runs; `None` if it was read from no file.
     #[must_use]
     pub fn snapshot_path(&self, name: &str) -> Option<PathBuf> {
         let folder = self.path.as_ref()?.parent()?;
-        Some(test_files::snapshot_path(folder, &self.name, name))
+        let stem = stem_of(&self.sources.main);
+        Some(test_files::snapshot_path(folder, stem, name))
     }
 }
 
@@ -490,6 +491,11 @@ fn find_by_name(name: &str, folder: &Path) -> Result<PathBuf, ScriptError> {
         }
     }
     Err(ScriptError::of_file(name, &message))
+}
+
+/// A script's file name without its extension.
+fn stem_of(file: &str) -> &str {
+    file.strip_suffix(".rhai").unwrap_or(file)
 }
 
 fn in_folder(folder: &Path, name: &str) -> PathBuf {

@@ -245,7 +245,7 @@ impl TestView {
         let mut bench = self.0.borrow_mut();
         let id = bench.orders.len() as u128 + 1;
         let order = fixture::order(map, id, market.published_at).map_err(fail)?;
-        let view = OrderView::new(&order, market.published_at);
+        let view = OrderView::alone(&order, market.published_at);
         bench.orders.push(order);
         Ok(view)
     }

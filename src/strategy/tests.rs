@@ -383,9 +383,9 @@ fn what_cannot_run_is_refused_when_it_is_compiled() {
     inside a function write global::LEAST
     "#);
     insta::assert_snapshot!(refused("fn params() { #{ a: #{ default: 2, min: 3 } } }\nfn on_odds(market, ctx) { [] }"), @r#"
-    x.rhai:1:4: parameter "a" is at least 3: 2 is not
+    x.rhai:1:18: parameter "a" is at least 3: 2 is not
       1 | fn params() { #{ a: #{ default: 2, min: 3 } } }
-        |    ^
+        |                  ^
     "#);
     insta::assert_snapshot!(refused("fn on_odds(market, ctx) { eval(\"1\") }"), @r#"
     x.rhai:1:27: syntax error: reserved keyword 'eval' is disabled

@@ -1,9 +1,11 @@
 //! Snapshots as scripts see them: host values over a shared market, read through getters, never copied into maps.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use rhai::{Array, Dynamic, EvalAltResult, ImmutableString};
 
+use super::books;
 use super::error::fail;
 use super::names::{Api, optional, shown};
 use super::propose::{MOST_SHOWN, number};
@@ -17,6 +19,23 @@ type Outcome<T> = Result<T, Box<EvalAltResult>>;
 /// A market at one moment.
 #[derive(Clone, Debug)]
 pub(super) struct MarketView(pub(super) Arc<Market>);
+
+/// Texts of a small closed set, each made once: what a script reads is a share of it.
+#[derive(Debug, Default)]
+pub(super) struct Words(RefCell<Vec<ImmutableString>>);
+
+impl Words {
+    /// A text of the set.
+    pub(super) fn text(&self, word: &str) -> ImmutableString {
+        let mut known = self.0.borrow_mut();
+        if let Some(made) = known.iter().find(|made| made.as_str() == word) {
+            return made.clone();
+        }
+        let made = ImmutableString::from(word);
+        known.push(made.clone());
+        made
+    }
+}
 
 /// The runners of a market, all or the active ones.
 #[derive(Clone, Debug)]
@@ -185,6 +204,7 @@ pub(super) fn register(api: &mut Api) {
     api.kind::<RunnerView>("Runner", "runner");
     api.kind::<QuoteView>("Quote", "quote");
     register_market(api);
+    books::register(api);
     register_ladder(api);
     register_runners(api);
     register_runner(api);
@@ -195,6 +215,7 @@ fn register_market(api: &mut Api) {
     api.group("The market");
     // Made straight from the text: a `String` between would be one more allocation.
     let text = |value: &str| ImmutableString::from(value);
+    let statuses = Words::default();
     api.get("id", "the venue's name for it", move |m: &MarketView| {
         text(m.0.id.as_str())
     });
@@ -204,7 +225,7 @@ fn register_market(api: &mut Api) {
     api.get(
         "status",
         "OPEN, SUSPENDED, INACTIVE or CLOSED",
-        move |m: &MarketView| text(m.0.status().as_str()),
+        move |m: &MarketView| statuses.text(m.0.status().as_str()),
     );
     api.get(
         "type",
@@ -228,6 +249,25 @@ fn register_market(api: &mut Api) {
     api.get_option("event", "name of the event, or `()`", |m: &MarketView| {
         m.0.definition.event_name.clone()
     });
+    api.get(
+        "event_id",
+        "the source's name of the event: markets of one event have the same",
+        move |m: &MarketView| text(&m.0.definition.event_id),
+    );
+    api.get_option(
+        "competition",
+        "league or tournament, or `()`",
+        |m: &MarketView| m.0.definition.competition.clone(),
+    );
+    api.get_option(
+        "score",
+        "how the event ended, as in [2, 1]; `()` before, and where it is not told",
+        |m: &MarketView| {
+            let score = m.0.definition.score?;
+            let goals = [score.home, score.away].map(|goals| Dynamic::from(i64::from(goals)));
+            Some(Dynamic::from(goals.to_vec()))
+        },
+    );
     api.get(
         "in_play",
         "whether the event is under way",
@@ -456,6 +496,15 @@ fn register_runner(api: &mut Api) {
             quotes
                 .map(|q| Dynamic::from(QuoteView::Bookmaker(q)))
                 .collect()
+        },
+    );
+    api.function(
+        "runner.quote(book)",
+        "what a bookmaker offers, as in runner.quote(\"B365\"), or `()`",
+        |r: &mut RunnerView, book: &str| -> Dynamic {
+            let mut quotes = r.get().quotes.iter();
+            let quote = quotes.find(|quote| quote.book.as_str() == book).cloned();
+            optional(quote.map(|quote| Dynamic::from(QuoteView::Bookmaker(quote))))
         },
     );
     api.function(

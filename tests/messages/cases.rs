@@ -75,6 +75,7 @@ fn plain(name: &'static str, command: &'static str) -> Case {
 /// All of them.
 pub(super) fn all() -> Vec<Case> {
     let mut cases = compiling();
+    cases.extend(habits());
     cases.extend(running());
     cases.extend(betting());
     cases.extend(setting_up());
@@ -172,6 +173,166 @@ fn compiling() -> Vec<Case> {
             "what is declared and not used",
             "fn params() { #{ edge: 0.05 } }\nfn on_odds(market, ctx) { let x = 1; }\nfn helper() { }\n",
             "check mine --strict",
+        ),
+    ]
+}
+
+/// Slips of the first day, and habits from other languages.
+fn habits() -> Vec<Case> {
+    let odds = |name, body: &str| {
+        let text = format!("fn on_odds(market, ctx) {{\n    {body}\n}}\n");
+        script(name, text, "check mine --strict")
+    };
+    vec![
+        around(
+            "a function is not closed",
+            "fn params() {\n    #{ edge: 0.05 }\n",
+        ),
+        odds(
+            "a semicolon is missing",
+            "let x = 1      // one\n    let y = 2;\n    ctx.log(x + y);",
+        ),
+        odds("a bracket is missing", "back(market.active[0], 3.0, 2.0"),
+        odds("a quote is missing", "ctx.log(\"hello);"),
+        odds("items without a comma", "let a = [1 2 3];\n    ctx.log(a);"),
+        odds(
+            "entries of a map with a semicolon",
+            "let m = #{ a: 1; b: 2 };\n    ctx.log(m);",
+        ),
+        odds(
+            "two bets with a comma",
+            "return back(market.active[0], 3.0, 2.0), back(market.active[1], 3.0, 2.0);",
+        ),
+        odds("= for ==", "if market.status = \"OPEN\" { return; }"),
+        odds("===", "if market.status === \"OPEN\" { return; }"),
+        odds("null", "if market.active[0].best_back == null { return; }"),
+        odds("None", "if market.active[0].best_back == None { return; }"),
+        odds("and", "if market.in_play and market.bsp { return; }"),
+        odds("not", "if not market.in_play { return; }"),
+        odds(
+            "elif",
+            "if market.in_play { return; } elif market.bsp { return; }",
+        ),
+        odds("True", "if market.in_play == True { return; }"),
+        odds(
+            "a block with a colon",
+            "for runner in market.active:\n        ctx.log(runner.name)",
+        ),
+        odds(
+            "a for with brackets",
+            "for (let i = 0; i < 3; i += 1) { ctx.log(i); }",
+        ),
+        odds("++", "let n = 0;\n    n++;"),
+        odds("an arrow", "let f = (x) => x + 1;\n    ctx.log(f.call(1));"),
+        odds(
+            "a choice by ?",
+            "let x = market.in_play ? 1 : 2;\n    ctx.log(x);",
+        ),
+        odds("a map without #", "let x = { a: 1 };\n    ctx.log(x);"),
+        odds(
+            "a text in single quotes",
+            "if market.status == 'OPEN' { return; }",
+        ),
+        odds("a text with f", "ctx.log(f\"at {market.id}\");"),
+        odds("a comment with #", "# nothing to do\n    []"),
+        odds("var", "var x = 1;"),
+        script(
+            "def",
+            "def on_odds(market, ctx):\n    return []\n",
+            "check mine",
+        ),
+        script(
+            "let outside",
+            "let edge = 0.05;\nfn on_odds(market, ctx) { [] }\n",
+            "check mine",
+        ),
+        script(
+            "a constant read by its name alone",
+            "const EDGE = 0.05;\nfn on_odds(market, ctx) { if EDGE > 1.0 { return; } }\n",
+            "check mine",
+        ),
+        script(
+            "settings read from the function",
+            "fn params() { #{ edge: 0.05 } }\nfn on_odds(market, ctx) { if params.edge > 1.0 { return; } }\n",
+            "check mine",
+        ),
+        odds("limits", "if risk.max_stake > 2.0 { return; }"),
+        odds("Math", "let x = Math.max(1, 2);\n    ctx.log(x);"),
+        odds("the clock", "let now = timestamp();\n    ctx.log(now);"),
+        odds(
+            "a property without its owner",
+            "if best_back == () { return; }",
+        ),
+        odds(
+            "the price of a runner",
+            "if market.active[0].price > 2.0 { return; }",
+        ),
+        odds(
+            "the length of runners",
+            "if market.runners.length > 3 { return; }",
+        ),
+        odds(
+            "map over runners",
+            "let keys = market.active.map(|runner| runner.key);\n    ctx.log(keys);",
+        ),
+        odds(
+            "a runner without its number",
+            "let runner = market.runner;\n    back(runner, 3.0, 2.0)",
+        ),
+        odds(
+            "a quote for a number",
+            "if market.active[0].best_back > 2.0 { return; }",
+        ),
+        odds(
+            "a quote for a price",
+            "back(market.active[0], market.active[0].best_back, 2.0)",
+        ),
+        odds("a text for a price", "back(market.active[0], \"3.0\", 2.0)"),
+        odds(
+            "whole numbers divided",
+            "let half = 1 / 2;\n    ctx.log(half);",
+        ),
+        odds(
+            "one too far",
+            "for i in 0..=market.active.len() { ctx.log(market.active[i].name); }",
+        ),
+        odds(
+            "a misspelt name in a closure",
+            "let open = market.active.to_array().filter(|r| r.best_bak != ());\n    ctx.log(open.len());",
+        ),
+        run(
+            "a runner that is not there",
+            "market.active[5].name;\n    []",
+        ),
+        run(
+            "runners by name",
+            "let runner = market.runners[\"Red\"];\n    back(runner, 3.0, 2.0)",
+        ),
+        run(
+            "a number in a quote",
+            "let price = market.active[0].best_back[0];\n    back(market.active[0], price, 2.0)",
+        ),
+        run("an entry not yet there", "this.n += 1;"),
+        run(
+            "an entry read too early",
+            "let n = this[\"count\"];\n    ctx.log(n);",
+        ),
+        run(
+            "a text times a number",
+            "let s = \"a\" * 3;\n    ctx.log(s);",
+        ),
+        run(
+            "append for push",
+            "let bets = [];\n    bets.append(back(market.active[0], 3.0, 2.0));\n    bets",
+        ),
+        run("a range by a function", "for i in range(3) { ctx.log(i); }"),
+        run(
+            "the price of a position",
+            "ctx.log(ctx.position(market.active[0]).average_price);",
+        ),
+        run(
+            "an if without else",
+            "let x = if market.in_play { 1.0 };\n    ctx.log(x + 1.0);",
         ),
     ]
 }
@@ -292,6 +453,15 @@ fn setting_up() -> Vec<Case> {
             "a parameter that is no truth",
             params,
             "check mine --param on=yes",
+        ),
+        script(
+            "several parameters at once",
+            params,
+            "check mine --param edge=1.5 --param mots=7 --param on=maybe",
+        ),
+        around(
+            "several parameters declared wrong",
+            "fn params() {\n    #{\n        edge: #{ defualt: 0.05 },\n        stake: #{ default: 2.0, max: 1.0 },\n        runners: (),\n    }\n}",
         ),
         table("a table with a short line", "team,elo\nRed,1500\nBlue\n"),
         table("a table with a key twice", "team,elo\nRed,1500\nRed,1600\n"),

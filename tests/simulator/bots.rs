@@ -93,6 +93,15 @@ impl Bot {
 
     fn meddle(&mut self, order: &Order) -> Intent {
         let id = order.id;
+        if self.random.chance(150) {
+            let persistence = *self
+                .random
+                .pick(&[Persistence::Lapse, Persistence::Persist]);
+            return Intent::Update {
+                order: id,
+                persistence,
+            };
+        }
         if self.random.chance(400)
             && let Some(price) = order.kind.price()
         {

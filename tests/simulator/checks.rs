@@ -242,8 +242,16 @@ impl Checks {
         if let Some(why) = engine.house().unready {
             return Err(format!("P6: the venue is still {why}"));
         }
-        if let Some(orphan) = engine.orphans().first() {
-            return Err(format!("P6: {} has found no place", orphan.order.id));
+        for stray in engine.orphans() {
+            if desk.books.find(&stray.market).is_some() {
+                return Err(format!("P6: {} has found no place", stray.order.id));
+            }
+            if truth.settlements.contains_key(&stray.market) {
+                continue;
+            }
+            agrees(&stray.order, truth)?;
+            let open = truth.markets[&stray.market].status == MarketStatus::Open;
+            rests(&stray.order, open, told)?;
         }
         for slot in engine.slots() {
             for (at, holding) in slot.holdings() {
@@ -253,12 +261,7 @@ impl Checks {
                 }
                 for order in holding.orders() {
                     agrees(order, truth)?;
-                    let rests = order.state == OrderState::Working
-                        && matches!(order.kind, OrderKind::Limit { .. });
-                    let halted = told == Some(TradingState::Halted);
-                    if rests && halted && market.status() == MarketStatus::Open {
-                        return Err(format!("P5: {} rests although betting is halted", order.id));
-                    }
+                    rests(order, market.status() == MarketStatus::Open, told)?;
                 }
             }
         }
@@ -409,6 +412,15 @@ fn agrees(order: &Order, truth: &Truth) -> Result<(), String> {
         ));
     }
     Ok(())
+}
+
+/// P5: what rests in a market that is open, although betting is halted.
+fn rests(order: &Order, open: bool, told: Option<TradingState>) -> Result<(), String> {
+    let rests = order.state == OrderState::Working && matches!(order.kind, OrderKind::Limit { .. });
+    match rests && open && told == Some(TradingState::Halted) {
+        true => Err(format!("P5: {} rests although betting is halted", order.id)),
+        false => Ok(()),
+    }
 }
 
 fn follows(before: OrderState, after: OrderState) -> bool {

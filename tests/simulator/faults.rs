@@ -50,6 +50,10 @@ pub(crate) struct Faults {
     pub(crate) time_jumps: u32,
     /// Strategies fail.
     pub(crate) strategy_fails: u32,
+    /// After a restart a market is not shown any more.
+    pub(crate) market_away: u32,
+    /// After a restart a strategy is not loaded, until it is reloaded or the faults end.
+    pub(crate) strategy_away: u32,
 }
 
 impl Faults {
@@ -83,6 +87,8 @@ impl Faults {
             crash_between: upto([0, 10, 40]),
             time_jumps: upto([0, 10, 50]),
             strategy_fails: upto([0, 5, 60]),
+            market_away: upto([0, 300, 400]),
+            strategy_away: upto([0, 200, 300]),
             ..Self::default()
         };
         faults.listing_lag_ms = [0, 3_000, 15_000][random.below(3)];

@@ -59,6 +59,12 @@ marks! {
     TimeBackwards "market time backwards",
     SettledInDoubt "settled with an order in doubt",
     SettledDeaf "settled while down or deaf",
+    MarketAway "market not shown after a restart",
+    StrategyAway "strategy not loaded after a restart",
+    StraySwept "order of an unseen market cancelled by a halt",
+    StraySettled "unseen market settled with bets of ours",
+    Prolonged "order let live longer",
+    ProlongingStopped "longer life stopped at the last moment",
 }
 
 /// How often each was seen.

@@ -26,6 +26,7 @@ enum Sent {
     Place(Instruction),
     Cancel(OrderId, Option<Money>),
     Replace(OrderId, Instruction),
+    Update(OrderId, Persistence),
 }
 
 /// What happens later.
@@ -376,6 +377,7 @@ impl Truth {
             Sent::Cancel(order, size) => {
                 self.cancel(session, order, size);
             }
+            Sent::Update(order, persistence) => self.update(session, order, persistence),
             Sent::Replace(order, new) => {
                 let freed = self.cancel(session, order, None);
                 if freed.is_positive() {
@@ -477,6 +479,26 @@ impl Truth {
             self.listing_out_until = self.now + self.random.range(20_000, 90_000);
         }
         self.touch(at, told);
+    }
+
+    /// Lets what remains of a bet live on in play, or not.
+    fn update(&mut self, session: u32, order: OrderId, persistence: Persistence) {
+        let Some(&at) = self.by_id.get(&order) else {
+            return;
+        };
+        let market = self.bets[at].market.clone();
+        let open = self.markets[&market].status == MarketStatus::Open;
+        let change = if open && self.bets[at].remaining().is_positive() {
+            self.bets[at].kind = self.bets[at].kind.with_persistence(persistence);
+            self.marks.hit(Mark::Prolonged);
+            OrderChange::Updated { persistence }
+        } else {
+            let reason = VenueReason::NotUpdatable;
+            OrderChange::UpdateFailed { reason }
+        };
+        if session == self.session {
+            self.answer(50, &market, order, change);
+        }
     }
 
     /// Cancels what remains, or part of it: how much that was.
@@ -740,11 +762,16 @@ impl Truth {
             }
         }
         let (market, sent) = match request {
-            // No bot asks for it; a venue that cannot do it says so.
-            Request::Update { market, order, .. } => {
-                let reason = VenueReason::NotUpdatable;
-                self.answer(1, &market, order, OrderChange::UpdateFailed { reason });
-                return;
+            Request::Update {
+                market,
+                order,
+                persistence,
+            } => {
+                if self.stopped && persistence != Persistence::Lapse {
+                    let what = format!("I6: {order} is let live longer although betting is halted");
+                    self.violations.push(what);
+                }
+                (market, Sent::Update(order, persistence))
             }
             Request::Place(pass) => (
                 pass.as_ref().market.clone(),
@@ -757,6 +784,9 @@ impl Truth {
             } => {
                 if !self.cancels.insert(order) && self.stopped {
                     self.marks.hit(Mark::SweepAgain);
+                }
+                if books.find(&market).is_none() {
+                    self.marks.hit(Mark::StraySwept);
                 }
                 (market, Sent::Cancel(order, size))
             }
@@ -772,7 +802,7 @@ impl Truth {
 
     fn dispatch(&mut self, market: MarketId, sent: Sent, new: Option<&Instruction>) {
         let old = match &sent {
-            Sent::Place(_) => None,
+            Sent::Place(_) | Sent::Update(..) => None,
             Sent::Cancel(order, _) | Sent::Replace(order, _) => Some(*order),
         };
         let session = self.session;

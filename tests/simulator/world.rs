@@ -9,7 +9,7 @@ use bea::engine::{
 };
 use bea::market::{
     Instruction, MarketDelta, MarketFilter, MarketStatus, Money, OrderId, OrderKind, OrderState,
-    Persistence, Price, Side, TimeMs,
+    Persistence, Price, Settlement, Side, TimeMs, VenueEvent,
 };
 use bea::risk::{RiskGate, RiskLimits};
 
@@ -257,13 +257,19 @@ impl World {
             return Ok(false);
         };
         let (killed, armed, truth) = (&self.killed, &self.armed, &self.truth);
-        let mut guard = |_: &Instruction| {
+        let mut guard = |order: &Instruction| {
             if armed.take() {
                 killed.set(true);
                 truth.borrow_mut().stopped = true;
             }
             if killed.get() {
-                truth.borrow_mut().marks.hit(Mark::KilledAtTheLastMoment);
+                let known = truth.borrow().bet(order.id).is_some();
+                let mark = if known {
+                    Mark::ProlongingStopped
+                } else {
+                    Mark::KilledAtTheLastMoment
+                };
+                truth.borrow_mut().marks.hit(mark);
                 return Sending::Stopped;
             }
             Sending::Allowed
@@ -303,6 +309,19 @@ impl World {
     fn tick(&mut self) -> Result<(), String> {
         let now = TimeMs(self.now);
         let mut said = std::mem::take(&mut self.truth.borrow_mut().mouth);
+        if let Some(desk) = &self.desk {
+            let unseen = |settlement: &Settlement| {
+                let ours = |(id, _): &(OrderId, Money)| {
+                    let strays = desk.engine.orphans().iter();
+                    strays.map(|stray| stray.order.id).any(|stray| stray == *id)
+                };
+                desk.books.find(&settlement.market).is_none() && settlement.profits.iter().any(ours)
+            };
+            let mut words = said.iter();
+            if words.any(|word| matches!(word, VenueEvent::Settled(said) if unseen(said))) {
+                self.truth.borrow_mut().marks.hit(Mark::StraySettled);
+            }
+        }
         self.with(|desk, guard| desk.tick(now, &mut said, guard))?;
         Ok(())
     }
@@ -425,6 +444,11 @@ impl World {
             return;
         }
         for number in 0..self.bots {
+            let away = self.truth.borrow().faults.strategy_away;
+            if self.epoch > 1 && self.random.chance(away) {
+                self.truth.borrow_mut().marks.hit(Mark::StrategyAway);
+                continue;
+            }
             let bot = self.bot(number);
             let loaded = self.with(|desk, _| desk.load(now, Box::new(bot)));
             if loaded != Ok(true) {
@@ -433,6 +457,13 @@ impl World {
             }
         }
         for at in 0..self.courses.len() {
+            let away = self.truth.borrow().faults.market_away;
+            if self.epoch > 1 && self.random.chance(away) {
+                let mut truth = self.truth.borrow_mut();
+                truth.marks.hit(Mark::MarketAway);
+                truth.say_settled(&self.courses[at].id);
+                continue;
+            }
             let ms = self.random.range(1, 3_000);
             self.after(ms, Event::Image(at));
         }
@@ -588,6 +619,13 @@ impl World {
         self.truth.borrow_mut().log("all faults end");
         self.hear_again()?;
         self.restart();
+        for number in 0..self.bots {
+            let (bot, now) = (self.bot(number), TimeMs(self.now));
+            let slots = self.desk.iter().flat_map(|desk| desk.engine.slots());
+            if !slots.into_iter().any(|slot| *slot.name == *bot.name) {
+                self.with(|desk, _| desk.load(now, Box::new(bot)))?;
+            }
+        }
         let stays_halted = self.random.chance(300);
         let state = if stays_halted {
             TradingState::Halted

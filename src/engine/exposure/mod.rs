@@ -14,10 +14,11 @@ mod tests;
 
 use smallvec::SmallVec;
 
+use super::tally::{Open, is_forgotten, worst_terms};
 use super::{Holding, Position};
 use crate::market::{
-    Market, MarketDefinition, MarketKind, Money, Order, OrderId, OrderKind, OrderState,
-    Persistence, Place, Runner, RunnerId, RunnerStatus, Side, TimeMs,
+    Market, MarketDefinition, MarketKind, Money, OrderKind, Persistence, Place, Runner, RunnerId,
+    RunnerStatus, Side,
 };
 use crate::planted::{self, Bug};
 
@@ -75,19 +76,47 @@ impl Results {
 /// The bets on every runner of a market.
 type AllBets = SmallVec<[Bets; 24]>;
 
+/// A bet to be weighed beside what is held.
+#[derive(Clone, Copy, Debug)]
+enum Beside {
+    Nothing,
+    /// It may be matched or not.
+    Open(Proposed),
+    /// It was matched whole, at its own price.
+    Matched(Proposed),
+}
+
+impl Beside {
+    fn proposed(self) -> Option<Proposed> {
+        match self {
+            Self::Nothing => None,
+            Self::Open(new) | Self::Matched(new) => Some(new),
+        }
+    }
+}
+
 /// The worst case of a holding in a market, with a proposed order if there is one.
 #[must_use]
 pub fn worst_case(market: &Market, holding: &Holding, proposed: Option<Proposed>) -> Exposure {
+    worst_beside(
+        market,
+        holding,
+        proposed.map_or(Beside::Nothing, Beside::Open),
+    )
+}
+
+fn worst_beside(market: &Market, holding: &Holding, beside: Beside) -> Exposure {
     let definition = &*market.definition;
     let kind = definition.kind();
     if kind == MarketKind::Line {
-        return scores::worst_line(holding, proposed);
+        return scores::worst_line(holding, beside);
     }
-    let mut all = gather(kind, holding, proposed);
+    let mut all = gather(kind, holding, beside);
     // Bets on a withdrawn runner are void, whether or not the venue has said so of each.
     all.retain(|bets| !is_withdrawn(market, bets.runner));
     let gross = all.iter().map(|bets| bets.gross(kind)).sum();
-    let runner = proposed
+    let runner = beside
+        .proposed()
         .and_then(|new| all.iter().find(|bets| bets.runner == new.runner))
         .map_or(Money::ZERO, |bets| {
             let results = bets.results(kind, None);
@@ -108,71 +137,67 @@ pub fn worst_case(market: &Market, holding: &Holding, proposed: Option<Proposed>
 }
 
 /// Whether a proposed order can only help: matched it lowers the worst case of the market, unmatched it does not raise it,
-/// and neither way does it raise that of its runner.
+/// and neither way does it raise that of its runner. `now` is what could be lost without it, `open` with it.
 #[must_use]
-pub fn reduces(market: &Market, holding: &Holding, place: &Place, now: TimeMs) -> bool {
-    let OrderKind::Limit { price, size, .. } = place.kind else {
+pub fn reduces(
+    market: &Market,
+    holding: &Holding,
+    place: &Place,
+    (now, open): (Exposure, Exposure),
+) -> bool {
+    let OrderKind::Limit { .. } = place.kind else {
         // At which price, or whether at all, is not known.
         return false;
     };
-    let proposed = |kind| Proposed {
-        runner: place.runner,
-        side: place.side,
-        kind,
-    };
-    // An order for nothing, for what its runner could lose now.
-    let nothing = Some(proposed(OrderKind::Limit {
-        price,
-        size: Money::ZERO,
-        persistence: Persistence::Lapse,
-        fill_or_kill: None,
-    }));
-    let present = worst_case(market, holding, nothing);
-    let open = worst_case(market, holding, Some(proposed(place.kind)));
-    // Said first: most orders that are refused for what they cost end here, and copying all orders is dear.
-    if open.market > present.market || open.runner > present.runner {
+    // Said first: most orders that are refused for what they cost end here.
+    if open.market > now.market || open.runner > now.runner {
         return false;
     }
-    let mut matched = Order::new(OrderId::from_bits(0), place, now);
-    matched.matched = size;
-    matched.matched_value = i128::from(price.nanos()) * i128::from(size.minor());
-    matched.state = OrderState::Complete;
-    let mut with = holding.clone();
-    with.add(matched);
-    let done = worst_case(market, &with, nothing);
-    done.market < present.market && done.runner <= present.runner
+    let proposed = Proposed {
+        runner: place.runner,
+        side: place.side,
+        kind: place.kind,
+    };
+    let done = worst_beside(market, holding, Beside::Matched(proposed));
+    done.market < now.market && done.runner <= now.runner
 }
 
 fn loss(result: Money) -> Money {
     (-result).max(Money::ZERO)
 }
 
-fn gather(kind: MarketKind, holding: &Holding, proposed: Option<Proposed>) -> AllBets {
+fn gather(kind: MarketKind, holding: &Holding, beside: Beside) -> AllBets {
     let mut all = AllBets::new();
-    for (runner, position) in holding.positions() {
-        at(&mut all, *runner).matched = *position;
-    }
-    for order in holding.live() {
-        if is_forgotten(order) {
+    for (runner, tally) in holding.tallies() {
+        if !tally.counts() {
             continue;
         }
-        // A change on its way counts where it hurts, like everything else on its way.
-        let terms = match order.update_pending {
-            Some(Persistence::MarketOnClose) => {
-                order.kind.with_persistence(Persistence::MarketOnClose)
-            }
-            _ => order.kind,
-        };
-        at(&mut all, order.runner).add_open(kind, order.side, terms, order.remaining());
+        let bets = at(&mut all, *runner);
+        bets.matched = tally.position();
+        if !matches!(kind, MarketKind::EachWay { .. }) {
+            bets.add_win_part(tally.open);
+        }
     }
-    if let Some(Proposed {
-        runner,
-        side,
-        kind: terms,
-    }) = proposed
-    {
-        let size = terms.size().unwrap_or_default();
-        at(&mut all, runner).add_open(kind, side, terms, size);
+    // What an open each-way bet brings where it hurts depends on the terms of each by itself.
+    if let MarketKind::EachWay { .. } = kind {
+        for order in holding.live().filter(|order| !is_forgotten(order)) {
+            let bets = at(&mut all, order.runner);
+            bets.add_open(kind, order.side, worst_terms(order), order.remaining());
+        }
+    }
+    match beside {
+        Beside::Nothing => {}
+        Beside::Open(new) => {
+            let size = new.kind.size().unwrap_or_default();
+            at(&mut all, new.runner).add_open(kind, new.side, new.kind, size);
+        }
+        Beside::Matched(new) => {
+            if let OrderKind::Limit { price, size, .. } = new.kind {
+                let tally = holding.tally(new.runner);
+                at(&mut all, new.runner).matched =
+                    tally.with_matched(new.side, price, size).position();
+            }
+        }
     }
     all
 }
@@ -180,13 +205,6 @@ fn gather(kind: MarketKind, holding: &Holding, proposed: Option<Proposed>) -> Al
 fn is_withdrawn(market: &Market, runner: RunnerId) -> bool {
     let known = market.runner(runner);
     known.is_some_and(|runner| runner.status == RunnerStatus::Removed)
-}
-
-/// Faults that the simulator plants; false without them.
-fn is_forgotten(order: &Order) -> bool {
-    planted::is(Bug::TimeoutDropsReservation) && order.state.is_doubtful()
-        || planted::is(Bug::InFlightIsNothing) && order.state == OrderState::Sending
-        || planted::is(Bug::CancelSentReleases) && order.cancel_pending
 }
 
 fn at(all: &mut AllBets, runner: RunnerId) -> &mut Bets {
@@ -212,43 +230,43 @@ fn placed(amount: Money, divisor: u32) -> Money {
 }
 
 impl Bets {
+    /// Adds what is not matched, as far as the runner wins or not.
+    fn add_win_part(&mut self, open: Open) {
+        self.open_backed += open.backed;
+        self.open.if_lose -= open.backed;
+        self.open.if_win -= open.liability;
+    }
+
     /// Adds an order of which `size` is not matched (an on-close order: its liability), where it hurts.
     fn add_open(&mut self, market: MarketKind, side: Side, terms: OrderKind, size: Money) {
-        let (stake, odds) = match (terms, side) {
-            (OrderKind::Limit { price, .. }, Side::Back) => (size, size.profit_at(price)),
-            // Carried to the starting price it keeps its risk, but may be matched for any size, down to next to nothing.
-            (
-                OrderKind::Limit {
-                    price,
-                    persistence: Persistence::MarketOnClose,
-                    ..
-                },
-                Side::Lay,
-            ) => (Money::ZERO, -size.liability_at(price)),
-            (OrderKind::Limit { price, .. }, Side::Lay) => (size, -size.liability_at(price)),
-            // The size is not known before the starting price: only what it can lose is.
-            (on_close, Side::Back) => (on_close.at_risk(side), Money::ZERO),
-            (on_close, Side::Lay) => (Money::ZERO, -on_close.at_risk(side)),
+        let part = Open::of(side, terms, size);
+        self.add_win_part(part);
+        let MarketKind::EachWay { divisor } = market else {
+            return;
         };
         let open = &mut self.open;
         match side {
             Side::Back => {
-                self.open_backed += stake;
-                open.if_lose -= stake;
+                let odds = match terms {
+                    OrderKind::Limit { price, .. } => size.profit_at(price),
+                    _ => Money::ZERO,
+                };
+                open.if_lose -= part.backed;
+                open.if_placed += (placed(odds, divisor) - part.backed).min(Money::ZERO);
             }
-            Side::Lay => open.if_win += odds,
-        }
-        if let MarketKind::EachWay { divisor } = market {
-            let if_placed = placed(odds, divisor);
-            match side {
-                Side::Back => {
-                    open.if_lose -= stake;
-                    open.if_placed += (if_placed - stake).min(Money::ZERO);
-                }
-                Side::Lay => {
-                    open.if_win += if_placed;
-                    open.if_placed += (if_placed + stake).min(Money::ZERO);
-                }
+            Side::Lay => {
+                // Carried to the starting price it keeps its risk, but may be matched for any size, down to next to nothing.
+                let stake = match terms {
+                    OrderKind::Limit { persistence, .. }
+                        if persistence != Persistence::MarketOnClose =>
+                    {
+                        size
+                    }
+                    _ => Money::ZERO,
+                };
+                let if_placed = placed(-part.liability, divisor);
+                open.if_win += if_placed;
+                open.if_placed += (if_placed + stake).min(Money::ZERO);
             }
         }
     }

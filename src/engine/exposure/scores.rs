@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::{Bets, Exposure, Proposed, loss};
+use super::{Beside, Bets, Exposure, loss};
 use crate::engine::Holding;
 use crate::market::{MarketDefinition, MarketKind, Money, OrderKind, Price, RunnerId, Side};
 
@@ -111,8 +111,8 @@ struct OnLine {
 }
 
 /// The worst result of a line market. Bets are struck at evens; BACK sells the line and wins under it, LAY buys it.
-pub(super) fn worst_line(holding: &Holding, proposed: Option<Proposed>) -> Exposure {
-    let new = proposed.map(|new| new.runner);
+pub(super) fn worst_line(holding: &Holding, beside: Beside) -> Exposure {
+    let new = beside.proposed().map(|new| new.runner);
     let mut seen: SmallVec<[RunnerId; 4]> = SmallVec::new();
     let mut worst = Exposure::default();
     for runner in holding.orders().iter().map(|order| order.runner).chain(new) {
@@ -120,7 +120,7 @@ pub(super) fn worst_line(holding: &Holding, proposed: Option<Proposed>) -> Expos
             continue;
         }
         seen.push(runner);
-        let lines = lines_of(runner, holding, proposed);
+        let lines = lines_of(runner, holding, beside);
         let of_runner = loss(worst_of_lines(&lines));
         worst.gross += lines
             .iter()
@@ -135,24 +135,21 @@ pub(super) fn worst_line(holding: &Holding, proposed: Option<Proposed>) -> Expos
 }
 
 /// The bets on one runner's lines, lowest first.
-fn lines_of(
-    runner: RunnerId,
-    holding: &Holding,
-    proposed: Option<Proposed>,
-) -> SmallVec<[OnLine; 24]> {
+fn lines_of(runner: RunnerId, holding: &Holding, beside: Beside) -> SmallVec<[OnLine; 24]> {
     let held = holding.orders().iter().filter(|o| o.runner == runner);
     // Matched bets count at the order's own line, the worst it took.
     let held = held.map(|order| {
         let open = order.remaining();
         on_line(order.side, order.kind, order.matched, open)
     });
-    let new = proposed.filter(|new| new.runner == runner).map(|new| {
-        on_line(
-            new.side,
-            new.kind,
-            Money::ZERO,
-            new.kind.size().unwrap_or_default(),
-        )
+    let new = beside.proposed().filter(|new| new.runner == runner);
+    let new = new.map(|new| {
+        let size = new.kind.size().unwrap_or_default();
+        let (matched, open) = match beside {
+            Beside::Matched(_) => (size, Money::ZERO),
+            _ => (Money::ZERO, size),
+        };
+        on_line(new.side, new.kind, matched, open)
     });
     let mut lines: SmallVec<[OnLine; 24]> = held.chain(new).collect();
     lines.sort_unstable_by_key(|bets| bets.line);

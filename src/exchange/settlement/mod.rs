@@ -68,6 +68,7 @@ impl SimMarket {
     }
 
     fn end_orders(&mut self, definition: &MarketDefinition, report: &mut Report<'_>) {
+        self.recall();
         for request in std::mem::take(&mut self.pending) {
             match request.task {
                 Task::Place(order) => report.reject(order.id, VenueReason::MarketClosed),

@@ -103,14 +103,14 @@ pub(super) fn positions<V: Venue<Approved>>(session: &Playing<'_, V>) -> Vec<vie
             if at_risk == Money::ZERO && holding.live_count() == 0 {
                 continue;
             }
-            let runners = holding.positions().iter();
+            let runners = holding.positions();
             all.push(view::Position {
                 strategy: slot.name.to_string(),
                 market: session.books().get(at).id.to_string(),
                 at_risk: at_risk.to_string(),
                 open_orders: holding.live_count(),
                 runners: runners
-                    .map(|(runner, held)| on_runner(*runner, held))
+                    .map(|(runner, held)| on_runner(runner, &held))
                     .collect(),
             });
         }

@@ -120,9 +120,7 @@ mod tests {
             let report = script.test().unwrap();
             let (_, error) = report.failures().next().unwrap();
             assert!(
-                error
-                    .message
-                    .contains("the maths of the call took more than"),
+                error.message.contains("of the call took more than"),
                 "{error}"
             );
         }

@@ -5,10 +5,12 @@ use std::ops::RangeInclusive;
 
 use rhai::{Expr, FnCallExpr, Position};
 
+use super::builtin::{BUILT_IN, OF_EVERYTHING};
 use super::finding::Code;
 use super::kinds::{self, Kind, Unit};
 use super::source;
 use super::walk::Walk;
+use crate::strategy::habits;
 use crate::strategy::names::{Vocabulary, did_you_mean};
 
 /// One way to call a function of the script API.
@@ -83,9 +85,15 @@ impl<'n> Words<'n> {
                     .usages
                     .iter()
                     .filter(|(_, list)| list.iter().any(|u| u.host == Some(host)));
-                did_you_mean(name, known().chain(methods.map(|(name, _)| *name))).unwrap_or_else(
-                    || format!("it has: {}", known().collect::<Vec<_>>().join(", ")),
-                )
+                let methods: Vec<&str> = methods.map(|(name, _)| *name).collect();
+                habits::instead_of_property(host, name)
+                    .map(str::to_owned)
+                    .or_else(|| did_you_mean(name, known().chain(methods.iter().copied())))
+                    .unwrap_or_else(|| {
+                        let methods = methods.iter().map(|name| format!("{name}()"));
+                        let all: Vec<String> = known().map(str::to_owned).chain(methods).collect();
+                        format!("it has: {}", all.join(", "))
+                    })
             },
             |method| format!("use {}", method.text),
         )
@@ -110,7 +118,7 @@ impl Walk<'_> {
         let own: Vec<usize> = self.own(name);
         if own.contains(&kinds.len()) {
             self.given(name, &kinds);
-            return Kind::Any;
+            return self.returned(name, kinds.len());
         }
         let usages = self.words.of(name);
         if let Some(usage) = usages
@@ -157,11 +165,15 @@ impl Walk<'_> {
         }
         if self.own(name).contains(&kinds.len()) {
             self.given(name, &kinds);
-            return Kind::Any;
+            return self.returned(name, kinds.len());
         }
+        self.given_to_closures(of, call);
         let words = self.words;
         let usages = words.of(name);
         if let Kind::Host(host) = of {
+            if name == "to_array" {
+                return Kind::array(kinds::of_item(of));
+            }
             let own_method = |u: &&Usage| u.host == Some(*host) && u.takes(kinds.len());
             if let Some(usage) = usages.iter().find(own_method) {
                 self.check_arguments(usage, &usage.params, &call.args, &kinds);
@@ -184,6 +196,9 @@ impl Walk<'_> {
             || !self.own(name).is_empty();
         if !is_known {
             self.unknown_function(&format!("nothing has a function \"{name}\""), name, at);
+        }
+        if let Some(kind) = self.of_array(of, call) {
+            return kind;
         }
         match (name, of) {
             ("map" | "filter" | "sort" | "get", _) => Kind::Any,
@@ -213,6 +228,8 @@ impl Walk<'_> {
         }
         let hint = if words.names.properties(host).any(|known| known == name) {
             format!("it is a property: write .{name} without ()")
+        } else if let Some(instead) = habits::instead_of_function(name, host) {
+            instead.to_owned()
         } else {
             words.instead_of_property(host, name)
         };
@@ -227,20 +244,22 @@ impl Walk<'_> {
             .filter(|f| !f.is_closure())
             .map(|f| f.name.as_str());
         let known = self.words.usages.keys().copied().chain(own);
-        let near = did_you_mean(name, known.collect::<Vec<_>>())
+        let near = habits::instead_of_function(name, "")
+            .map(str::to_owned)
+            .or_else(|| did_you_mean(name, known.collect::<Vec<_>>()))
             .or_else(|| did_you_mean(name, BUILT_IN.iter().copied()));
         let hint = near.unwrap_or_else(|| "docs/strategy-api.md lists what there is".to_owned());
         self.find(Code::UnknownFunction, at, &format!("{message}\n{hint}"));
     }
 
     /// With how many parameters the script itself defines a function.
-    fn own(&self, name: &str) -> Vec<usize> {
+    pub(super) fn own(&self, name: &str) -> Vec<usize> {
         let own = self.functions.iter().filter(|f| f.name == name);
         own.map(|f| f.params.len()).collect()
     }
 
     /// One of the script's own functions is called.
-    fn given(&mut self, name: &str, kinds: &[Kind]) {
+    pub(super) fn given(&mut self, name: &str, kinds: &[Kind]) {
         self.learnt.called.insert(name.to_owned());
         for (at, kind) in kinds.iter().enumerate() {
             let key = (name.to_owned(), kinds.len(), at);
@@ -250,11 +269,18 @@ impl Walk<'_> {
         }
     }
 
+    /// What one of the script's own functions gives, as far as the walk before could tell.
+    fn returned(&self, name: &str, count: usize) -> Kind {
+        let key = (name.to_owned(), count);
+        self.before.returns.get(&key).cloned().unwrap_or(Kind::Any)
+    }
+
     fn given_by(&self, name: &str, kinds: &[Kind]) -> Kind {
         match (name, kinds) {
             ("min" | "max", [a, b]) => a.clone().join(b.clone()),
             ("round" | "floor" | "ceiling" | "abs" | "to_float", [number, ..]) => number.clone(),
             ("to_string" | "type_of", _) => Kind::Text,
+            ("len", _) => Kind::Number(Unit::Whole),
             _ => kinds::of_function(name),
         }
     }
@@ -338,14 +364,19 @@ impl Walk<'_> {
                 ("order", Kind::Host(host)) => *host == "Order",
                 ("runner" | "market" | "order", Kind::Array(_) | Kind::Bool | Kind::Map) => false,
                 ("runner" | "order", kind) => kind.unit().is_none(),
+                (_, Kind::Text | Kind::Word(_) | Kind::Bool | Kind::Host(_)) => {
+                    wanted == Unit::Plain
+                }
                 _ => true,
             };
             if !fits {
-                let message = format!(
-                    "this is no {param}, but {}\nuse {}",
-                    named(kind),
-                    usage.text
-                );
+                let hint = match kind {
+                    Kind::Host("Quote") => {
+                        "a quote holds both: quote.price and quote.size".to_owned()
+                    }
+                    _ => format!("use {}", usage.text),
+                };
+                let message = format!("this is no {param}, but {}\n{hint}", named(kind));
                 self.find(Code::WrongArgument, at, &message);
             }
         }
@@ -373,6 +404,18 @@ impl Walk<'_> {
             );
             self.find(Code::Units, at, &message);
         }
+        if compares && let Some((a, b)) = apart(left, right) {
+            let message = format!(
+                "{} and {} are compared here, which are never equal, larger or smaller\n{}",
+                named(a),
+                named(b),
+                instead_of_comparing(a, b)
+            );
+            self.find(Code::MixedComparison, at, &message);
+        }
+        if name == "/" {
+            self.check_division(left, right, arguments, at);
+        }
         if ["==", "!="].contains(&name) {
             self.check_word(left, &arguments[1]);
             self.check_word(right, &arguments[0]);
@@ -391,13 +434,29 @@ impl Walk<'_> {
             ("+" | "-", Kind::Text | Kind::Word(_), _) | ("+", _, Kind::Text | Kind::Word(_)) => {
                 Kind::Text
             }
-            ("+" | "-", Kind::Number(Unit::Plain), Kind::Number(unit))
-            | ("+" | "-", Kind::Number(unit), Kind::Number(Unit::Plain)) => Kind::Number(*unit),
-            ("+" | "-", Kind::Number(a), Kind::Number(b)) if a == b => Kind::Number(*a),
+            ("+" | "-", Kind::Number(a), Kind::Number(b)) => {
+                a.with(*b).map_or(Kind::Any, Kind::Number)
+            }
+            ("*" | "/" | "%", Kind::Number(Unit::Whole), Kind::Number(Unit::Whole)) => left.clone(),
             ("*" | "/" | "%" | "**", Kind::Number(_), Kind::Number(_)) => Kind::Number(Unit::Plain),
             ("!", ..) => Kind::Bool,
             _ => Kind::Any,
         }
+    }
+
+    /// Whole numbers divide to a whole number.
+    fn check_division(&mut self, left: &Kind, right: &Kind, arguments: &[Expr], at: Position) {
+        let whole = Kind::Number(Unit::Whole);
+        if *left != whole || *right != whole {
+            return;
+        }
+        if let [Expr::IntegerConstant(a, _), Expr::IntegerConstant(b, _)] = arguments
+            && a.checked_rem(*b) == Some(0)
+        {
+            return;
+        }
+        let message = "a whole number divided by a whole number gives a whole number: 1 / 2 is 0\nwrite 1.0 / 2.0, or a.to_float() / b";
+        self.find(Code::IntegerDivision, at, message);
     }
 
     /// A text compared with one out of a closed set is one of them.
@@ -411,6 +470,35 @@ impl Walk<'_> {
             let message = format!("this is never \"{text}\": it is {}\n{hint}", one_of(set));
             self.find(Code::UnknownValue, *at, &message);
         }
+    }
+}
+
+/// Two values that are of different kinds for certain.
+fn apart<'k>(left: &'k Kind, right: &'k Kind) -> Option<(&'k Kind, &'k Kind)> {
+    let class = |kind: &Kind| match kind {
+        Kind::Number(_) => Some("number"),
+        Kind::Text | Kind::Word(_) => Some("text"),
+        Kind::Bool => Some("bool"),
+        Kind::Host(name) => Some(*name),
+        Kind::Any | Kind::Nothing | Kind::Array(_) | Kind::Map | Kind::Function => None,
+    };
+    let (a, b) = (class(left)?, class(right)?);
+    (a != b).then_some((left, right))
+}
+
+fn instead_of_comparing(a: &Kind, b: &Kind) -> &'static str {
+    match (a, b) {
+        (Kind::Host("Quote"), _) | (_, Kind::Host("Quote")) => {
+            "a quote holds several numbers: use quote.price or quote.size"
+        }
+        (Kind::Host("Runner"), _) | (_, Kind::Host("Runner")) => {
+            "use runner.id, runner.key or runner.name"
+        }
+        (Kind::Text | Kind::Word(_), Kind::Number(_))
+        | (Kind::Number(_), Kind::Text | Kind::Word(_)) => {
+            "parse_float(text) reads a number from a text"
+        }
+        _ => "compare values of one kind",
     }
 }
 
@@ -433,157 +521,8 @@ fn named(kind: &Kind) -> String {
         Kind::Number(unit) => unit.called().to_owned(),
         Kind::Array(_) => "an array".to_owned(),
         Kind::Bool => "true or false".to_owned(),
+        Kind::Text | Kind::Word(_) => "a text".to_owned(),
+        Kind::Function => "a function".to_owned(),
         _ => "a map".to_owned(),
     }
 }
-
-/// What Rhai offers of every value.
-const OF_EVERYTHING: &[&str] = &[
-    "to_string",
-    "to_debug",
-    "type_of",
-    "is_shared",
-    "tag",
-    "set_tag",
-];
-
-/// Functions of the language itself that scripts can call, whatever their parameters.
-const BUILT_IN: &[&str] = &[
-    "E",
-    "PI",
-    "abs",
-    "acos",
-    "acosh",
-    "all",
-    "append",
-    "asin",
-    "asinh",
-    "atan",
-    "atanh",
-    "bits",
-    "bytes",
-    "call",
-    "ceiling",
-    "chars",
-    "chop",
-    "clear",
-    "contains",
-    "cos",
-    "cosh",
-    "crop",
-    "debug",
-    "dedup",
-    "drain",
-    "end",
-    "ends_with",
-    "exclusive",
-    "exp",
-    "extract",
-    "fill_with",
-    "filter",
-    "find",
-    "find_map",
-    "floor",
-    "for_each",
-    "fraction",
-    "get",
-    "get_bit",
-    "get_bits",
-    "hypot",
-    "inclusive",
-    "index_of",
-    "insert",
-    "int",
-    "is_anonymous",
-    "is_def_fn",
-    "is_def_var",
-    "is_empty",
-    "is_even",
-    "is_exclusive",
-    "is_finite",
-    "is_inclusive",
-    "is_infinite",
-    "is_nan",
-    "is_odd",
-    "is_shared",
-    "is_zero",
-    "keys",
-    "len",
-    "ln",
-    "log",
-    "make_lower",
-    "make_upper",
-    "map",
-    "max",
-    "min",
-    "mixin",
-    "name",
-    "order",
-    "order_desc",
-    "pad",
-    "parse_decimal",
-    "parse_float",
-    "parse_int",
-    "parse_json",
-    "pop",
-    "print",
-    "push",
-    "range",
-    "reduce",
-    "reduce_rev",
-    "remove",
-    "replace",
-    "retain",
-    "reverse",
-    "round",
-    "rsplit",
-    "set",
-    "set_bit",
-    "set_bits",
-    "set_tag",
-    "shift",
-    "sign",
-    "sin",
-    "sinh",
-    "some",
-    "sort",
-    "sort_by",
-    "sort_desc",
-    "splice",
-    "split",
-    "split_rev",
-    "split_whitespace",
-    "sqrt",
-    "start",
-    "starts_with",
-    "sub_string",
-    "tag",
-    "take",
-    "tan",
-    "tanh",
-    "to_array",
-    "to_binary",
-    "to_chars",
-    "to_debug",
-    "to_degrees",
-    "to_float",
-    "to_hex",
-    "to_int",
-    "to_json",
-    "to_lower",
-    "to_octal",
-    "to_radians",
-    "to_string",
-    "to_upper",
-    "trim",
-    "truncate",
-    "type_of",
-    "values",
-    "zip",
-    "concat",
-    "merge",
-    "order_by",
-    "equals",
-    "split_at",
-    "curry",
-];

@@ -75,6 +75,8 @@ codes! {
     WrongArgument = "wrong-argument" Error,
     /// Numbers of different units together, such as a price and a stake.
     Units = "units" Error,
+    /// Values compared that are never equal, such as a quote and a number.
+    MixedComparison = "mixed-comparison" Error,
     /// An intent that nobody returns.
     DroppedIntent = "dropped-intent" Error,
     /// A callback that returns what is no intent.
@@ -97,6 +99,10 @@ codes! {
     ShadowedFunction = "shadowed-function" Warning,
     /// Calculated prices compared for equality.
     FloatEquality = "float-equality" Warning,
+    /// A whole number divided by a whole number.
+    IntegerDivision = "integer-division" Warning,
+    /// A range that goes one past the last place.
+    RangeEnd = "range-end" Warning,
     /// A permission that is not needed, or of a code that is none.
     Allow = "allow" Warning,
 }

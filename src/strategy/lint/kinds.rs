@@ -5,6 +5,8 @@
 pub(in crate::strategy) enum Unit {
     /// Anything else.
     Plain,
+    /// Whole numbers as written or counted, which divide to whole numbers.
+    Whole,
     /// Decimal odds.
     Price,
     /// A stake, a size, a liability, a bank.
@@ -24,12 +26,23 @@ impl Unit {
     pub(in crate::strategy) fn called(self) -> &'static str {
         match self {
             Self::Plain => "a number",
+            Self::Whole => "a whole number",
             Self::Price => "a price",
             Self::Money => "an amount of money",
             Self::Probability => "a probability",
             Self::Seconds => "a time in seconds",
             Self::Millis => "a time in milliseconds",
             Self::Ticks => "a number of ticks",
+        }
+    }
+
+    /// What the sum of two such numbers counts, if they may be added up.
+    pub(super) fn with(self, other: Self) -> Option<Self> {
+        match (self, other) {
+            (a, b) if a == b => Some(a),
+            (Self::Plain, Self::Whole) | (Self::Whole, Self::Plain) => Some(Self::Plain),
+            (Self::Plain | Self::Whole, unit) | (unit, Self::Plain | Self::Whole) => Some(unit),
+            _ => None,
         }
     }
 
@@ -93,7 +106,7 @@ impl Kind {
     /// Its unit, if it is a number of a known one.
     pub(super) fn unit(&self) -> Option<Unit> {
         match self {
-            Self::Number(Unit::Plain) => None,
+            Self::Number(Unit::Plain | Unit::Whole) => None,
             Self::Number(unit) => Some(*unit),
             _ => None,
         }
@@ -136,7 +149,7 @@ const TYPES: Kind = Kind::Word(&["LIMIT", "LIMIT_ON_CLOSE", "MARKET_ON_CLOSE"]);
 /// What a property of a host type gives; [`Kind::Any`] if there is none or it differs.
 pub(in crate::strategy) fn of_property(host: &str, name: &str) -> Kind {
     match (host, name) {
-        (_, "len") => NUMBER,
+        (_, "len") => Kind::Number(Unit::Whole),
         ("Market", "runners" | "active") => Kind::Host("Runners"),
         ("Market", "seconds_to_start" | "bet_delay") => Kind::Number(Unit::Seconds),
         ("Market" | "Runner", "total_matched") | ("Quote", "size") => MONEY,
@@ -146,11 +159,15 @@ pub(in crate::strategy) fn of_property(host: &str, name: &str) -> Kind {
         ("Market", "id" | "venue" | "type" | "sport" | "country" | "course" | "name" | "event") => {
             Kind::Text
         }
+        ("Market", "event_id" | "competition") => Kind::Text,
+        ("Market", "score") => Kind::array(NUMBER),
+        ("Market", "books") => Kind::array(Kind::Text),
         ("Runner", "best_back" | "best_lay") => Kind::Host("Quote"),
         ("Runner", "quotes") => Kind::array(Kind::Host("Quote")),
         ("Runner", "last_traded" | "bsp" | "sp_near" | "sp_far" | "vwap")
         | ("Quote" | "Order" | "Intent", "price")
-        | ("Order", "average_price") => PRICE,
+        | ("Order", "average_price")
+        | ("Position", "back_price" | "lay_price") => PRICE,
         ("Runner", "id" | "handicap") | ("Order" | "Intent", "runner_id") => NUMBER,
         ("Runner", "is_active") | ("Order", "is_live" | "cancel_pending" | "update_pending") => {
             Kind::Bool
@@ -199,12 +216,15 @@ pub(in crate::strategy) fn of_function(name: &str) -> Kind {
     }
     match name {
         "runner" => Kind::Host("Runner"),
+        "quote" => Kind::Host("Quote"),
+        "fair" => Kind::array(CHANCE),
+        "overround" => NUMBER,
         "position" => Kind::Host("Position"),
         "back" | "lay" | "back_on_close" | "lay_on_close" | "cancel" | "replace" | "update"
         | "persist" | "book" | "keep_to_sp" | "fill_or_kill" | "limit" | "reason"
-        | "probability" | "tag" => Kind::Host("Intent"),
+        | "probability" | "tag" | "green_up" => Kind::Host("Intent"),
         "back_depth" | "lay_depth" => Kind::array(Kind::Host("Quote")),
-        "best_backs" | "best_lays" | "back_prices" | "lay_prices" | "mid_prices" => {
+        "best_backs" | "best_lays" | "back_prices" | "lay_prices" | "mid_prices" | "prices_of" => {
             Kind::array(PRICE)
         }
         "ticks"

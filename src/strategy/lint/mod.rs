@@ -5,7 +5,9 @@
 //! is known nothing is said.
 
 mod allow;
+mod builtin;
 mod calls;
+mod closures;
 mod finding;
 mod kinds;
 mod source;

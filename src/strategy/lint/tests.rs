@@ -105,6 +105,64 @@ fn what_is_wrong_is_found() {
         ("loop { this.n = 1; }", C::EndlessLoop),
         ("while true { for n in 0..3 { break; } }", C::EndlessLoop),
         ("do { this.n = 1; } while true;", C::EndlessLoop),
+        // What closures are given.
+        (
+            "market.active.to_array().filter(|r| r.best_bak != ()).len(); ()",
+            C::UnknownProperty,
+        ),
+        (
+            "market.active.to_array().map(|r| r.best_back.price > r.best_back.size).len(); ()",
+            C::Units,
+        ),
+        (
+            "let least = 2.0; market.active.to_array().find(|r, n| r.nam == least && n > 0); ()",
+            C::UnknownProperty,
+        ),
+        (
+            "ctx.orders.to_array().sort(|a, b| a.prise < b.price); ()",
+            C::UnknownProperty,
+        ),
+        (
+            "let prices = market.active.to_array().map(|r| r.best_back.price); if prices[0] > ctx.bankroll { return; }",
+            C::Units,
+        ),
+        (
+            "market.active.to_array().filter(|r| r.is_active)[0].best_bak; ()",
+            C::UnknownProperty,
+        ),
+        (
+            "let all = market.active.to_array(); all[0].nam; ()",
+            C::UnknownProperty,
+        ),
+        // What is never equal.
+        (
+            "if market.active[0].best_back > 2.0 { return; }",
+            C::MixedComparison,
+        ),
+        (
+            "if market.total_matched == \"5\" { return; }",
+            C::MixedComparison,
+        ),
+        ("if market.active[0] == 5 { return; }", C::MixedComparison),
+        (
+            "back(market.active[0], market.active[0].best_back, 2.0)",
+            C::WrongArgument,
+        ),
+        ("back(market.active[0], \"3.0\", 2.0)", C::WrongArgument),
+        ("market.active.map(|r| r.id); ()", C::UnknownFunction),
+        ("let share = 1 / 2; ctx.log(share);", C::IntegerDivision),
+        (
+            "let n = 0; for r in market.active { n += 1; } ctx.log(n / market.active.len());",
+            C::IntegerDivision,
+        ),
+        (
+            "for i in 0..=market.active.len() { ctx.log(market.active[i].name); }",
+            C::RangeEnd,
+        ),
+        (
+            "green_up(market.active[0], ctx.position(market.active[0])); ()",
+            C::DroppedIntent,
+        ),
         ("return []; this.n = 1;", C::Unreachable),
         ("for n in 0..3 { continue; this.n = n; }", C::Unreachable),
         ("let unused = 1;", C::UnusedVariable),
@@ -148,6 +206,13 @@ fn what_is_right_is_left_alone() {
         "back(1, 2.0, 2.0).reason(`at ${market.runners[0].best_back.price}`)",
         "to_decimal(\"probability\", implied(3.0)); ()",
         "let o = market.runners[0].best_back.price * 0.5 - 1.0; if o < ctx.bankroll { return; }",
+        "let x = 6 / 3 + 1; ctx.log(x / 2.0);",
+        "ctx.log(ctx.now_ms / 60000); ctx.log(market.active.len() / 2.0);",
+        "let best = market.active.to_array().reduce(|best, r| if best == () || r.total_matched > best.total_matched { r } else { best }); if best == () { return; } back(best, 2.0, 2.0)",
+        "let edge = 0.1; let rows = market.active.to_array().map(|r| #{ id: r.id, edge: edge }); this.rows = rows;",
+        "let f = |r, least| r.best_back.price > least; if f.call(market.active[0], 2.0) { return; }",
+        "for i in 0..market.active.len() { ctx.log(market.active[i].name); }",
+        "let q = market.active[0].quote(\"pinnacle\"); if q == () || q.price < 2.0 { return; } back(market.active[0], q.price, 2).book(q.book)",
     ] {
         assert_eq!(codes_of(body), [], "{body}");
     }
@@ -168,6 +233,28 @@ fn a_helper_is_checked_with_what_it_is_given() {
         "",
         "what a helper is given differs, so nothing is known"
     );
+}
+
+#[test]
+fn a_function_has_no_properties() {
+    let found = shown(
+        "fn params() { #{ edge: 0.05 } }\nfn on_odds(market, ctx) { if params.edge > 1.0 { return; } }",
+    );
+    assert!(
+        found.contains("settings are read as ctx.params.name"),
+        "{found}"
+    );
+}
+
+#[test]
+fn what_a_helper_gives_is_known() {
+    let found = shown(
+        "fn on_odds(market, ctx) { let r = shortest(market); if r.nam == \"x\" { return; } }\nfn shortest(market) { let best = (); for r in market.active { if best == () { best = r; } } return best; }",
+    );
+    assert!(found.contains("no property \"nam\""), "{found}");
+    let found =
+        shown("fn on_odds(market, ctx) { is_over(market) }\nfn is_over(market) { market.in_play }");
+    assert!(found.contains("bad-return"), "{found}");
 }
 
 #[test]

@@ -16,6 +16,8 @@ use crate::strategy::names::did_you_mean;
 pub(super) struct Facts {
     /// What the script's own functions are given: by name, number of parameters, and place of the parameter.
     pub(super) arguments: BTreeMap<(String, usize, usize), Kind>,
+    /// What the script's own functions give: by name and number of parameters.
+    pub(super) returns: BTreeMap<(String, usize), Kind>,
     /// What variables are set to besides their first value, by where they are declared.
     variables: BTreeMap<Place, Kind>,
     /// Names used as properties, keys or texts: by them maps, settings and functions may be reached.
@@ -57,6 +59,8 @@ pub(super) struct Walk<'w> {
     pub(super) findings: Vec<Finding>,
     scope: Vec<Variable>,
     function: &'w str,
+    /// What the present function returns before its end.
+    returned: Kind,
 }
 
 impl<'w> Walk<'w> {
@@ -84,6 +88,7 @@ impl<'w> Walk<'w> {
             findings: Vec::new(),
             scope: Vec::new(),
             function: "",
+            returned: Kind::Nothing,
         }
     }
 
@@ -92,6 +97,7 @@ impl<'w> Walk<'w> {
         for function in self.functions {
             self.function = &function.name;
             self.scope.clear();
+            self.returned = Kind::Nothing;
             let given = kinds::of_callback(&function.name);
             for (at, name) in function.params.iter().enumerate() {
                 let key = (function.name.clone(), function.params.len(), at);
@@ -105,6 +111,9 @@ impl<'w> Walk<'w> {
                 self.check_return(&value, last.position());
             }
             self.leave(0);
+            let key = (function.name.clone(), function.params.len());
+            let early = std::mem::replace(&mut self.returned, Kind::Nothing);
+            self.learnt.returns.insert(key, early.join(value));
         }
     }
 
@@ -227,10 +236,11 @@ impl<'w> Walk<'w> {
             Stmt::For(parts, _) => {
                 let (item, counter, flow) = &**parts;
                 let walked = self.expression(&flow.expr);
+                self.check_range(&flow.expr);
                 let depth = self.scope.len();
                 self.declare(&item.name, kinds::of_item(&walked), place(item.pos), false);
                 if let Some(counter) = counter {
-                    let kind = Kind::Number(Unit::Plain);
+                    let kind = Kind::Number(Unit::Whole);
                     self.declare(&counter.name, kind, place(counter.pos), false);
                 }
                 self.block(&flow.body, false);
@@ -279,6 +289,8 @@ impl<'w> Walk<'w> {
                 let kind = value.as_ref().map(|value| self.expression(value));
                 if let Some(kind) = kind.filter(|_| !flags.intersects(ASTFlags::BREAK)) {
                     self.check_return(&kind, *position);
+                    let before = std::mem::replace(&mut self.returned, Kind::Nothing);
+                    self.returned = before.join(kind);
                 }
                 Kind::Nothing
             }
@@ -328,6 +340,8 @@ impl<'w> Walk<'w> {
             "lay_on_close",
             "cancel",
             "replace",
+            "update",
+            "green_up",
         ];
         makers.contains(&name) && !self.functions.iter().any(|f| f.name == name)
     }
@@ -371,6 +385,26 @@ impl<'w> Walk<'w> {
                 a(kind)
             );
             self.find(Code::BadReturn, at, &message);
+        }
+    }
+
+    /// A range that ends with the length of a list goes one too far.
+    fn check_range(&mut self, walked: &Expr) {
+        let Expr::FnCall(call, position) = walked else {
+            return;
+        };
+        let ("..=", [Expr::IntegerConstant(0, _), end]) = (call.name.as_str(), &call.args[..])
+        else {
+            return;
+        };
+        let is_length = match chain(end).1.last() {
+            Some(Link::Property(name, _)) => *name == "len",
+            Some(Link::Method(call, _)) => call.name == "len",
+            _ => false,
+        };
+        if is_length {
+            let message = "this goes one too far: the last place is len() - 1\nwrite 0..list.len(), or walk the list itself: for item in list";
+            self.find(Code::RangeEnd, *position, message);
         }
     }
 
@@ -441,7 +475,8 @@ impl<'w> Walk<'w> {
     pub(super) fn expression(&mut self, expression: &Expr) -> Kind {
         match expression {
             Expr::BoolConstant(..) => Kind::Bool,
-            Expr::IntegerConstant(..) | Expr::FloatConstant(..) => Kind::Number(Unit::Plain),
+            Expr::IntegerConstant(..) => Kind::Number(Unit::Whole),
+            Expr::FloatConstant(..) => Kind::Number(Unit::Plain),
             Expr::CharConstant(..) => Kind::Text,
             Expr::StringConstant(text, _) => {
                 self.learnt.words.insert(text.to_string());
@@ -553,7 +588,7 @@ impl<'w> Walk<'w> {
                     self.find(Code::UnknownParam, at, &message);
                 }
                 match Unit::by_name(name) {
-                    Unit::Plain => Kind::Any,
+                    Unit::Plain | Unit::Whole => Kind::Any,
                     unit => Kind::Number(unit),
                 }
             }
@@ -576,6 +611,17 @@ impl<'w> Walk<'w> {
                 }
                 kinds::of_property(host, name)
             }
+            Kind::Function => {
+                let hint = if name == "call" {
+                    "call it: f.call(…)"
+                } else {
+                    "call it, as in name(…); settings are read as ctx.params.name"
+                };
+                let message = format!("a function has no property \"{name}\"\n{hint}");
+                self.find(Code::UnknownProperty, at, &message);
+                Kind::Any
+            }
+            Kind::Array(_) if name == "len" => Kind::Number(Unit::Whole),
             _ => Kind::Any,
         }
     }
