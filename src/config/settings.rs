@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::alert::AlertSettings;
 use super::betfair::{Betfair, Breaker};
 use super::live::{Feed, FeedKind, Live, Recorder};
 use super::strategies::StrategySettings;
@@ -45,8 +46,14 @@ pub struct Config {
     pub http: Http,
     /// The kill switch.
     pub kill: Kill,
+    /// When the state of the machine forbids orders.
+    pub fence: Fence,
     /// What is logged.
     pub log: Log,
+    /// Whom to tell of what needs somebody.
+    pub alert: AlertSettings,
+    /// How these settings themselves are treated.
+    pub config: Treatment,
     /// What is said of single strategies, by name.
     pub strategies: BTreeMap<String, StrategySettings>,
 }
@@ -255,14 +262,79 @@ impl Default for Kill {
     }
 }
 
+/// When the state of the machine forbids orders.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Fence {
+    /// Least free space beside the ledger to place orders upon, in MiB; 0 asks for none.
+    pub disk_free_mib: u32,
+    /// Longest that a live message may wait before it is handled, in milliseconds.
+    pub loop_lag_ms: u32,
+    /// After so many hosts that died within ten minutes, betting begins halted; 0 is never.
+    pub deaths: u32,
+}
+
+impl Default for Fence {
+    fn default() -> Self {
+        Self {
+            disk_free_mib: 256,
+            loop_lag_ms: 2_000,
+            deaths: 3,
+        }
+    }
+}
+
+/// How the settings themselves are treated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Treatment {
+    /// Whether a host reads its files again when they change.
+    pub watch: bool,
+    /// Whether later layers may loosen a limit of `[risk]` that an earlier one states. Only the first file may say so.
+    pub allow_loosen: bool,
+    /// Whether a limit that is raised in the files of a running host holds at once.
+    pub allow_raise: bool,
+    /// The file by which a person confirms a raised limit.
+    pub confirmed: PathBuf,
+}
+
+impl Default for Treatment {
+    fn default() -> Self {
+        Self {
+            watch: true,
+            allow_loosen: false,
+            allow_raise: false,
+            confirmed: "data/CONFIRMED".into(),
+        }
+    }
+}
+
 /// What is logged.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Log {
     /// The least important level shown.
     pub level: Level,
     /// In which form.
     pub format: LogFormat,
+    /// A file that gets every line too, as JSON; none if empty.
+    pub file: PathBuf,
+    /// At this size, in MiB, a new file is begun.
+    pub file_max_mib: u32,
+    /// How many of the earlier files are kept.
+    pub file_keep: u32,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            level: Level::Info,
+            format: LogFormat::Auto,
+            file: PathBuf::new(),
+            file_max_mib: 10,
+            file_keep: 5,
+        }
+    }
 }
 
 /// How important a log line is.
@@ -327,7 +399,20 @@ impl Config {
                 &(1..=120),
             ),
         ];
+        let number = |key, value: u32, range| Bound::new(key, &value, &range);
+        let fence = vec![
+            number("disk_free_mib", self.fence.disk_free_mib, 0..=1_000_000),
+            number("loop_lag_ms", self.fence.loop_lag_ms, 100..=60_000),
+            number("deaths", self.fence.deaths, 0..=100),
+        ];
+        let log = vec![
+            number("file_max_mib", self.log.file_max_mib, 1..=1_000),
+            number("file_keep", self.log.file_keep, 0..=100),
+        ];
         let sections = [
+            ("fence", fence),
+            ("log", log),
+            ("alert", self.alert.bounds()),
             ("run", run),
             ("account", account),
             ("risk", self.risk.bounds()),
@@ -373,6 +458,7 @@ impl Config {
             found.push((format!("http.{key}"), value, problem.to_owned()));
         }
         found.extend(self.betfair.problems());
+        found.extend(self.alert.problems());
         found.extend(self.strategy_problems());
         found
     }

@@ -2,7 +2,7 @@
 //!
 //! What strategies could lose is added up, never offset: their bets may be settled apart.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
@@ -285,6 +285,8 @@ pub struct House {
     pub unready: Option<Unready>,
     /// What about the host's health forbids orders, with its figures.
     pub fences: BTreeMap<Fence, String>,
+    /// Strategies that may place no orders, because nobody has approved the version that runs.
+    pub barred: BTreeSet<String>,
     /// What all bets weigh.
     pub burden: Burden,
     /// What they could lose at worst, by scope.
@@ -305,6 +307,7 @@ impl Default for House {
             reason: String::new(),
             unready: Some(Unready::Starting),
             fences: BTreeMap::new(),
+            barred: BTreeSet::new(),
             burden: Burden::default(),
             at_risk: AtRisk::default(),
             realised_today: Money::ZERO,

@@ -12,6 +12,7 @@ impl ReasonCode {
             Self::KillSwitchOn => "The operator halted betting.",
             Self::TradingPaused => "Betting is paused.",
             Self::TradingReduceOnly => "Only orders that lower the worst case are taken now.",
+            Self::ScriptNotApproved => "Nobody has approved this version of the script for LIVE.",
             Self::VenueNotReady => "The venue has not said yet, or not lately, what it has of us.",
             Self::HealthFence => "The host's health forbids orders.",
             Self::OrderInDoubt => {

@@ -108,13 +108,6 @@ impl Slot {
             .filter_map(|(at, desk)| desk.as_ref().map(|desk| (MarketIndex(at), &desk.holding)))
     }
 
-    /// What its bets in a market could lose at worst.
-    #[must_use]
-    pub fn at_risk_in(&self, at: MarketIndex) -> Money {
-        let desk = self.desks.get(at.0).and_then(Option::as_ref);
-        desk.map_or(Money::ZERO, |desk| desk.burden.at_risk)
-    }
-
     /// Its settled markets in the order first seen: when, the profit before commission, and the commission.
     pub fn settlements(&self) -> impl Iterator<Item = (MarketIndex, TimeMs, Money, Money)> {
         let desks = self.desks.iter().enumerate();
@@ -122,6 +115,13 @@ impl Slot {
             let booked = desk.as_ref()?.settled?;
             Some((MarketIndex(at), booked.at, booked.gross, booked.commission))
         })
+    }
+
+    /// What its bets in a market could lose at worst.
+    #[must_use]
+    pub fn at_risk_in(&self, at: MarketIndex) -> Money {
+        let desk = self.desks.get(at.0).and_then(Option::as_ref);
+        desk.map_or(Money::ZERO, |desk| desk.burden.at_risk)
     }
 
     /// What it was shown of each market.

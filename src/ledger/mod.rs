@@ -7,9 +7,11 @@
 //! [`Ledger::open`] takes the ledger for writing, [`Ledger::begin_run`] gives a [`RunWriter`], which is the engine's
 //! journal. [`Reader`] answers questions, also while a run writes. The tables are in `migrations/`.
 
+mod approvals;
 mod audit;
 mod chain;
 mod columns;
+mod configurations;
 mod copy;
 mod deaths;
 mod error;
@@ -34,8 +36,10 @@ mod strategies;
 mod why;
 mod writer;
 
+pub use approvals::{Approval, LiveBet, PaperRecord};
 pub use audit::{Audit, Finding};
 pub use chain::{Break, Head, Verified};
+pub use configurations::{Configuration, ConfigurationRow};
 pub use copy::{Restored, restore};
 pub use deaths::Death;
 pub use error::LedgerError;

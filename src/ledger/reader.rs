@@ -484,6 +484,20 @@ impl Reader {
         self.rows(sql, &[&own[..], more].concat(), read)
     }
 
+    /// How many runs were found to have died since then.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn deaths_since(&self, since: TimeMs) -> Result<u64, LedgerError> {
+        self.connection
+            .query_row(
+                "SELECT count(*) FROM deaths WHERE found_at_ms >= ?1",
+                [since.0],
+                |row| count(row, 0),
+            )
+            .map_err(LedgerError::database(&self.path, "read its deaths"))
+    }
+
     pub(super) fn rows<T>(
         &self,
         sql: &str,

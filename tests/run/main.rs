@@ -1,9 +1,12 @@
 //! `bea run` from outside: the real program, real files, real sockets, real signals.
 
+mod alerts;
+mod fake;
 mod host;
 mod instances;
 mod memory;
 mod reload;
+mod settings;
 
 use std::collections::BTreeSet;
 use std::fs;
