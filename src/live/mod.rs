@@ -19,6 +19,7 @@ mod fences;
 mod host;
 pub mod log;
 mod memory;
+mod operation;
 mod pace;
 mod settings;
 mod shelf;
