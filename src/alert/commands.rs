@@ -225,6 +225,8 @@ mod tests {
 
     const NOW: TimeMs = TimeMs(1_800_000_000_000);
 
+    type Change = fn(&mut Value);
+
     fn said(text: &str) -> Value {
         json!({"update_id": 1, "message": {
             "message_id": 1, "date": NOW.0 / 1_000, "text": text,
@@ -241,7 +243,7 @@ mod tests {
     #[test]
     fn only_what_an_allowed_user_says_now_in_private_is_obeyed() {
         assert_eq!(obeyed(|_| {}), Some(Wish::Status));
-        let refused: [(&str, fn(&mut Value)); 13] = [
+        let refused: [(&str, Change); 13] = [
             ("another user", |u| u["message"]["from"]["id"] = json!(8)),
             ("a group", |u| {
                 u["message"]["chat"] = json!({"id": -5, "type": "group"})

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Config, Loaded, Origin};
@@ -23,14 +23,13 @@ impl When {
     /// When a change of this key does. `docs/configuration.md` says the same, and a test compares them.
     #[must_use]
     pub fn of(key: &str) -> Self {
-        const LIVE: [&str; 7] = [
+        const LIVE: [&str; 6] = [
             "mode",
             "log.level",
             "run.shadow_updates",
             "config.allow_raise",
             "config.watch",
             "fence.disk_free_mib",
-            "fence.loop_lag_ms",
         ];
         let own_limit = key
             .strip_prefix("strategies.")
@@ -140,7 +139,7 @@ fn with(old: &RiskLimits, new: &RiskLimits, inside: &str) -> Option<RiskLimits> 
 }
 
 /// The limits of a configuration: those for all, and those of single strategies.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Limits {
     /// `[risk]`.
     pub all: RiskLimits,

@@ -33,9 +33,8 @@ impl Ratchet {
     pub(super) fn pass(&mut self, values: &mut Dict) -> Vec<String> {
         let mut ignored = Vec::new();
         for key in leaves(values) {
-            if self.is_settled && key == LOOSEN {
-                ignored.push(key);
-            } else if key.starts_with("risk.") && !self.pass_one(&key, values) {
+            let is_late = self.is_settled && key == LOOSEN;
+            if is_late || (key.starts_with("risk.") && !self.pass_one(&key, values)) {
                 ignored.push(key);
             }
         }
@@ -55,11 +54,7 @@ impl Ratchet {
         let is_first = self.stated.insert(key.to_owned());
         let name = key.strip_prefix("risk.").unwrap_or(key);
         let outside = |bound: &crate::market::Bound| bound.key == name && !bound.holds;
-        if is_first
-            || !self.is_settled
-            || self.may_loosen
-            || wanted.bounds().iter().any(|b| outside(b))
-        {
+        if is_first || !self.is_settled || self.may_loosen || wanted.bounds().iter().any(outside) {
             self.limits = wanted;
             return true;
         }

@@ -124,7 +124,7 @@ pub fn words_of(range: &str) -> Vec<&str> {
     let words: Option<Vec<&str>> = range.split(", ").map(word).collect();
     let is_word = |word: &&str| word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     words
-        .filter(|words| words.iter().all(|w| is_word(w)))
+        .filter(|words| words.iter().all(is_word))
         .unwrap_or_default()
 }
 

@@ -268,8 +268,6 @@ impl Default for Kill {
 pub struct Fence {
     /// Least free space beside the ledger to place orders upon, in MiB; 0 asks for none.
     pub disk_free_mib: u32,
-    /// Longest that a live message may wait before it is handled, in milliseconds.
-    pub loop_lag_ms: u32,
     /// After so many hosts that died within ten minutes, betting begins halted; 0 is never.
     pub deaths: u32,
 }
@@ -278,7 +276,6 @@ impl Default for Fence {
     fn default() -> Self {
         Self {
             disk_free_mib: 256,
-            loop_lag_ms: 2_000,
             deaths: 3,
         }
     }
@@ -402,7 +399,6 @@ impl Config {
         let number = |key, value: u32, range| Bound::new(key, &value, &range);
         let fence = vec![
             number("disk_free_mib", self.fence.disk_free_mib, 0..=1_000_000),
-            number("loop_lag_ms", self.fence.loop_lag_ms, 100..=60_000),
             number("deaths", self.fence.deaths, 0..=100),
         ];
         let log = vec![

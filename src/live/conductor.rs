@@ -14,16 +14,16 @@ use super::log::{Throttle, Voice};
 use super::memory::Keeper;
 use super::pace::Pace;
 use super::published::Publisher;
-use super::settings::{News, Settings};
+use super::settings::Settings;
 use super::shelf::Finding;
-use super::status::{Board, SettingsStatus, ShadowStatus, Status, StrategyStatus};
+use super::status::{Board, ShadowStatus, Status, StrategyStatus};
 use super::switch::{Position, Switch};
 use crate::backtest::{self, Driver, Playing, RunError};
-use crate::config::{Change, Severity, When};
+use crate::config::Severity;
 use crate::engine::{
     Command, Differences, Notice, Shadow, Standing, Strategy, TradingState, Venue,
 };
-use crate::ledger::{Configuration, Ledger, LedgerError, Verdict};
+use crate::ledger::{Ledger, LedgerError, Verdict};
 use crate::logging;
 use crate::market::{Instruction, Money, TimeMs};
 use crate::risk::Approved;
@@ -39,14 +39,22 @@ const LOOK: Duration = Duration::from_millis(100);
 pub(super) enum Told {
     /// Something about a strategy's file.
     Found(Finding),
+    /// Read the settings again.
+    Reread,
     /// Something of the live feed.
     Heard(Heard),
     /// The live feed said more than can be handled: it is thrown away until the feed begins anew.
     Overrun,
-    /// Read the settings again.
-    Reread,
     /// End the run before the next message.
     Stop,
+}
+
+/// What the engine's thread shares with the host's others.
+pub(super) struct Shared {
+    pub(super) board: Board,
+    pub(super) publisher: Publisher,
+    pub(super) switch: Switch,
+    pub(super) alerting: Alerting,
 }
 
 /// Drives the sessions of a host.
@@ -63,7 +71,7 @@ pub(super) struct Conductor<'a> {
     pub(super) scripts: Vec<Script>,
     /// Good versions that are watched before they take over.
     pub(super) watched: Vec<Script>,
-    shadow_updates: u32,
+    pub(super) shadow_updates: u32,
     pub(super) keeper: Keeper<'a>,
     pub(super) wall_clock: fn() -> TimeMs,
     pub(super) status: Status,
@@ -74,11 +82,11 @@ pub(super) struct Conductor<'a> {
     /// The session has not had its first message.
     is_fresh: bool,
     pub(super) looked_at: Option<Instant>,
+    pub(super) settings: Settings,
+    pub(super) fences: Fences,
+    pub(super) alerting: Alerting,
     /// Where the inputs of a live feed are stamped and recorded.
     pub(super) tape: Option<Tape>,
-    settings: Settings,
-    fences: Fences,
-    alerting: Alerting,
     /// Who may bet with money, where anybody may.
     pub(super) gate: Option<LiveGate>,
 }
@@ -89,12 +97,15 @@ impl<'a> Conductor<'a> {
         ledger: &'a Ledger,
         keeper: Keeper<'a>,
         ears: Receiver<Told>,
-        board: Board,
-        publisher: Publisher,
-        switch: Switch,
+        shared: Shared,
         scripts: Vec<Script>,
-        alerting: Alerting,
     ) -> Self {
+        let Shared {
+            board,
+            publisher,
+            switch,
+            alerting,
+        } = shared;
         let config = &plan.settings.config;
         Self {
             ears,
@@ -115,10 +126,10 @@ impl<'a> Conductor<'a> {
             updates_before: 0,
             is_fresh: true,
             looked_at: None,
-            tape: None,
             settings: Settings::new(plan.settings),
             fences: Fences::new(ledger.path()),
             alerting,
+            tape: None,
             gate: None,
         }
     }
@@ -207,7 +218,7 @@ impl<'a> Conductor<'a> {
         if let Some(news) = self.settings.look(now) {
             self.reconfigure(session, &news)?;
         }
-        for command in self.fences.tend(&self.settings.config().fence, None, now) {
+        if let Some(command) = self.fences.tend(&self.settings.config().fence, now) {
             self.fence(session, command)?;
         }
         self.keeper.tend(session.slots(), now)?;
@@ -222,8 +233,6 @@ impl<'a> Conductor<'a> {
     ) -> Result<ControlFlow<()>, RunError> {
         match told {
             Told::Stop => return Ok(ControlFlow::Break(())),
-            // Where recordings are played there is no other feed.
-            Told::Heard(_) | Told::Overrun => {}
             Told::Reread => {
                 logging::reopen();
                 let news = self.settings.read_again();
@@ -232,6 +241,8 @@ impl<'a> Conductor<'a> {
                     self.reconfigure(session, &news)?;
                 }
             }
+            // Where recordings are played there is no other feed.
+            Told::Heard(_) | Told::Overrun => {}
             Told::Found(Finding::Good(script)) => self.offer(session, script)?,
             Told::Found(wrong) => {
                 self.call_off(session, wrong.strategy());
@@ -240,124 +251,6 @@ impl<'a> Conductor<'a> {
         }
         self.looked_at = None;
         Ok(ControlFlow::Continue(()))
-    }
-
-    fn alert(&self, severity: Severity, code: &str, text: impl std::fmt::Display) {
-        self.alerting.alerts.raise(severity, code, text);
-    }
-
-    /// A fence goes up or down.
-    fn fence<V: Venue<Approved>>(
-        &mut self,
-        session: &mut Playing<'_, V>,
-        command: Command,
-    ) -> Result<(), RunError> {
-        if let Command::Fence(fence, figures) = &command {
-            match figures {
-                Some(why) => {
-                    self.voice
-                        .warn(format_args!("{fence}: no orders are placed: {why}"));
-                    self.alert(Severity::Critical, fence.as_str(), why);
-                    self.status.fences.insert(*fence, why.clone());
-                }
-                None => {
-                    self.voice
-                        .warn(format_args!("{fence} is over: orders are placed again"));
-                    self.alert(
-                        Severity::Info,
-                        fence.as_str(),
-                        "over: orders are placed again",
-                    );
-                    self.status.fences.remove(fence);
-                }
-            }
-        }
-        self.operate(session, command)
-    }
-
-    /// The settings are different, or cannot be read: takes over what can be taken over, and says which is which.
-    fn reconfigure<V: Venue<Approved>>(
-        &mut self,
-        session: &mut Playing<'_, V>,
-        news: &News,
-    ) -> Result<(), RunError> {
-        let mut kept = serde_json::Value::Array(Vec::new());
-        match news {
-            News::Refused(error) => {
-                self.voice.warn(format_args!(
-                    "the changed settings are refused, and what was in force stays: {error}"
-                ));
-                self.alert(Severity::Warning, "SETTINGS_REFUSED", error);
-            }
-            News::Mended => self
-                .voice
-                .say("the settings are as they were, and right again"),
-            News::Confirmed => {
-                self.voice
-                    .warn("the looser limits were confirmed, and hold");
-                self.alert(
-                    Severity::Warning,
-                    "LIMITS_LOOSENED",
-                    "confirmed by bea config apply",
-                );
-            }
-            News::Changed(changes) => {
-                for change in changes {
-                    self.tell_change(change);
-                }
-                kept = serde_json::to_value(changes).unwrap_or_default();
-            }
-        }
-        let config = self.settings.config();
-        self.shadow_updates = config.run.shadow_updates;
-        logging::set_level(config.log.level);
-        self.status.settings = SettingsStatus {
-            hash: config.hash(),
-            trouble: self.settings.trouble().map(str::to_owned),
-            is_waiting: self.settings.is_waiting(),
-            restart: std::mem::take(&mut self.status.settings.restart),
-        };
-        if matches!(news, News::Changed(_)) {
-            // What cannot be opened was refused before.
-            let _ = self.alerting.reconfigure(self.settings.loaded());
-        }
-        if !matches!(news, News::Changed(_) | News::Confirmed) {
-            return Ok(());
-        }
-        // On record before anything is judged by it.
-        let configuration = Configuration {
-            at: (self.wall_clock)(),
-            config: self.settings.in_force(),
-            changes: kept,
-        };
-        self.ledger.configured(self.status.run, configuration)?;
-        session.hold_to(self.settings.limits());
-        Ok(())
-    }
-
-    fn tell_change(&mut self, change: &Change) {
-        let held_back = change.loosens && self.settings.is_waiting();
-        match change.takes_effect {
-            When::Restart => {
-                self.voice.warn(format_args!(
-                    "setting changed: {change}; it takes effect at the next start"
-                ));
-                let restart = &mut self.status.settings.restart;
-                if !restart.contains(&change.key) {
-                    restart.push(change.key.clone());
-                }
-            }
-            When::Live if held_back => {
-                self.voice.warn(format_args!(
-                    "setting changed: {change}; it loosens a limit, and holds after `bea config apply`"
-                ));
-                self.alert(Severity::Warning, "LIMITS_WAIT", change);
-            }
-            When::Live => {
-                self.voice.warn(format_args!("setting changed: {change}"));
-                self.alert(Severity::Info, "SETTING_CHANGED", change);
-            }
-        }
     }
 
     /// A good version is there: it is watched beside the one that runs, if that is wanted, or takes over.

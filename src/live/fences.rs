@@ -41,32 +41,15 @@ impl Fences {
         }
     }
 
-    /// What the engine is to be told. `lag` is how long the last live message waited, where that is known.
-    pub(super) fn tend(
-        &mut self,
-        settings: &config::Fence,
-        lag: Option<Duration>,
-        now: Instant,
-    ) -> Vec<Command> {
-        let mut commands = Vec::new();
+    /// What the engine is to be told, if anything.
+    pub(super) fn tend(&mut self, settings: &config::Fence, now: Instant) -> Option<Command> {
         let is_due = |at| now.saturating_duration_since(at) >= LOOK;
-        if self.looked_at.is_none_or(is_due) {
-            self.looked_at = Some(now);
-            let found = self.look_at_disk(settings.disk_free_mib);
-            commands.extend(self.set(Fence::DiskLow, found, now));
+        if !self.looked_at.is_none_or(is_due) {
+            return None;
         }
-        if let Some(lag) = lag {
-            let most = Duration::from_millis(settings.loop_lag_ms.into());
-            let ms = lag.as_millis();
-            let found = (lag > most).then(|| {
-                format!(
-                    "a message waited {ms} ms, at most {} are permitted",
-                    most.as_millis()
-                )
-            });
-            commands.extend(self.set(Fence::LoopLag, found, now));
-        }
-        commands
+        self.looked_at = Some(now);
+        let found = self.look_at_disk(settings.disk_free_mib);
+        self.set(Fence::DiskLow, found, now)
     }
 
     fn look_at_disk(&self, floor_mib: u32) -> Option<String> {
@@ -134,15 +117,14 @@ mod tests {
 
     const SETTINGS: config::Fence = config::Fence {
         disk_free_mib: 100,
-        loop_lag_ms: 500,
         deaths: 3,
     };
 
-    fn is_up(commands: &[Command], fence: Fence) -> Option<bool> {
-        commands.iter().find_map(|command| match command {
-            Command::Fence(found, figures) if *found == fence => Some(figures.is_some()),
+    fn is_up(command: &Option<Command>) -> Option<bool> {
+        match command {
+            Some(Command::Fence(Fence::DiskLow, figures)) => Some(figures.is_some()),
             _ => None,
-        })
+        }
     }
 
     #[test]
@@ -150,42 +132,19 @@ mod tests {
         let ledger = Path::new("data/ledger.sqlite");
         let mut fences = Fences::with(ledger, |_| Ok(99 << 20));
         let start = Instant::now();
-        let up = fences.tend(&SETTINGS, None, start);
-        let [Command::Fence(Fence::DiskLow, Some(figures))] = up.as_slice() else {
+        let up = fences.tend(&SETTINGS, start);
+        let Some(Command::Fence(Fence::DiskLow, Some(figures))) = &up else {
             panic!("{up:?}");
         };
         assert!(figures.contains("data has 99 MiB free"), "{figures}");
-        assert_eq!(fences.tend(&SETTINGS, None, start + LOOK), []);
+        assert_eq!(fences.tend(&SETTINGS, start + LOOK), None);
         fences.free = |_| Ok(100 << 20);
         let well = start + 2 * LOOK;
-        assert_eq!(fences.tend(&SETTINGS, None, well), []);
-        let down = fences.tend(&SETTINGS, None, well + WELL);
-        assert_eq!(is_up(&down, Fence::DiskLow), Some(false));
+        assert_eq!(fences.tend(&SETTINGS, well), None);
+        let down = fences.tend(&SETTINGS, well + WELL);
+        assert_eq!(is_up(&down), Some(false));
         fences.free = |_| Err(io::Error::other("gone"));
-        let up = fences.tend(&SETTINGS, None, well + WELL + LOOK);
-        assert_eq!(
-            is_up(&up, Fence::DiskLow),
-            Some(true),
-            "what is not known forbids"
-        );
-    }
-
-    #[test]
-    fn a_message_that_waits_too_long_raises_a_fence() {
-        let mut fences = Fences::with(Path::new("x"), |_| Ok(u64::MAX));
-        let start = Instant::now();
-        let ms = Duration::from_millis;
-        assert_eq!(fences.tend(&SETTINGS, Some(ms(500)), start), []);
-        let up = fences.tend(&SETTINGS, Some(ms(501)), start);
-        assert_eq!(is_up(&up, Fence::LoopLag), Some(true));
-        assert_eq!(fences.tend(&SETTINGS, Some(ms(1)), start + WELL / 2), []);
-        assert_eq!(
-            fences.tend(&SETTINGS, Some(ms(900)), start + WELL),
-            [],
-            "not well yet"
-        );
-        assert_eq!(fences.tend(&SETTINGS, Some(ms(1)), start + 2 * WELL), []);
-        let down = fences.tend(&SETTINGS, Some(ms(1)), start + 3 * WELL);
-        assert_eq!(is_up(&down, Fence::LoopLag), Some(false));
+        let up = fences.tend(&SETTINGS, well + WELL + LOOK);
+        assert_eq!(is_up(&up), Some(true), "what is not known forbids");
     }
 }

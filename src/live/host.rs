@@ -14,7 +14,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
 use super::alerting::{self, Alerting};
-use super::conductor::{Conductor, Told};
+use super::conductor::{Conductor, Shared, Told};
 use super::door::{self, Admitted, Checks, Preflight, Row};
 use super::follow::follow;
 use super::log::Voice;
@@ -223,17 +223,13 @@ pub fn run(plan: &Plan<'_>, ledger: Ledger, info: RunInfo) -> Result<Report, Hos
     let keeper = Keeper::new(&ledger, run.run(), plan.wall_clock, states.as_deref());
     let FirstLook { shelf, good, .. } = first;
     runtime.spawn(super::watchdog::watch(board.clone()));
-    let conductor = Conductor::new(
-        plan,
-        &ledger,
-        keeper,
-        ears,
+    let shared = Shared {
         board,
         publisher,
         switch,
-        good,
-        alerting.clone(),
-    );
+        alerting: alerting.clone(),
+    };
+    let conductor = Conductor::new(plan, &ledger, keeper, ears, shared, good);
     let helpers = Helpers {
         runtime: &runtime,
         voice: plan.voice,

@@ -22,6 +22,7 @@ mod follow;
 mod host;
 pub mod log;
 mod memory;
+mod operation;
 mod pace;
 mod published;
 mod reconcile;

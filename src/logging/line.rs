@@ -167,7 +167,8 @@ fn cut(text: &str, longest: usize) -> String {
     if text.len() <= longest {
         return text.to_owned();
     }
-    let end = text.floor_char_boundary(longest);
+    let is_boundary = |end: &usize| text.is_char_boundary(*end);
+    let end = (0..=longest).rev().find(is_boundary).unwrap_or(0);
     format!("{}… ({} bytes more)", &text[..end], text.len() - end)
 }
 

@@ -51,29 +51,28 @@ impl Repeats {
         if self.0.len() >= KNOWN {
             let oldest = self.0.iter().min_by_key(|(_, said)| said.since);
             if let Some(key) = oldest.map(|(key, _)| *key) {
-                return self.0.remove(&key).and_then(told).into_iter().collect();
+                return self.0.remove(&key).iter().filter_map(told).collect();
             }
         }
-        let is_over =
-            |_: &u64, said: &mut Said| now.saturating_duration_since(said.since) >= WINDOW;
-        self.0
-            .extract_if(.., is_over)
-            .filter_map(|(_, said)| told(said))
-            .collect()
+        let mut over = Vec::new();
+        self.0.retain(|_, said| {
+            let is_over = now.saturating_duration_since(said.since) >= WINDOW;
+            if is_over {
+                over.extend(told(said));
+            }
+            !is_over
+        });
+        over
     }
 }
 
 /// The line with how often it was held back, if it was.
-fn told(said: Said) -> Option<Line> {
-    let Said {
-        suppressed,
-        mut last,
-        ..
-    } = said;
-    (suppressed > 0).then(|| {
-        last.fields
-            .push(("suppressed".to_owned(), Value::from(suppressed)));
-        last
+fn told(said: &Said) -> Option<Line> {
+    (said.suppressed > 0).then(|| {
+        let mut line = said.last.clone();
+        let count = Value::from(said.suppressed);
+        line.fields.push(("suppressed".to_owned(), count));
+        line
     })
 }
 

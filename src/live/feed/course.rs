@@ -1,6 +1,7 @@
 //! What an input does to a session: the same when it happens and when it is played again.
 
 use crate::backtest::{Playing, RunError};
+use crate::config::Limits;
 use crate::engine::{Command, Strategy, Venue};
 use crate::market::{Instruction, TimeMs, VenueEvent};
 use crate::risk::Approved;
@@ -13,6 +14,8 @@ pub(super) enum Input<'a> {
     Load(Box<dyn Strategy>),
     /// A word of the operator.
     Command(Command),
+    /// Other limits.
+    Limits(&'a Limits),
     /// A line of the feed.
     Line(&'a [u8]),
     /// Nothing but time, and what the venue said in it.
@@ -57,6 +60,10 @@ impl Course {
             Input::Command(command) => {
                 session.begin(at)?;
                 session.operate(command)?;
+            }
+            Input::Limits(limits) => {
+                session.begin(at)?;
+                session.hold_to(limits);
             }
             Input::Tick(said) => session.tick(at, said, &mut last_word)?,
             Input::Line(line) => match self.decoder.decode(line) {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::config::Limits;
 use crate::engine::{Command, Fence, TradingState};
 use crate::market::TimeMs;
 use crate::strategy::{Script, ScriptError};
@@ -57,6 +58,8 @@ pub(super) enum Note {
         /// Whether it is forbidden.
         barred: bool,
     },
+    /// Orders were held to other limits.
+    Limits(Box<Limits>),
     /// Nothing happened but time.
     Tick,
     /// Of the orders that the input before this asked for, these were stopped at the last moment, counted from 0.
@@ -231,6 +234,9 @@ mod tests {
                 assert_eq!(again(Note::of(&command)).note.command(), Some(command));
             }
         }
+        let limits = Limits::of(&crate::config::Config::default());
+        let read = again(Note::Limits(Box::new(limits.clone()))).note;
+        assert!(matches!(read, Note::Limits(read) if *read == limits));
         let orders = vec![0, 2];
         let read = again(Note::Withheld { orders }).note;
         assert!(matches!(read, Note::Withheld { orders } if orders == [0, 2]));

@@ -213,6 +213,7 @@ impl Replay {
             let (at, input) = match &item {
                 Item::Line { at, line } => (*at, Input::Line(line)),
                 Item::Note(noted) => match &noted.note {
+                    Note::Limits(limits) => (noted.at, Input::Limits(limits)),
                     Note::Tick => (noted.at, Input::Tick(&mut Vec::new())),
                     Note::Lost { lines } => {
                         ending.lost += lines;

@@ -9,7 +9,7 @@ use super::Inbox;
 use super::markets::wanted;
 use super::note::{Beginning, FORM};
 use crate::backtest::{Attended, Fault, Playing, RunError, Trouble};
-use crate::config::{self, Config};
+use crate::config::{self, Config, Severity};
 use crate::engine::{Command, Fence, Recovery, TradingState, Venue};
 use crate::live::conductor::{Conductor, Told};
 use crate::live::status::LiveFeed;
@@ -285,6 +285,14 @@ impl Conductor<'_> {
                 Some(why) => self.voice.warn(format_args!("no bets: {why}")),
                 None => self.voice.say("the feed is live"),
             }
+            // A feed that has not begun is no news.
+            if watch.lines > 0 {
+                let (severity, words) = match &doubt {
+                    Some(why) => (Severity::Critical, why.as_str()),
+                    None => (Severity::Info, "the feed is live again"),
+                };
+                self.alert(severity, Fence::FeedUnreliable.as_str(), words);
+            }
             self.looked_at = None;
             self.operate(session, Command::Fence(Fence::FeedUnreliable, doubt))?;
         }
@@ -403,7 +411,10 @@ impl Conductor<'_> {
         watch.is_late = late;
         let detail = late.then(|| format!("changes of the market waited {lag} ms"));
         match &detail {
-            Some(detail) => self.voice.warn(format_args!("no bets: {detail}")),
+            Some(detail) => {
+                self.voice.warn(format_args!("no bets: {detail}"));
+                self.alert(Severity::Warning, Fence::LoopLag.as_str(), detail);
+            }
             None => self.voice.say("the host has caught up with the feed"),
         }
         self.operate(session, Command::Fence(Fence::LoopLag, detail))

@@ -1,0 +1,143 @@
+//! What the host does about its settings, its fences and its alerts between messages.
+
+use super::conductor::Conductor;
+use super::settings::News;
+use super::status::SettingsStatus;
+use crate::backtest::{Playing, RunError};
+use crate::config::{Change, Severity, When};
+use crate::engine::{Command, Venue};
+use crate::ledger::Configuration;
+use crate::logging;
+use crate::risk::Approved;
+
+impl Conductor<'_> {
+    /// Raises an alert.
+    pub(super) fn alert(&self, severity: Severity, code: &str, text: impl std::fmt::Display) {
+        self.alerting.alerts.raise(severity, code, text);
+    }
+
+    /// A fence goes up or down.
+    pub(super) fn fence<V: Venue<Approved>>(
+        &mut self,
+        session: &mut Playing<'_, V>,
+        command: Command,
+    ) -> Result<(), RunError> {
+        if let Command::Fence(fence, figures) = &command {
+            match figures {
+                Some(why) => {
+                    self.voice
+                        .warn(format_args!("{fence}: no orders are placed: {why}"));
+                    self.alert(Severity::Critical, fence.as_str(), why);
+                    self.status.fences.insert(*fence, why.clone());
+                }
+                None => {
+                    self.voice
+                        .warn(format_args!("{fence} is over: orders are placed again"));
+                    self.alert(
+                        Severity::Info,
+                        fence.as_str(),
+                        "over: orders are placed again",
+                    );
+                    self.status.fences.remove(fence);
+                }
+            }
+        }
+        self.operate(session, command)
+    }
+
+    /// The settings are different, or cannot be read: takes over what can be taken over, and says which is which.
+    pub(super) fn reconfigure<V: Venue<Approved>>(
+        &mut self,
+        session: &mut Playing<'_, V>,
+        news: &News,
+    ) -> Result<(), RunError> {
+        let mut kept = serde_json::Value::Array(Vec::new());
+        match news {
+            News::Refused(error) => {
+                self.voice.warn(format_args!(
+                    "the changed settings are refused, and what was in force stays: {error}"
+                ));
+                self.alert(Severity::Warning, "SETTINGS_REFUSED", error);
+            }
+            News::Mended => self
+                .voice
+                .say("the settings are as they were, and right again"),
+            News::Confirmed => {
+                self.voice
+                    .warn("the looser limits were confirmed, and hold");
+                self.alert(
+                    Severity::Warning,
+                    "LIMITS_LOOSENED",
+                    "confirmed by bea config apply",
+                );
+            }
+            News::Changed(changes) => {
+                for change in changes {
+                    self.tell_change(change);
+                }
+                kept = serde_json::to_value(changes).unwrap_or_default();
+            }
+        }
+        let config = self.settings.config();
+        self.shadow_updates = config.run.shadow_updates;
+        logging::set_level(config.log.level);
+        self.status.settings = SettingsStatus {
+            hash: config.hash(),
+            trouble: self.settings.trouble().map(str::to_owned),
+            is_waiting: self.settings.is_waiting(),
+            restart: std::mem::take(&mut self.status.settings.restart),
+        };
+        if matches!(news, News::Changed(_)) {
+            // What cannot be opened was refused before.
+            let _ = self.alerting.reconfigure(self.settings.loaded());
+        }
+        if !matches!(news, News::Changed(_) | News::Confirmed) {
+            return Ok(());
+        }
+        // On record before anything is judged by it.
+        let configuration = Configuration {
+            at: (self.wall_clock)(),
+            config: self.settings.in_force(),
+            changes: kept,
+        };
+        self.ledger.configured(self.status.run, configuration)?;
+        self.hold(session)
+    }
+
+    /// Holds orders to the limits that are in force.
+    fn hold<V: Venue<Approved>>(&mut self, session: &mut Playing<'_, V>) -> Result<(), RunError> {
+        let limits = self.settings.limits();
+        match &mut self.tape {
+            Some(tape) => tape.hold_to(session, limits),
+            None => {
+                session.hold_to(limits);
+                Ok(())
+            }
+        }
+    }
+
+    fn tell_change(&mut self, change: &Change) {
+        let held_back = change.loosens && self.settings.is_waiting();
+        match change.takes_effect {
+            When::Restart => {
+                self.voice.warn(format_args!(
+                    "setting changed: {change}; it takes effect at the next start"
+                ));
+                let restart = &mut self.status.settings.restart;
+                if !restart.contains(&change.key) {
+                    restart.push(change.key.clone());
+                }
+            }
+            When::Live if held_back => {
+                self.voice.warn(format_args!(
+                    "setting changed: {change}; it loosens a limit, and holds after `bea config apply`"
+                ));
+                self.alert(Severity::Warning, "LIMITS_WAIT", change);
+            }
+            When::Live => {
+                self.voice.warn(format_args!("setting changed: {change}"));
+                self.alert(Severity::Info, "SETTING_CHANGED", change);
+            }
+        }
+    }
+}
