@@ -3,8 +3,8 @@
 use std::os::unix::fs::PermissionsExt;
 use std::sync::mpsc;
 
+use bea::config::Secret;
 use bea::market::{OrderState, TimeMs};
-use bea::venue::Secret;
 use bea::venue::betfair::client::{self, Heard, ReadError, SessionError};
 use serde_json::json;
 
