@@ -2,8 +2,6 @@
 
 pub mod betfair;
 mod json;
-mod secret;
 
 pub use json::DecodeError;
 pub(crate) use json::excerpt;
-pub use secret::{Secret, SecretError};

@@ -134,12 +134,23 @@ fn every_recorded_line_is_read() {
         ["connection", "status", "ocm"].contains(&value["op"].as_str().unwrap_or_default())
             || (value["op"] == "mcm" && value["pt"].is_i64())
     });
-    let mut count = 0;
+    let (mut read, mut refused) = (0, Vec::new());
     for (file, line) in messages {
-        assert!(read_as_a_line(line), "{}", file.display());
-        count += 1;
+        assert!(Head::read(line).is_ok(), "{}", file.display());
+        match Decoder::new().decode(line) {
+            Ok(_) => read += 1,
+            Err(error) => refused.push(format!("{}: {error}", file.display())),
+        }
+        read_as_a_line(line);
     }
-    assert!(lines.is_empty() || count > 40, "{count} lines");
+    assert!(
+        lines.is_empty() || read > 40,
+        "{read} lines, and {refused:?}"
+    );
+    // One was made by hand, with a number where the exchange sends a text.
+    let by_hand =
+        |why: &String| why.contains("market_definition_racing") && why.contains("eventTypeId");
+    assert!(refused.iter().all(by_hand), "{refused:?}");
 }
 
 /// A few bytes changed, left out, doubled or cut off.

@@ -3,8 +3,8 @@
 use std::os::unix::fs::PermissionsExt;
 use std::sync::mpsc;
 
+use bea::config::Secret;
 use bea::market::{OrderState, TimeMs};
-use bea::venue::Secret;
 use bea::venue::betfair::client::{self, Heard, ReadError, SessionError};
 use serde_json::json;
 
@@ -184,12 +184,9 @@ fn whoever_watches_alone_has_no_way_to_bet_and_is_told_why_nothing_comes() {
     assert_eq!(connection.standing().betting, None);
     connection.watch(bea::venue::betfair::StreamFilter::default());
     let alarm = loop {
-        match heard
-            .recv_timeout(std::time::Duration::from_secs(20))
-            .unwrap()
-        {
-            Heard::Alarm { code, detail } => break (code, detail),
-            _ => {}
+        let heard = heard.recv_timeout(std::time::Duration::from_secs(20));
+        if let Heard::Alarm { code, detail } = heard.unwrap() {
+            break (code, detail);
         }
     };
     assert_eq!(alarm.0, "BETFAIR_LOGIN");
@@ -204,10 +201,6 @@ fn whoever_watches_alone_has_no_way_to_bet_and_is_told_why_nothing_comes() {
 #[test]
 fn the_exchange_says_what_time_it_is() {
     let stage = Stage::new();
-    let (out, _heard) = mpsc::channel();
-    let connection = client::connect(stage.plan(), stage.runtime.handle(), out).unwrap();
-    let proxy = Proxy::before(stage.addresses.http);
-    drop((connection, proxy));
     let proxy = Proxy::before(stage.addresses.http);
     let mut plan = stage.plan();
     plan.settings.api_url = format!("http://{}/exchange", proxy.address);

@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
+use bea::config::Secret;
 use bea::config::{self, Speed};
 use bea::exchange::ExchangeSettings;
 use bea::lookalike::{self, Addresses, Credentials, Input, Plan};
 use bea::market::{Currency, Money, TimeMs};
 use bea::source::generate::{Kind, Spec};
-use bea::venue::Secret;
 use bea::venue::betfair::client::{self, Secrets};
 use serde_json::Value;
 

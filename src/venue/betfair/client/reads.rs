@@ -11,8 +11,8 @@ use serde_json::json;
 use super::pauses::Pauses;
 use super::session::{Session, SessionError};
 use super::wire::{Answer, NoAnswer, Wire};
+use crate::config::Secret;
 use crate::market::TimeMs;
-use crate::venue::Secret;
 use crate::venue::betfair::{
     AccountDetails, AccountFunds, ApiCode, ClearedOrder, ClearedOrders, CurrentOrder,
     CurrentOrders, HeartbeatReport, ListClearedOrders, ListCurrentOrders, ListMarketBook,

@@ -2,8 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::{Betfair, Login};
-use crate::venue::{Secret, SecretError};
+use crate::config::{Betfair, Login, Secret, SecretError};
 
 /// What the exchange knows us by.
 #[derive(Clone, Debug)]

@@ -9,12 +9,12 @@ use serde::Serialize;
 use super::reads::{call, endpoint, is_sound, is_throttled};
 use super::trade::{Chore, Trade};
 use super::wire::{Answer, NoAnswer};
+use crate::config::Secret;
 use crate::engine::Sending;
 use crate::market::{
     Doubt, Instruction, MarketId, Money, OrderChange, OrderId, OrderKind, OrderStatement,
     Persistence, TimeMs, VenueReason,
 };
-use crate::venue::Secret;
 use crate::venue::betfair::{
     CancelInstruction, CancelOrders, Changed, MarketVersion, Names, PlaceInstruction, PlaceOrders,
     Placed, Reply, Service, UpdateInstruction, UpdateOrders, read_cancel, read_update,

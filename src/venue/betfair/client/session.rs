@@ -16,8 +16,8 @@ use super::secrets::Secrets;
 use super::wire::{Answer, NoAnswer, Wire};
 use super::{Clock, Plan};
 use crate::config::Login;
+use crate::config::Secret;
 use crate::market::TimeMs;
-use crate::venue::Secret;
 use crate::venue::betfair::read_identity;
 
 /// For how long the venue refuses logins after too many of them.

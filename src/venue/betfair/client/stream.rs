@@ -19,7 +19,7 @@ use super::session::{Session, SessionError};
 use super::trade::{Mouth, Trade};
 use super::{FeedState, Heard};
 use crate::config;
-use crate::venue::Secret;
+use crate::config::Secret;
 use crate::venue::betfair::{
     DataFilter, Field, Head, LINE_END, MarketSubscription, OrderFilter, OrderSubscription,
     StatusMessage, StreamCode, StreamFilter, StreamRequest, runner_id, without_nulls,

@@ -12,7 +12,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::ConnectError;
 use super::secrets::Secrets;
-use crate::venue::Secret;
+use crate::config::Secret;
 
 /// How servers are checked, and who we are to them.
 pub(super) struct Tls {

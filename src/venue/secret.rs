@@ -1,3 +1,0 @@
-//! Secrets of venues: those of the configuration, which no log tells.
-
-pub use crate::config::{Secret, SecretError};
