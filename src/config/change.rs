@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Config, Loaded, Origin};
+use crate::market::Ratio;
 use crate::risk::RiskLimits;
 
 /// When a changed setting takes effect.
@@ -140,7 +141,7 @@ fn with(old: &RiskLimits, new: &RiskLimits, inside: &str) -> Option<RiskLimits> 
 }
 
 /// The limits of a configuration: those for all, and those of single strategies.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Limits {
     /// `[risk]`.
     pub all: RiskLimits,
@@ -149,6 +150,18 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// These, with every amount cut to a part of it.
+    #[must_use]
+    pub fn scaled(&self, part: Ratio) -> Self {
+        let own = self.own.iter();
+        Self {
+            all: self.all.scaled(part),
+            own: own
+                .map(|(name, limits)| (name.clone(), limits.scaled(part)))
+                .collect(),
+        }
+    }
+
     /// Those that a configuration states.
     #[must_use]
     pub fn of(config: &Config) -> Self {

@@ -25,7 +25,7 @@ use crate::engine::{
 };
 use crate::ledger::{Configuration, Ledger, LedgerError, Verdict};
 use crate::logging;
-use crate::market::{Instruction, Money, TimeMs};
+use crate::market::{Instruction, Mode, Money, TimeMs};
 use crate::risk::Approved;
 use crate::source::Update;
 use crate::strategy::{RhaiStrategy, Script, ScriptError};
@@ -136,7 +136,7 @@ impl<'a> Conductor<'a> {
         if state != TradingState::Active {
             session.operate(Command::Trade(state, reason))?;
         }
-        session.hold_to(self.settings.limits());
+        self.hold_to(session);
         self.fences.forget();
         self.status.fences.clear();
         self.looked_at = None;
@@ -331,8 +331,38 @@ impl<'a> Conductor<'a> {
             changes: kept,
         };
         self.ledger.configured(self.status.run, configuration)?;
-        session.hold_to(self.settings.limits());
+        self.hold_to(session);
+        self.judge_mode();
         Ok(())
+    }
+
+    /// Holds orders to the limits in force: in LIVE to the part of them that the ramp allows.
+    pub(super) fn hold_to<V: Venue<Approved>>(&mut self, session: &mut Playing<'_, V>) {
+        let mut limits = self.settings.limits().clone();
+        if let Some(gate) = &self.gate {
+            limits = limits.scaled(gate.limits_ratio);
+        }
+        match &mut self.tape {
+            Some(tape) => tape.hold_to(session, limits),
+            None => session.hold_to(&limits),
+        }
+    }
+
+    /// The mode may have been edited: out of LIVE at once, into it only through the door at the next start.
+    fn judge_mode(&mut self) {
+        match (self.settings.config().mode, &self.gate) {
+            (Mode::DryRun, Some(gate)) => {
+                gate.door.shut();
+                self.voice.warn(
+                    "the mode is DRY_RUN now: nothing new is bet with money until the host is started again",
+                );
+                self.looked_at = None;
+            }
+            (Mode::Live, None) => self.voice.warn(
+                "the mode is LIVE now, and this host stays in DRY_RUN: LIVE begins at the next start, through the door (bea preflight)",
+            ),
+            (Mode::DryRun, None) | (Mode::Live, Some(_)) => {}
+        }
     }
 
     fn tell_change(&mut self, change: &Change) {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::config::Limits;
 use crate::engine::{Command, Fence, TradingState};
 use crate::market::TimeMs;
 use crate::strategy::{Script, ScriptError};
@@ -57,6 +58,8 @@ pub(super) enum Note {
         /// Whether it is forbidden.
         barred: bool,
     },
+    /// Orders are held to these limits from here on.
+    Limits(Box<Limits>),
     /// Nothing happened but time.
     Tick,
     /// Of the orders that the input before this asked for, these were stopped at the last moment, counted from 0.

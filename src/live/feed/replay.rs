@@ -214,6 +214,10 @@ impl Replay {
                 Item::Line { at, line } => (*at, Input::Line(line)),
                 Item::Note(noted) => match &noted.note {
                     Note::Tick => (noted.at, Input::Tick(&mut Vec::new())),
+                    Note::Limits(limits) => {
+                        session.hold_to(limits);
+                        continue;
+                    }
                     Note::Lost { lines } => {
                         ending.lost += lines;
                         continue;

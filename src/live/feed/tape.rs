@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::course::{Course, Input};
 use super::note::{Beginning, Note, Version};
 use crate::backtest::{Playing, RunError};
+use crate::config::Limits;
 use crate::engine::{Command, Venue};
 use crate::market::{Instruction, TimeMs, VenueEvent};
 use crate::risk::Approved;
@@ -89,6 +90,17 @@ impl Tape {
         let at = self.now();
         self.note(at, Note::of(&command));
         self.take(session, at, Input::Command(command)).map(drop)
+    }
+
+    /// Orders are held to other limits from here on.
+    pub(in crate::live) fn hold_to<V: Venue<Approved>>(
+        &mut self,
+        session: &mut Playing<'_, V>,
+        limits: Limits,
+    ) {
+        let at = self.now();
+        session.hold_to(&limits);
+        self.note(at, Note::Limits(Box::new(limits)));
     }
 
     /// Time passes, in which the venue said something or nothing.
