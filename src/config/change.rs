@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Config, Loaded, Origin};
+use crate::market::Ratio;
 use crate::risk::RiskLimits;
 
 /// When a changed setting takes effect.
@@ -148,6 +149,18 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// These, with every amount cut to a part of it.
+    #[must_use]
+    pub fn scaled(&self, part: Ratio) -> Self {
+        let own = self.own.iter();
+        Self {
+            all: self.all.scaled(part),
+            own: own
+                .map(|(name, limits)| (name.clone(), limits.scaled(part)))
+                .collect(),
+        }
+    }
+
     /// Those that a configuration states.
     #[must_use]
     pub fn of(config: &Config) -> Self {

@@ -147,7 +147,7 @@ impl<'a> Conductor<'a> {
         if state != TradingState::Active {
             session.operate(Command::Trade(state, reason))?;
         }
-        session.hold_to(self.settings.limits());
+        self.hold(session)?;
         self.fences.forget();
         self.status.fences.clear();
         self.looked_at = None;

@@ -8,6 +8,7 @@ use crate::config::{Change, Severity, When};
 use crate::engine::{Command, Venue};
 use crate::ledger::Configuration;
 use crate::logging;
+use crate::market::Mode;
 use crate::risk::Approved;
 
 impl Conductor<'_> {
@@ -101,18 +102,43 @@ impl Conductor<'_> {
             changes: kept,
         };
         self.ledger.configured(self.status.run, configuration)?;
-        self.hold(session)
+        self.hold(session)?;
+        self.judge_mode();
+        Ok(())
     }
 
-    /// Holds orders to the limits that are in force.
-    fn hold<V: Venue<Approved>>(&mut self, session: &mut Playing<'_, V>) -> Result<(), RunError> {
-        let limits = self.settings.limits();
+    /// Holds orders to the limits in force: in LIVE to the part of them that the ramp allows.
+    pub(super) fn hold<V: Venue<Approved>>(
+        &mut self,
+        session: &mut Playing<'_, V>,
+    ) -> Result<(), RunError> {
+        let limits = match &self.gate {
+            Some(gate) => &self.settings.limits().clone().scaled(gate.limits_ratio),
+            None => self.settings.limits(),
+        };
         match &mut self.tape {
             Some(tape) => tape.hold_to(session, limits),
             None => {
                 session.hold_to(limits);
                 Ok(())
             }
+        }
+    }
+
+    /// The mode may have been edited: out of LIVE at once, into it only through the door at the next start.
+    fn judge_mode(&mut self) {
+        match (self.settings.config().mode, &self.gate) {
+            (Mode::DryRun, Some(gate)) => {
+                gate.door.shut();
+                self.voice.warn(
+                    "the mode is DRY_RUN now: nothing new is bet with money until the host is started again",
+                );
+                self.looked_at = None;
+            }
+            (Mode::Live, None) => self.voice.warn(
+                "the mode is LIVE now, and this host stays in DRY_RUN: LIVE begins at the next start, through the door (bea preflight)",
+            ),
+            (Mode::DryRun, None) | (Mode::Live, Some(_)) => {}
         }
     }
 

@@ -94,6 +94,11 @@ min_free_mib = 0
         host.until("at the next messages", |health| updates(health) > before);
     }
 
+    /// Plays on for long enough that the strategy asks for something.
+    pub(crate) fn go_on(&self, host: &mut Host) {
+        (0..8).for_each(|_| self.step(host, 5));
+    }
+
     /// Plays until a strategy has so many bets.
     pub(crate) fn until_bets(&self, host: &mut Host, bets: u64) {
         for _ in 0..200 {

@@ -138,6 +138,7 @@ impl Conductor<'_> {
         if position.state != session.house().state {
             self.operate(session, Command::Trade(position.state, position.reason))?;
         }
+        self.hold(session)?;
         self.judge_approvals(session)?;
         loop {
             let now = Instant::now();
