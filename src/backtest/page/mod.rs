@@ -122,9 +122,9 @@ fn write_head(report: &Value, out: &mut String) {
 }
 
 fn tile(label: &str, value: &str, note: &str, tone: &str, out: &mut String) {
-    let _infallible = write!(
+    let _infallible = writeln!(
         out,
-        "<div class=\"tile {tone}\"><dt>{label}</dt><dd>{value}</dd><p>{note}</p></div>\n"
+        "<div class=\"tile {tone}\"><dt>{label}</dt><dd>{value}</dd><p>{note}</p></div>"
     );
 }
 
@@ -395,9 +395,9 @@ fn write_honesty(report: &Value, out: &mut String) {
 
 fn write_data(report: &Value, out: &mut String) {
     out.push_str("<section>\n<h2>Data</h2>\n");
-    let _infallible = write!(
+    let _infallible = writeln!(
         out,
-        "<p class=\"fine\">data set {}, trace <code>{}</code></p>\n",
+        "<p class=\"fine\">data set {}, trace <code>{}</code></p>",
         text(&report["data_set"]),
         text(&report["trace_hash"]),
     );

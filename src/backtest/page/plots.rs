@@ -115,16 +115,16 @@ pub(super) fn equity(found: &Value, out: &mut String) {
     let x = |at: f64| LEFT + (at - first) / (last - first).max(1.0) * (WIDTH - LEFT - RIGHT);
     let y = |value: f64| 10.0 + (high - value) / (high - low) * (height - 20.0);
     out.push_str("<h3>The bank's way</h3>\n<figure>\n");
-    let _infallible = write!(
+    let _infallible = writeln!(
         out,
-        "<svg viewBox=\"0 0 {WIDTH} {}\" role=\"img\" aria-label=\"profit over time\">\n",
+        "<svg viewBox=\"0 0 {WIDTH} {}\" role=\"img\" aria-label=\"profit over time\">",
         height + below + 24.0
     );
     for tick in ticks(low, high, 5.0) {
         let class = if tick == 0.0 { "zero" } else { "axis" };
-        let _infallible = write!(
+        let _infallible = writeln!(
             out,
-            "<line class=\"{class}\" x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/><text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{tick}</text>\n",
+            "<line class=\"{class}\" x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/><text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{tick}</text>",
             WIDTH - RIGHT,
             LEFT - 8.0,
             y(tick) + 4.0,
@@ -147,9 +147,9 @@ pub(super) fn equity(found: &Value, out: &mut String) {
             s if s > 0.9 => "end",
             _ => "middle",
         };
-        let _infallible = write!(
+        let _infallible = writeln!(
             out,
-            "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}</text>\n",
+            "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}</text>",
             x(at),
             height + below + 18.0,
             super::day(&whole(at)),
@@ -195,9 +195,9 @@ fn falls(points: &[Point], x: &impl Fn(f64) -> f64, top: f64, height: f64, out: 
     for (x, fall) in &falls {
         let _infallible = write!(out, "L{x:.1} {:.1}", y(*fall));
     }
-    let _infallible = write!(
+    let _infallible = writeln!(
         out,
-        "L{:.1} {top:.1}Z\"/><text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">\u{2212}{deepest:.0}</text>\n",
+        "L{:.1} {top:.1}Z\"/><text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">\u{2212}{deepest:.0}</text>",
         falls[falls.len() - 1].0,
         LEFT - 8.0,
         y(deepest)
@@ -227,9 +227,9 @@ pub(super) fn calibration(calibration: &Value, out: &mut String) {
         up(1.0)
     );
     for tick in [0.0, 0.25, 0.5, 0.75, 1.0] {
-        let _infallible = write!(
+        let _infallible = writeln!(
             out,
-            "<line class=\"axis\" x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/><text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{p:.0} %</text><text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{p:.0} %</text>\n",
+            "<line class=\"axis\" x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/><text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{p:.0} %</text><text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{p:.0} %</text>",
             place(1.0),
             LEFT - 8.0,
             up(tick) + 4.0,
@@ -244,9 +244,9 @@ pub(super) fn calibration(calibration: &Value, out: &mut String) {
         let (n, thought, happened) = (figure("n"), figure("thought"), figure("happened"));
         // Two standard errors of a share of n.
         let error = 2.0 * (thought * (1.0 - thought) / n.max(1.0)).sqrt();
-        let _infallible = write!(
+        let _infallible = writeln!(
             out,
-            "<line class=\"span\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{:.1}\" y2=\"{:.1}\"/><circle class=\"dot\" cx=\"{x:.1}\" cy=\"{:.1}\" r=\"{:.1}\"><title>{n:.0} bets: thought {:.1} %, happened {:.1} %</title></circle>\n",
+            "<line class=\"span\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{:.1}\" y2=\"{:.1}\"/><circle class=\"dot\" cx=\"{x:.1}\" cy=\"{:.1}\" r=\"{:.1}\"><title>{n:.0} bets: thought {:.1} %, happened {:.1} %</title></circle>",
             up((happened - error).max(0.0)),
             up((happened + error).min(1.0)),
             up(happened),

@@ -9,7 +9,7 @@ mod decisions;
 mod names;
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 
@@ -159,14 +159,14 @@ pub fn pairs(
         })
     };
     let unclear: Vec<bool> = candidates.iter().map(rivals).collect();
-    let (mut lefts, mut rights) = (BTreeMap::new(), BTreeMap::new());
+    let (mut lefts, mut rights) = (BTreeSet::new(), BTreeSet::new());
     let mut chosen = Vec::new();
     for (mut pair, unclear) in candidates.clone().into_iter().zip(unclear) {
-        if lefts.contains_key(&pair.left) || rights.contains_key(&pair.right) {
+        if lefts.contains(&pair.left) || rights.contains(&pair.right) {
             continue;
         }
-        lefts.insert(pair.left, ());
-        rights.insert(pair.right, ());
+        lefts.insert(pair.left);
+        rights.insert(pair.right);
         if unclear {
             pair.doubts
                 .push("another event fits nearly as well".to_owned());
@@ -261,7 +261,7 @@ fn weigh(
             confidence *= 0.8;
         }
     }
-    (confidence >= thresholds.review).then(|| Pair {
+    (confidence >= thresholds.review).then_some(Pair {
         left: 0,
         right: 0,
         confidence,

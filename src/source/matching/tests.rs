@@ -123,13 +123,13 @@ fn an_inverted_pair_is_told_by_names_and_prices() {
     };
     let left = priced("Arsenal", "Everton", (0.62, 0.15));
     let same = matched(
-        &[left.clone()],
+        std::slice::from_ref(&left),
         &[priced("Arsenal", "Everton", (0.60, 0.17))],
     );
     assert_eq!(same[0].joined().unwrap().pick(Pick::Home), Pick::Home);
     // Another order of the sides, with prices that say so: joined, and turned round.
     let turned = matched(
-        &[left.clone()],
+        std::slice::from_ref(&left),
         &[priced("Everton", "Arsenal", (0.17, 0.60))],
     );
     let joined = turned[0].joined().unwrap();
@@ -138,7 +138,7 @@ fn an_inverted_pair_is_told_by_names_and_prices() {
     assert_eq!(joined.pick(Pick::Draw), Pick::Draw);
     // The same order, but the prices are of the other way round: somebody is wrong.
     let wrong = matched(
-        &[left.clone()],
+        std::slice::from_ref(&left),
         &[priced("Arsenal", "Everton", (0.17, 0.60))],
     );
     assert_eq!(wrong[0].joined(), None);

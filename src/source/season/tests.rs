@@ -176,7 +176,11 @@ fn files_come_as_people_have_them() {
         ("header twice", format!("{text}{HEADER}\n").into_bytes()),
     ] {
         let season = read(&bytes);
-        assert_eq!(season.timeline.matches(), [plain.clone()], "{what}");
+        assert_eq!(
+            season.timeline.matches(),
+            std::slice::from_ref(&plain),
+            "{what}"
+        );
         assert_eq!(warnings(&season), [""; 0], "{what}");
     }
 }
