@@ -21,7 +21,7 @@
 //! | [`backtest`] | runs the engine over recordings; reports |
 //! | [`live`] | the host: paces a feed, reloads scripts, obeys the operator |
 //! | [`lookalike`] | a local exchange that real Betfair clients can bet at |
-//! | [`http`] | health |
+//! | [`http`] | health, metrics, API, events, dashboard |
 //! | [`alert`] | telling people: Telegram, a webhook |
 //! | [`logging`] | the log: what is shown, where, and what never is |
 //! | [`planted`] | faults for the simulator to find; nothing in a release |

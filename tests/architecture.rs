@@ -14,13 +14,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("risk", &["market", "engine"]),
     ("strategy", &["market", "engine", "memory"]),
     ("exchange", &["market", "engine"]),
-    ("venue", &["market", "engine", "risk", "config"]),
+    ("venue", &["market", "engine", "risk", "exchange", "config"]),
     ("source", &["market", "venue"]),
     ("ledger", &["market", "engine"]),
     ("config", &["market", "risk", "exchange"]),
     ("logging", &["config"]),
     ("alert", &["market", "config"]),
-    ("http", &["market", "config", "live"]),
+    ("http", &["market", "engine", "ledger", "config"]),
     (
         "backtest",
         &[

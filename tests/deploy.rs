@@ -282,7 +282,7 @@ fn names_of_metrics_are_found_in_expressions() {
 
 #[test]
 fn each_alert_has_its_place_in_the_runbook() {
-    let runbook = format!("{}{}", read("docs/RUNBOOK.md"), read("docs/alerts.md"));
+    let runbook = [read("docs/RUNBOOK.md"), read("docs/alerts.md")].concat();
     let rules = read("deploy/prometheus/alerts.yml");
     let alerts = rules
         .lines()

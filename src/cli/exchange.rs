@@ -65,6 +65,9 @@ pub(super) struct Exchange {
     /// The stream without TLS
     #[arg(long)]
     plain: bool,
+    /// Write the certificate of the stream to this file, in PEM
+    #[arg(long, value_name = "FILE", conflicts_with = "plain")]
+    certificate: Option<PathBuf>,
     /// Let only this user log in
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
@@ -133,6 +136,7 @@ impl Exchange {
             http: self.http,
             stream: self.stream,
             plain: self.plain,
+            certificate: self.certificate.clone(),
             credentials: match &self.user {
                 None => Credentials::Anybody,
                 Some(user) => Credentials::Only {
@@ -192,7 +196,7 @@ fn announce(shared: &Shared, addresses: Addresses, is_plain: bool) {
 
 fn failure(error: LookalikeError) -> Failure {
     let code = match &error {
-        LookalikeError::Feed(_) | LookalikeError::Truth { .. } => exit::DATA,
+        LookalikeError::Feed(_) | LookalikeError::File { .. } => exit::DATA,
         LookalikeError::NotLocal(_) => exit::SAFETY,
         LookalikeError::Bind(..) => exit::CONFIG,
         LookalikeError::Certificate(_) | LookalikeError::System(..) => exit::INTERNAL,

@@ -1,6 +1,8 @@
 //! The command line: one file a command. Results go to stdout, everything else to stderr.
 
 mod alert;
+mod approve;
+mod arm;
 mod backtest;
 mod bets;
 mod check;
@@ -20,8 +22,10 @@ mod new;
 mod output;
 mod pages;
 mod pnl;
+mod preflight;
 mod prepare;
 mod progress;
+mod reconcile;
 mod replay;
 mod report;
 mod run;
@@ -30,6 +34,7 @@ mod strategies;
 mod sweep;
 mod switch;
 mod test;
+mod token;
 mod watch;
 mod why;
 
@@ -115,6 +120,11 @@ enum Command {
     Backtest(backtest::Backtest),
     Run(run::Run),
     Replay(replay::Replay),
+    Preflight(preflight::Preflight),
+    Reconcile(reconcile::Reconcile),
+    Approve(approve::Approve),
+    Arm(arm::Arm),
+    Disarm(arm::Disarm),
     Check(check::Check),
     Test(test::Test),
     New(new::New),
@@ -135,6 +145,7 @@ enum Command {
     Strategies(strategies::Strategies),
     Why(why::Why),
     Ledger(ledger::Ledger),
+    Token(token::Token),
     Config(settings::Settings),
     Alert(alert::AlertCommand),
     Health(health::Health),
@@ -160,6 +171,11 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Backtest(command) => command.run(&shared),
         Command::Run(command) => command.run(&shared),
         Command::Replay(command) => command.run(&shared),
+        Command::Preflight(command) => command.run(&shared),
+        Command::Reconcile(command) => command.run(&shared),
+        Command::Approve(command) => command.run(&shared),
+        Command::Arm(command) => command.run(&shared),
+        Command::Disarm(command) => command.run(&shared),
         Command::Check(command) => command.run(&shared),
         Command::Test(command) => command.run(&shared),
         Command::New(command) => command.run(&shared),
@@ -180,6 +196,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Strategies(command) => command.run(&shared),
         Command::Why(command) => command.run(&shared),
         Command::Ledger(command) => command.run(&shared),
+        Command::Token(command) => command.run(&shared),
         Command::Config(command) => command.run(&shared),
         Command::Alert(command) => command.run(&shared),
         Command::Health(command) => command.run(&shared),

@@ -9,7 +9,7 @@ use crate::config::{Config, ConfigError, Instance, Loaded, Params, Sources, near
 use crate::engine::Strategy;
 use crate::ledger::{Durability, Ledger, LedgerSettings, RunInfo, RunKind};
 use crate::logging;
-use crate::market::TimeMs;
+use crate::market::{Mode, TimeMs};
 use crate::strategy::{Overrides, SCRIPT_STACK, Script, ScriptError, find};
 
 /// Loads the configuration, all layers.
@@ -147,8 +147,12 @@ pub(super) fn to_test(config: &Config, arguments: &[String]) -> Result<Vec<Insta
 
 /// Names of the scripts in a folder; none if there is no such folder.
 pub(super) fn files_of(folder: &Path) -> Vec<String> {
-    let found = find(&[folder.display().to_string()], folder).unwrap_or_default();
-    found.iter().map(|path| stem(path)).collect()
+    files(folder).iter().map(|path| stem(path)).collect()
+}
+
+/// The scripts in a folder; none if there is no such folder.
+pub(super) fn files(folder: &Path) -> Vec<std::path::PathBuf> {
+    find(&[folder.display().to_string()], folder).unwrap_or_default()
 }
 
 /// Reads the strategies named on the command line, with parameters from the configuration and from `params`.
@@ -287,7 +291,11 @@ pub(super) fn run_info(config: &Config, kind: RunKind) -> RunInfo {
     let config_values = serde_json::to_value(config.values()).unwrap_or_default();
     RunInfo {
         kind,
-        mode: config.mode,
+        // Only the host ever bets with money: whatever else runs is DRY_RUN, whatever the configuration says.
+        mode: match kind {
+            RunKind::Run => config.mode,
+            RunKind::Backtest | RunKind::Demo => Mode::DryRun,
+        },
         started_at: wall_clock(),
         currency: config.account.currency,
         config: config_values,

@@ -14,16 +14,7 @@ use super::error::nearest;
 use super::origin::line_of;
 use super::ratchet::{LOOSEN, Ratchet};
 use super::strategies::{SECTION, SHORT};
-use super::{Config, ConfigError, ENV_PREFIX, Loaded, Mode, Origin, Sources};
-
-/// What LIVE needs and this version does not have, or cannot be given yet.
-const LIVE_NEEDS: [&str; 5] = [
-    "a client for a real venue (this version has none)",
-    "an arming token with an end",
-    "credentials for the venue",
-    "a green preflight",
-    "an approved script hash for every strategy",
-];
+use super::{Config, ConfigError, ENV_PREFIX, Loaded, Origin, Sources};
 
 /// The layers so far, and the texts of the files among them.
 pub(super) struct Layers {
@@ -264,12 +255,6 @@ impl Layers {
         let config = self.extract(&mut problems);
         if let Some(problem) = ConfigError::of(problems) {
             return Err(problem);
-        }
-        if config.mode == Mode::Live {
-            return Err(ConfigError::LiveNotAvailable {
-                origin: self.origin_of("mode"),
-                missing: LIVE_NEEDS.map(str::to_owned).to_vec(),
-            });
         }
         let wrong = |(key, value, problem): (String, String, String)| ConfigError::Value {
             origin: self.origin_of(&key),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -42,7 +42,7 @@ pub struct Config {
     pub live: Live,
     /// Where records are kept.
     pub ledger: Ledger,
-    /// The health server.
+    /// The HTTP server.
     pub http: Http,
     /// The kill switch.
     pub kill: Kill,
@@ -187,14 +187,26 @@ impl Default for Ledger {
     }
 }
 
-/// The health server.
+/// The HTTP server: health, metrics, API, dashboard.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Http {
     /// Whether it runs.
     pub enabled: bool,
-    /// Where it listens; only this machine itself.
+    /// Where it listens. Where others can reach it, it takes tokens, and TLS or a proxy before it.
     pub bind: SocketAddr,
+    /// Hashes of access tokens; `bea token` writes it.
+    pub token_file: PathBuf,
+    /// Names (and ports) besides this machine's own by which it may be asked, as in `bea.example:8443`.
+    pub hosts: Vec<String>,
+    /// Addresses besides this machine from which control is taken.
+    pub control_from: Vec<IpAddr>,
+    /// A proxy stands before it that speaks TLS, and names its client last in X-Forwarded-For.
+    pub behind_proxy: bool,
+    /// The certificate chain, as PEM; no TLS if empty.
+    pub tls_certificate: PathBuf,
+    /// Its private key, as PEM.
+    pub tls_key: PathBuf,
 }
 
 impl Default for Http {
@@ -202,7 +214,35 @@ impl Default for Http {
         Self {
             enabled: true,
             bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 8_080)),
+            token_file: "data/http.tokens".into(),
+            hosts: Vec::new(),
+            control_from: Vec::new(),
+            behind_proxy: false,
+            tls_certificate: PathBuf::new(),
+            tls_key: PathBuf::new(),
         }
+    }
+}
+
+impl Http {
+    /// What is wrong with it, taken together: the key, the value, and what is permitted.
+    fn contradiction(&self) -> Option<(&'static str, String, &'static str)> {
+        let given = |path: &PathBuf| !path.as_os_str().is_empty();
+        let (certificate, key) = (given(&self.tls_certificate), given(&self.tls_key));
+        if certificate != key {
+            let (name, path) = match certificate {
+                true => ("tls_key", &self.tls_key),
+                false => ("tls_certificate", &self.tls_certificate),
+            };
+            let problem = "a certificate and its key go together: set both, or none";
+            return Some((name, format!("\"{}\"", path.display()), problem));
+        }
+        if !self.bind.ip().is_loopback() && !certificate && !self.behind_proxy {
+            let problem = "others could read what is said there: use 127.0.0.1 or [::1], or set http.tls_certificate \
+                 and http.tls_key, or http.behind_proxy = true where a proxy speaks TLS";
+            return Some(("bind", self.bind.to_string(), problem));
+        }
+        None
     }
 }
 
@@ -410,10 +450,8 @@ impl Config {
         if let Some((limit, value, problem)) = self.risk.contradiction() {
             found.push((format!("risk.{limit}"), value, problem.to_owned()));
         }
-        if !self.http.bind.ip().is_loopback() {
-            let problem = "the server has no access tokens, so it may listen only on this machine: use 127.0.0.1 or [::1]";
-            let bind = self.http.bind.to_string();
-            found.push(("http.bind".to_owned(), bind, problem.to_owned()));
+        if let Some((key, value, problem)) = self.http.contradiction() {
+            found.push((format!("http.{key}"), value, problem.to_owned()));
         }
         found.extend(self.betfair.problems());
         found.extend(self.alert.problems());

@@ -139,6 +139,10 @@ impl Ledger {
         })
     }
 
+    pub(super) const fn pen(&self) -> &Pen {
+        &self.pen
+    }
+
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {

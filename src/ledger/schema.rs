@@ -79,6 +79,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "configurations",
         sql: include_str!("../../migrations/0013_configurations.sql"),
     },
+    Migration {
+        name: "approvals",
+        sql: include_str!("../../migrations/0014_approvals.sql"),
+    },
 ];
 
 /// The number of the last step of a list.

@@ -13,6 +13,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, params};
 
 use super::LedgerError;
+use super::approvals::{self, Approval};
 use super::chain::Scribe;
 use super::columns::whole;
 use super::configurations::{self, Configuration};
@@ -74,6 +75,9 @@ pub(super) enum Entry {
     State {
         run: i64,
         state: State,
+    },
+    Approval {
+        approval: Box<Approval>,
     },
     ClearState {
         strategy: String,
@@ -425,6 +429,10 @@ fn write_frame(connection: &Connection, entry: &Entry) -> Result<(), RowError> {
             strategies::write_state(connection, *run, state)?;
             1
         }
+        Entry::Approval { approval } => {
+            approvals::write(connection, approval)?;
+            1
+        }
         Entry::ClearState { strategy } => {
             strategies::clear_state(connection, strategy)?;
             1
@@ -484,6 +492,9 @@ impl fmt::Display for Entry {
             }
             Self::Configuration { run, .. } => write!(f, "a configuration of run {run}"),
             Self::State { state, .. } => write!(f, "the state of {}", state.strategy),
+            Self::Approval { approval } => {
+                write!(f, "the approval of {}", approval.strategy)
+            }
             Self::ClearState { strategy } => write!(f, "that {strategy} has no state"),
             Self::StartState { strategy, .. } => {
                 write!(f, "the state that {strategy} starts with")

@@ -6,12 +6,14 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use super::alerting::Alerting;
+use super::approvals::LiveGate;
 use super::feed::Tape;
 use super::fences::Fences;
 use super::host::Plan;
 use super::log::{Throttle, Voice};
 use super::memory::Keeper;
 use super::pace::Pace;
+use super::published::Publisher;
 use super::settings::Settings;
 use super::shelf::Finding;
 use super::status::{Board, ShadowStatus, Status, StrategyStatus};
@@ -50,6 +52,7 @@ pub(super) enum Told {
 /// What the engine's thread shares with the host's others.
 pub(super) struct Shared {
     pub(super) board: Board,
+    pub(super) publisher: Publisher,
     pub(super) switch: Switch,
     pub(super) alerting: Alerting,
 }
@@ -58,6 +61,7 @@ pub(super) struct Shared {
 pub(super) struct Conductor<'a> {
     pub(super) ears: Receiver<Told>,
     board: Board,
+    pub(super) publisher: Publisher,
     pub(super) ledger: &'a Ledger,
     pub(super) switch: Switch,
     pace: Pace,
@@ -83,6 +87,8 @@ pub(super) struct Conductor<'a> {
     pub(super) alerting: Alerting,
     /// Where the inputs of a live feed are stamped and recorded.
     pub(super) tape: Option<Tape>,
+    /// Who may bet with money, where anybody may.
+    pub(super) gate: Option<LiveGate>,
 }
 
 impl<'a> Conductor<'a> {
@@ -96,6 +102,7 @@ impl<'a> Conductor<'a> {
     ) -> Self {
         let Shared {
             board,
+            publisher,
             switch,
             alerting,
         } = shared;
@@ -104,6 +111,7 @@ impl<'a> Conductor<'a> {
             ears,
             status: board.read(),
             board,
+            publisher,
             ledger,
             switch,
             pace: Pace::new(config.run.speed, plan.join),
@@ -122,6 +130,7 @@ impl<'a> Conductor<'a> {
             fences: Fences::new(ledger.path()),
             alerting,
             tape: None,
+            gate: None,
         }
     }
 
@@ -157,6 +166,14 @@ impl<'a> Conductor<'a> {
         }
     }
 
+    /// Where betting stands.
+    pub(super) fn position(&self) -> Position {
+        match &self.gate {
+            Some(gate) => gate.door.position(),
+            None => self.switch.read(),
+        }
+    }
+
     /// Does what is due anyway: the kill switch, the status. Cheap unless [`LOOK`] has passed.
     pub(super) fn tend<V: Venue<Approved>>(
         &mut self,
@@ -170,13 +187,14 @@ impl<'a> Conductor<'a> {
             return Ok(());
         }
         self.looked_at = Some(now);
-        let position = self.switch.read();
+        let position = self.position();
         if position.state != self.status.trading.state {
             let reason = match position.state {
                 TradingState::Active => {
-                    self.voice.warn("resumed: the kill file is gone");
-                    self.alert(Severity::Warning, "RESUMED", "betting goes on");
-                    "the kill file is gone"
+                    let why = self.switch.why_released();
+                    self.voice.warn(format_args!("resumed: {why}"));
+                    self.alert(Severity::Warning, "RESUMED", &why);
+                    &why.clone()
                 }
                 state => {
                     self.voice
@@ -192,7 +210,11 @@ impl<'a> Conductor<'a> {
             let command = Command::Trade(position.state, reason.to_owned());
             self.operate(session, command)?;
         }
+        if let Some(gate) = &self.gate {
+            gate.door.told(&position);
+        }
         self.status.trading = position;
+        self.judge_approvals(session)?;
         if let Some(news) = self.settings.look(now) {
             self.reconfigure(session, &news)?;
         }
@@ -347,8 +369,9 @@ impl<'a> Conductor<'a> {
     ) -> Result<(), RunError> {
         let (name, new) = (script.name().to_owned(), script.short_hash().to_owned());
         let old = hash_in(session, &name);
-        if old.is_none()
-            && let Some(state) = self.keeper.of(&name)
+        // What was there before hands its own over.
+        let state = self.keeper.of(&name).filter(|_| old.is_none()).cloned();
+        if let Some(state) = &state
             && let Err(fault) = ready.restore(state)
         {
             return self.refuse(&Finding::unfit(script, &fault));
@@ -357,7 +380,7 @@ impl<'a> Conductor<'a> {
         self.ledger
             .script(script.hash(), script.name(), script.text())?;
         match &mut self.tape {
-            Some(tape) => tape.load(session, &script, ready)?,
+            Some(tape) => tape.load(session, &script, state.as_ref(), ready)?,
             None => session.load(ready)?,
         }
         if hash_in(session, &name).as_deref() != Some(script.hash()) {
@@ -370,6 +393,7 @@ impl<'a> Conductor<'a> {
         }
         self.keeper.keep(session.slots())?;
         self.record(&script, Verdict::Accepted)?;
+        self.publisher.accepted();
         match old {
             Some(old) => {
                 let old = short(&old);
@@ -379,7 +403,8 @@ impl<'a> Conductor<'a> {
             None => self.voice.say(format_args!("loaded {name} {new}")),
         }
         self.adopt(script);
-        Ok(())
+        // Before the new version is asked anything.
+        self.judge_approvals(session)
     }
 
     /// This version is the one for the sessions to come.
@@ -411,6 +436,7 @@ impl<'a> Conductor<'a> {
         {
             self.record(draft, Verdict::Refused(wrong.to_string()))?;
         }
+        self.publisher.refused(wrong);
         let voice = self.voice;
         let entry = self.entry(name);
         entry.blame(wrong);
@@ -456,6 +482,7 @@ impl<'a> Conductor<'a> {
         self.status.feed.updates = self.updates_before + session.updates();
         self.status.alive_at = now;
         self.board.publish(self.status.clone());
+        self.publisher.publish(session, &self.status);
     }
 }
 
@@ -470,6 +497,7 @@ impl Driver for Conductor<'_> {
 
     fn begin(&mut self, recording: &str) {
         self.is_fresh = true;
+        self.publisher.begin();
         self.status.feed.recording = Some(recording.to_owned());
     }
 
@@ -515,6 +543,7 @@ impl Driver for Conductor<'_> {
         }
         self.status.feed.position = Some(published_at);
         self.status.feed.last_message = Some(now);
+        self.publisher.entered(now);
         Ok(ControlFlow::Continue(()))
     }
 
@@ -556,6 +585,7 @@ impl Conductor<'_> {
             Notice::Alarm { code, detail } => {
                 self.voice.warn(format_args!("{code}: {detail}"));
                 self.alert(Severity::Critical, code, &detail);
+                self.publisher.alarm(code, &detail);
                 self.looked_at = None;
             }
             Notice::Log { strategy, line } => {

@@ -13,14 +13,19 @@
 //! and health only: sessions know no time but that of the recording.
 
 mod alerting;
+mod approvals;
 mod conductor;
+pub mod door;
 mod feed;
 mod fences;
+mod follow;
 mod host;
 pub mod log;
 mod memory;
 mod operation;
 mod pace;
+mod published;
+mod reconcile;
 mod settings;
 mod shelf;
 mod signals;
@@ -31,6 +36,7 @@ mod watchdog;
 pub use feed::{Replay, ReplayError, Replayed, replay};
 pub use fences::free;
 pub use host::{HostError, Plan, run};
+pub use reconcile::{Mismatch, Reconciled, reconcile};
 pub use settings::confirm;
 pub use shelf::Finding;
 pub use signals::Signals;

@@ -12,7 +12,7 @@ use super::switch::Position;
 use crate::engine::{Differences, Fence, Standing as Called, TradingState};
 use crate::http::{Check, Health, Standing};
 use crate::ledger::HealthReport;
-use crate::market::{Currency, Money, TimeMs};
+use crate::market::{Currency, Mode, Money, Ratio, TimeMs};
 use crate::source::RecorderHealth;
 
 /// An engine that gives no sign of life for this long is stuck.
@@ -28,6 +28,9 @@ pub(super) struct Status {
     /// When the engine last gave a sign of life.
     pub(super) alive_at: Instant,
     pub(super) feed: Feed,
+    pub(super) mode: Mode,
+    /// What there is to say of LIVE, where it is.
+    pub(super) live: Option<LiveStatus>,
     /// Whether betting is on.
     pub(super) trading: Position,
     pub(super) strategies: Vec<StrategyStatus>,
@@ -47,6 +50,17 @@ pub(super) struct SettingsStatus {
     pub(super) is_waiting: bool,
     /// Keys that have changed and wait for the next start.
     pub(super) restart: Vec<String>,
+}
+
+/// How LIVE stands.
+#[derive(Clone, Debug, Default)]
+pub(super) struct LiveStatus {
+    /// When the arming token runs out; `None` if it has.
+    pub(super) armed_until: Option<TimeMs>,
+    /// The part of the configured limits that holds.
+    pub(super) limits_ratio: Ratio,
+    /// Strategies that may place no orders.
+    pub(super) barred: Vec<String>,
 }
 
 /// What is played.
@@ -119,6 +133,15 @@ impl StrategyStatus {
         self.trouble = Some(summary);
     }
 
+    /// running, quarantined or not_loaded.
+    pub(super) fn standing(&self) -> &'static str {
+        match (&self.hash, self.quarantined) {
+            (None, _) => "not_loaded",
+            (Some(_), true) => "quarantined",
+            (Some(_), false) => "running",
+        }
+    }
+
     pub(super) fn is_quarantined(standing: Called) -> bool {
         standing == Called::Quarantined
     }
@@ -155,8 +178,8 @@ pub(super) fn health(status: &Status, ledger: &HealthReport, now: Instant, time:
     let mut health = Health {
         version: env!("CARGO_PKG_VERSION"),
         service_id: "bea",
-        mode: "DRY_RUN",
-        notes: vec!["DRY_RUN: bets go to the simulated exchange, no money moves".to_owned()],
+        mode: status.mode.as_str(),
+        notes: vec![notes_on(status.mode).to_owned()],
         is_alive,
         ..Health::default()
     };
@@ -233,6 +256,11 @@ pub(super) fn health(status: &Status, ledger: &HealthReport, now: Instant, time:
             "last_commit_micros": ledger.last_commit_micros,
         })),
     );
+    let live = status.live.as_ref();
+    for name in live.iter().flat_map(|live| &live.barred) {
+        let why = "nobody approved this version for LIVE: it places no orders".to_owned();
+        add("approved", name, (Standing::Warn, Some(why)), Map::new());
+    }
     let Position { state, reason } = &status.trading;
     let halt = match state {
         TradingState::Active => (Standing::Pass, None),
@@ -248,7 +276,9 @@ pub(super) fn health(status: &Status, ledger: &HealthReport, now: Instant, time:
         "mode",
         halt,
         figures(json!({
-            "mode": "DRY_RUN",
+            "mode": status.mode.as_str(),
+            "armed_until": live.and_then(|live| live.armed_until).map(|at| at.to_string()),
+            "limits_ratio": live.map(|live| live.limits_ratio),
             "halted": *state == TradingState::Halted,
             "trading": state.as_str(),
             "kill_file": status.kill_file,
@@ -281,6 +311,14 @@ fn settings_standing(settings: &SettingsStatus) -> (Standing, Option<String>) {
         _ => return (Standing::Pass, None),
     };
     (Standing::Warn, Some(output))
+}
+
+/// What goes with a mode.
+pub(super) const fn notes_on(mode: Mode) -> &'static str {
+    match mode {
+        Mode::DryRun => "DRY_RUN: bets go to the simulated exchange, no money moves",
+        Mode::Live => "LIVE: bets go to the venue and cost money",
+    }
 }
 
 fn fails_if(wrong: bool, why: impl FnOnce() -> String) -> (Standing, Option<String>) {
@@ -369,14 +407,9 @@ fn strategy_standing(strategy: &StrategyStatus) -> (Standing, Option<String>) {
 }
 
 fn strategy_figures(strategy: &StrategyStatus, currency: Currency) -> Map<String, Value> {
-    let standing = match (&strategy.hash, strategy.quarantined) {
-        (None, _) => "not_loaded",
-        (Some(_), true) => "quarantined",
-        (Some(_), false) => "running",
-    };
     figures(json!({
         "hash": strategy.hash,
-        "standing": standing,
+        "standing": strategy.standing(),
         "last_error": strategy.last_error,
         "bets": strategy.bets,
         "open_orders": strategy.open_orders,
@@ -419,6 +452,8 @@ mod tests {
                 recording: Some("1.1".to_owned()),
                 ..Feed::default()
             },
+            mode: Mode::DryRun,
+            live: None,
             trading: on(TradingState::Active),
             strategies: vec![StrategyStatus {
                 name: "fav".to_owned(),

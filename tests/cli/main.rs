@@ -9,6 +9,7 @@ mod generate;
 mod help;
 mod ledger;
 mod operator;
+mod seasons;
 mod strategies;
 mod threads;
 mod tools;
