@@ -5,9 +5,10 @@ use super::settings::News;
 use super::status::SettingsStatus;
 use crate::backtest::{Playing, RunError};
 use crate::config::{Change, Severity, When};
-use crate::engine::{Command, Venue};
+use crate::engine::{Command, TradingState, Venue};
 use crate::ledger::Configuration;
 use crate::logging;
+use crate::market::Mode;
 use crate::risk::Approved;
 
 impl Conductor<'_> {
@@ -78,6 +79,7 @@ impl Conductor<'_> {
                 kept = serde_json::to_value(changes).unwrap_or_default();
             }
         }
+        self.mind_mode();
         let config = self.settings.config();
         self.shadow_updates = config.run.shadow_updates;
         logging::set_level(config.log.level);
@@ -113,6 +115,25 @@ impl Conductor<'_> {
                 session.hold_to(limits);
                 Ok(())
             }
+        }
+    }
+
+    /// The mode of the files: away from LIVE no order leaves from here on; to LIVE leads only the door at a start.
+    fn mind_mode(&mut self) {
+        let (wanted, running) = (self.settings.config().mode, self.status.mode);
+        match (wanted, running) {
+            (Mode::DryRun, Mode::Live) => {
+                let why = "mode is DRY_RUN in the settings";
+                let now = (self.wall_clock)();
+                if let Err(error) = self.switch.restrain(TradingState::Paused, why, "settings", now) {
+                    self.voice.warn(format_args!("the pause holds in this host alone: {error}"));
+                }
+                self.looked_at = None;
+            }
+            (Mode::Live, Mode::DryRun) => self.voice.warn(
+                "LIVE is entered only at a start, through its door (bea preflight): this host stays in DRY_RUN",
+            ),
+            _ => {}
         }
     }
 
