@@ -158,6 +158,7 @@ fn follow<J: Journal>(config: &Config, stream: TcpStream, orders: TcpStream, jou
         currency: config.account.currency,
         own: Default::default(),
         memory: None,
+        closing: bea::backtest::Closing::default(),
     };
     let script = Script::from_text("bench", BETS, &Overrides::new()).expect("it parses");
     let strategy: Box<dyn Strategy> = Box::new(script.compile().expect("it compiles"));

@@ -107,8 +107,7 @@ fn what_is_wrong_is_refused_whole_and_what_needs_a_restart_is_said() {
     host.until("well", |health| health["status"] == "pass");
 
     write(&place, &format!("mode = \"LIVE\"\n{START}"));
-    let said = host.hear("the changed settings are refused");
-    assert!(said.contains("LIVE") && said.contains("missing"), "{said}");
+    host.hear("LIVE is entered only at a start");
     write(
         &place,
         &format!("{START}[log]\nlevel = \"debug\"\n[run]\nspeed = 5\n"),
