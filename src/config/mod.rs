@@ -8,6 +8,7 @@ mod betfair;
 mod error;
 mod layers;
 mod live;
+mod odds_api;
 mod origin;
 mod settings;
 mod strategies;
@@ -20,6 +21,7 @@ pub use crate::market::Mode;
 pub use betfair::{Betfair, Breaker, Login, STREAM_FIELDS};
 pub use error::{ConfigError, nearest};
 pub use live::{Feed, FeedKind, Live, Ramp, Recorder};
+pub use odds_api::OddsApi;
 pub use origin::Origin;
 pub use settings::{
     Account, Config, Http, Kill, Ledger, Level, Log, LogFormat, Params, Run, Speed,

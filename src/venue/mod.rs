@@ -2,6 +2,7 @@
 
 pub mod betfair;
 mod json;
+pub mod odds_api;
 mod secret;
 
 pub use json::DecodeError;

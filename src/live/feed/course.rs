@@ -4,8 +4,9 @@ use crate::backtest::{Playing, RunError};
 use crate::engine::{Command, Strategy, Venue};
 use crate::market::{Instruction, TimeMs, VenueEvent};
 use crate::risk::Approved;
+use crate::source::Lines;
 use crate::venue::DecodeError;
-use crate::venue::betfair::{Decoder, Message};
+use crate::venue::betfair::Message;
 
 /// One thing that comes to a session from outside.
 pub(super) enum Input<'a> {
@@ -22,7 +23,7 @@ pub(super) enum Input<'a> {
 /// Moves a session along.
 #[derive(Default)]
 pub(super) struct Course {
-    decoder: Decoder,
+    lines: Lines,
     /// How many orders of the present input were asked about, and which of them were stopped.
     asked: u32,
     withheld: Vec<u32>,
@@ -59,7 +60,7 @@ impl Course {
                 session.operate(command)?;
             }
             Input::Tick(said) => session.tick(at, said, &mut last_word)?,
-            Input::Line(line) => match self.decoder.decode(line) {
+            Input::Line(line) => match self.lines.read(line) {
                 Ok(Message::Markets {
                     published_at,
                     deltas,
