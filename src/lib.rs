@@ -21,7 +21,9 @@
 //! | [`backtest`] | runs the engine over recordings; reports |
 //! | [`live`] | the host: paces a feed, reloads scripts, obeys the operator |
 //! | [`lookalike`] | a local exchange that real Betfair clients can bet at |
-//! | [`http`] | health |
+//! | [`http`] | health, metrics, API, events, dashboard |
+//! | [`alert`] | telling people: Telegram, a webhook |
+//! | [`logging`] | the log: what is shown, where, and what never is |
 //! | [`planted`] | faults for the simulator to find; nothing in a release |
 //! | [`config`] | layered settings with their origin |
 //! | [`memory`] | the allocator, and what a thread holds of it |
@@ -30,6 +32,7 @@
 //! `market` knows nobody; `engine`, `risk`, `strategy` and `exchange` know `market` and the traits of `engine`;
 //! only `backtest` and `live` put parts together. `tests/architecture.rs` keeps it so.
 
+pub mod alert;
 pub mod backtest;
 pub mod cli;
 pub mod config;
@@ -38,6 +41,7 @@ pub mod exchange;
 pub mod http;
 pub mod ledger;
 pub mod live;
+pub mod logging;
 pub mod lookalike;
 pub mod market;
 pub mod memory;

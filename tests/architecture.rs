@@ -14,11 +14,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("risk", &["market", "engine"]),
     ("strategy", &["market", "engine", "memory"]),
     ("exchange", &["market", "engine"]),
-    ("venue", &["market", "engine", "risk", "config"]),
+    ("venue", &["market", "engine", "risk", "exchange", "config"]),
     ("source", &["market", "venue"]),
     ("ledger", &["market", "engine"]),
     ("config", &["market", "risk", "exchange"]),
-    ("http", &["market", "config", "live"]),
+    ("logging", &["config"]),
+    ("alert", &["market", "config"]),
+    ("http", &["market", "engine", "ledger", "config"]),
     (
         "backtest",
         &[
@@ -30,7 +32,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "live",
         &[
             "market", "engine", "risk", "strategy", "exchange", "venue", "source", "ledger",
-            "config", "backtest", "http",
+            "config", "backtest", "http", "alert", "logging",
         ],
     ),
     (
@@ -55,6 +57,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "live",
             "lookalike",
             "http",
+            "alert",
+            "logging",
         ],
     ),
 ];

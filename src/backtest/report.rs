@@ -369,6 +369,16 @@ impl Report {
         }
     }
 
+    /// The same without how long it took, which differs each time.
+    #[must_use]
+    pub fn without_clock(&self) -> Self {
+        Self {
+            elapsed_seconds: 0.0,
+            updates_per_second: 0.0,
+            ..self.clone()
+        }
+    }
+
     /// Whether any of the data could not be used.
     #[must_use]
     pub fn has_problems(&self) -> bool {
@@ -457,16 +467,18 @@ impl StrategyReport {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
+        write!(
             f,
-            "{} in {}, {} in {:.2} s ({:.0} a second). Amounts in {}.\n",
+            "{} in {}, {}",
             plural(self.markets, "market"),
             plural(self.recordings, "recording"),
             plural(self.updates, "update"),
-            self.elapsed_seconds,
-            self.updates_per_second,
-            self.currency,
         )?;
+        if self.elapsed_seconds > 0.0 {
+            let (seconds, speed) = (self.elapsed_seconds, self.updates_per_second);
+            write!(f, " in {seconds:.2} s ({speed:.0} a second)")?;
+        }
+        writeln!(f, ". Amounts in {}.\n", self.currency)?;
         writeln!(
             f,
             "{:<22} {:>6} {:>7} {:>10} {:>9} {:>10} {:>9} {:>8} {:>10}",

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::closing::{Closing, ClosingLine};
 use super::statistics::Facts;
+use crate::config::Limits;
 use crate::engine::{
     Command, Desk, DeskError, Engine, Fault, House, Journal, Notice, Recovery, Sending, Shadow,
     Slot, Strategy, Venue,
@@ -273,6 +274,12 @@ impl<J: Journal, V: Venue<Approved>> Session<J, V> {
     /// Ends a shadow, if there is one.
     pub fn drop_shadow(&mut self, strategy: &str) -> Option<Shadow> {
         self.desk.engine.drop_shadow(strategy)
+    }
+
+    /// Holds orders to other limits from here on.
+    pub fn hold_to(&mut self, limits: &Limits) {
+        let (all, own) = (limits.all.clone(), limits.own.clone());
+        self.desk.engine.gate_mut().hold_to(all, own);
     }
 
     /// Obeys the operator.

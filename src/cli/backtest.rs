@@ -295,9 +295,13 @@ fn keep(run: &mut RunWriter, reader: &Reader, report: &mut Report) -> Result<(),
     let mut tried = reader.variants(&report.data_set)?;
     tried.extend(report.strategies.iter().map(|s| s.hash.clone()));
     report.honesty.variants = Some(tried.len() as u64);
-    let text = report.to_string();
-    let document = serde_json::to_value(&*report).unwrap_or_default();
-    Ok(run.report(&report.data_set, document, text)?)
+    let kept = report.without_clock();
+    let mut document = serde_json::to_value(&kept).unwrap_or_default();
+    if let Some(document) = document.as_object_mut() {
+        document.remove("elapsed_seconds");
+        document.remove("updates_per_second");
+    }
+    Ok(run.report(&report.data_set, document, kept.to_string())?)
 }
 
 fn run_all(

@@ -65,8 +65,14 @@ enum Action {
 
 impl Events {
     pub(super) fn run(&self, shared: &Shared) -> Result<ExitCode, Failure> {
-        let mut decisions = Decisions::read(&self.decisions)
-            .map_err(|error| Failure::io("read decisions from it", &self.decisions, &error))?;
+        let mut decisions = Decisions::read(&self.decisions).map_err(|error| {
+            let path = self.decisions.display();
+            Failure::new(
+                exit::DATA,
+                format!("{path}: no decisions can be read from it: {error}"),
+            )
+            .hint("mend the file, or name another by --decisions")
+        })?;
         match &self.action {
             Action::Match { left, with, accept } => {
                 let (left, right) = (listed(left)?, listed(with)?);

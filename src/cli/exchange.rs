@@ -65,6 +65,9 @@ pub(super) struct Exchange {
     /// The stream without TLS
     #[arg(long)]
     plain: bool,
+    /// Write the certificate of the stream to this file, in PEM
+    #[arg(long, value_name = "FILE", conflicts_with = "plain")]
+    certificate: Option<PathBuf>,
     /// Let only this user log in
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
@@ -90,7 +93,7 @@ fn speed(text: &str) -> Result<Speed, String> {
 impl Exchange {
     pub(super) fn run(&self, shared: &Shared) -> Result<ExitCode, Failure> {
         let loaded = prepare::loaded(shared)?;
-        live::log::start(&loaded.config.log);
+        prepare::start_log(&loaded.config)?;
         let plan = self.plan(&loaded.config)?;
         let runtime = tokio::runtime::Runtime::new()
             .map_err(|error| Failure::new(exit::INTERNAL, format!("no runtime: {error}")))?;
@@ -133,6 +136,7 @@ impl Exchange {
             http: self.http,
             stream: self.stream,
             plain: self.plain,
+            certificate: self.certificate.clone(),
             credentials: match &self.user {
                 None => Credentials::Anybody,
                 Some(user) => Credentials::Only {
@@ -192,7 +196,7 @@ fn announce(shared: &Shared, addresses: Addresses, is_plain: bool) {
 
 fn failure(error: LookalikeError) -> Failure {
     let code = match &error {
-        LookalikeError::Feed(_) | LookalikeError::Truth { .. } => exit::DATA,
+        LookalikeError::Feed(_) | LookalikeError::File { .. } => exit::DATA,
         LookalikeError::NotLocal(_) => exit::SAFETY,
         LookalikeError::Bind(..) => exit::CONFIG,
         LookalikeError::Certificate(_) | LookalikeError::System(..) => exit::INTERNAL,

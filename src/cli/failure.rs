@@ -8,6 +8,7 @@ use serde_json::json;
 use super::{output, prepare};
 use crate::backtest::RunError;
 use crate::config::{ConfigError, Origin};
+use crate::http::ServerError;
 use crate::ledger::LedgerError;
 use crate::live::{Finding, HostError};
 use crate::source::SourceError;
@@ -25,9 +26,9 @@ pub mod exit {
     pub const STRATEGY: u8 = 4;
     /// Data is missing or corrupt, or a file cannot be read or written.
     pub const DATA: u8 = 5;
-    /// A comparison or a limit said no.
+    /// A gate, a comparison or a limit said no.
     pub const GATE: u8 = 6;
-    /// A venue, its login or the network.
+    /// A venue, a login or the network.
     pub const VENUE: u8 = 7;
     /// Refused for safety.
     pub const SAFETY: u8 = 8;
@@ -44,6 +45,7 @@ pub struct Failure {
     message: String,
     hint: Option<String>,
     place: Option<Place>,
+    details: Option<serde_json::Value>,
     as_json: bool,
 }
 
@@ -62,6 +64,7 @@ impl Failure {
             message: message.into(),
             hint: None,
             place: None,
+            details: None,
             as_json: false,
         }
     }
@@ -83,6 +86,13 @@ impl Failure {
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds what a program may want to know of it.
+    #[must_use]
+    pub(super) fn with_details(mut self, details: serde_json::Value) -> Self {
+        self.details = Some(details);
         self
     }
 
@@ -134,6 +144,7 @@ impl Failure {
                 "path": place.map(|p| &p.path),
                 "line": place.and_then(|p| p.line),
                 "column": place.and_then(|p| p.column),
+                "details": self.details,
             }});
             output::complain(error);
         } else {
@@ -173,7 +184,6 @@ impl From<ConfigError> for Failure {
         };
         let number = |n: usize| u64::try_from(n).ok();
         let (code, origin) = match error {
-            ConfigError::LiveNotAvailable { origin, .. } => (exit::SAFETY, origin),
             ConfigError::UnknownKey { origin, .. }
             | ConfigError::UnknownStrategy { origin, .. }
             | ConfigError::Value { origin, .. } => (exit::CONFIG, origin),
@@ -272,6 +282,19 @@ impl From<RunError> for Failure {
     }
 }
 
+impl From<ServerError> for Failure {
+    fn from(error: ServerError) -> Self {
+        let code = match error {
+            ServerError::Tokens(error) => return error.into(),
+            ServerError::Address(_, ref source) if !is_surprise(source.kind()) => exit::CONFIG,
+            ServerError::Tls(_) => exit::CONFIG,
+            ServerError::Unguarded(_) => exit::SAFETY,
+            ServerError::Address(..) | ServerError::Thread(_) => exit::INTERNAL,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
 impl From<HostError> for Failure {
     fn from(error: HostError) -> Self {
         match error {
@@ -285,18 +308,23 @@ impl From<HostError> for Failure {
                     HostError::Strategies(several.to_vec()).to_string(),
                 ),
             },
+            HostError::Settings(error) => error.into(),
             HostError::NoStrategy(_) | HostError::Folder { .. } => {
                 Self::new(exit::STRATEGY, error.to_string())
             }
-            HostError::Credentials(_) | HostError::Connect(_) => {
+            HostError::Shut(ref found) => {
+                let details = serde_json::to_value(found).unwrap_or_default();
+                Self::new(exit::SAFETY, error.to_string())
+                    .hint("bea preflight shows every gate; docs/live.md goes through them")
+                    .with_details(details)
+            }
+            HostError::Credentials(_) | HostError::Connect(_) | HostError::Ask(_) => {
                 Self::new(exit::VENUE, error.to_string())
             }
             HostError::Ledger(error) => error.into(),
             HostError::Run(error) => error.into(),
-            HostError::Http(_, ref source) if !is_surprise(source.kind()) => {
-                Self::new(exit::CONFIG, error.to_string())
-            }
-            HostError::Http(..) | HostError::System(..) | HostError::Engine => {
+            HostError::Http(error) => error.into(),
+            HostError::System(..) | HostError::Engine => {
                 Self::new(exit::INTERNAL, error.to_string())
             }
         }

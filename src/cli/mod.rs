@@ -1,22 +1,31 @@
 //! The command line: one file a command. Results go to stdout, everything else to stderr.
 
+mod alert;
+mod approve;
+mod arm;
 mod backtest;
 mod bets;
 mod check;
 mod definitions;
 mod demo;
+mod doctor;
 mod events;
 mod exchange;
 mod failure;
 mod fixture;
 mod gate;
 mod generate;
+mod health;
+mod init;
 mod ledger;
 mod new;
 mod output;
+mod pages;
 mod pnl;
+mod preflight;
 mod prepare;
 mod progress;
+mod reconcile;
 mod replay;
 mod report;
 mod run;
@@ -25,13 +34,16 @@ mod strategies;
 mod sweep;
 mod switch;
 mod test;
+mod token;
 mod watch;
 mod why;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+use crate::logging;
 
 pub use failure::{Failure, exit};
 
@@ -60,9 +72,12 @@ Exit codes: 0 done, 1 internal error, 2 usage, 3 configuration, 4 strategy, 5 da
 /// Options of every command.
 #[derive(Clone, Debug, Args)]
 pub struct Shared {
-    /// Configuration file [default: config/bea.toml, where it exists]
+    /// Configuration file [default: config/bea.toml, where it exists]; further ones win over all others
     #[arg(short, long, global = true, value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    pub config: Vec<PathBuf>,
+    /// A file of the folder profiles beside it, by name
+    #[arg(long, global = true, value_name = "NAME")]
+    pub profile: Option<String>,
     /// Override a setting, as in risk.max_stake=20 (repeatable)
     #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = pair)]
     pub set: Vec<(String, String)>,
@@ -72,6 +87,31 @@ pub struct Shared {
     /// No progress and no remarks on stderr, errors excepted
     #[arg(short, long, global = true)]
     pub quiet: bool,
+    /// Log more: -v for how it happens, -vv for everything
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// Colours on a terminal; NO_COLOR switches them off too
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "WHEN",
+        default_value_t,
+        hide_possible_values = false
+    )]
+    pub color: Colour,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Colour {
+    /// On a terminal.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
 }
 
 #[derive(Debug, Subcommand)]
@@ -80,6 +120,11 @@ enum Command {
     Backtest(backtest::Backtest),
     Run(run::Run),
     Replay(replay::Replay),
+    Preflight(preflight::Preflight),
+    Reconcile(reconcile::Reconcile),
+    Approve(approve::Approve),
+    Arm(arm::Arm),
+    Disarm(arm::Disarm),
     Check(check::Check),
     Test(test::Test),
     New(new::New),
@@ -100,7 +145,14 @@ enum Command {
     Strategies(strategies::Strategies),
     Why(why::Why),
     Ledger(ledger::Ledger),
+    Token(token::Token),
     Config(settings::Settings),
+    Alert(alert::AlertCommand),
+    Health(health::Health),
+    Init(init::Init),
+    Doctor(doctor::Doctor),
+    Completions(pages::Completions),
+    Man(pages::Man),
 }
 
 /// Runs a command.
@@ -109,11 +161,21 @@ enum Command {
 /// What went wrong, with its exit code.
 pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
     let shared = cli.shared;
+    logging::colour(match shared.color {
+        Colour::Auto => None,
+        Colour::Always => Some(true),
+        Colour::Never => Some(false),
+    });
     match cli.command {
         Command::Demo(command) => command.run(&shared),
         Command::Backtest(command) => command.run(&shared),
         Command::Run(command) => command.run(&shared),
         Command::Replay(command) => command.run(&shared),
+        Command::Preflight(command) => command.run(&shared),
+        Command::Reconcile(command) => command.run(&shared),
+        Command::Approve(command) => command.run(&shared),
+        Command::Arm(command) => command.run(&shared),
+        Command::Disarm(command) => command.run(&shared),
         Command::Check(command) => command.run(&shared),
         Command::Test(command) => command.run(&shared),
         Command::New(command) => command.run(&shared),
@@ -134,7 +196,14 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Strategies(command) => command.run(&shared),
         Command::Why(command) => command.run(&shared),
         Command::Ledger(command) => command.run(&shared),
+        Command::Token(command) => command.run(&shared),
         Command::Config(command) => command.run(&shared),
+        Command::Alert(command) => command.run(&shared),
+        Command::Health(command) => command.run(&shared),
+        Command::Init(command) => command.run(&shared),
+        Command::Doctor(command) => command.run(&shared),
+        Command::Completions(command) => command.run(),
+        Command::Man(command) => command.run(&shared),
     }
 }
 

@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::{Failure, Shared, exit};
+use super::{Failure, Shared, exit, output};
 use crate::backtest::{Closing, Means, Setup};
-use crate::config::{Config, ConfigError, Instance, Loaded, Params, nearest, stem};
+use crate::config::{Config, ConfigError, Instance, Loaded, Params, Sources, nearest, stem};
 use crate::engine::Strategy;
 use crate::ledger::{Durability, Ledger, LedgerSettings, RunInfo, RunKind};
-use crate::market::TimeMs;
+use crate::logging;
+use crate::market::{Mode, TimeMs};
 use crate::strategy::{Overrides, SCRIPT_STACK, Script, ScriptError, find};
 
 /// Loads the configuration, all layers.
@@ -18,7 +19,32 @@ pub(super) fn config(shared: &Shared) -> Result<Config, Failure> {
 
 /// As [`config`], with the origin of each value.
 pub(super) fn loaded(shared: &Shared) -> Result<Loaded, Failure> {
-    Ok(Config::load(shared.config.as_deref(), &shared.set)?)
+    let loaded = Config::load(&sources(shared))?;
+    for note in &loaded.notes {
+        output::remark(shared, note);
+    }
+    Ok(loaded)
+}
+
+/// Starts the log.
+pub(super) fn start_log(config: &Config) -> Result<(), Failure> {
+    let path = &config.log.file;
+    logging::start(&config.log).map_err(|error| Failure::io("open the log's file", path, &error))
+}
+
+/// Where settings come from, as the command line says.
+pub(super) fn sources(shared: &Shared) -> Sources {
+    let mut overrides = shared.set.clone();
+    if let Some(level) = ["debug", "trace"].get(usize::from(shared.verbose.min(2)).wrapping_sub(1))
+    {
+        overrides.push(("log.level".to_owned(), (*level).to_owned()));
+    }
+    Sources {
+        files: shared.config.clone(),
+        profile: shared.profile.clone(),
+        overrides,
+        data: Vec::new(),
+    }
 }
 
 /// What every session of a run starts from.
@@ -121,8 +147,12 @@ pub(super) fn to_test(config: &Config, arguments: &[String]) -> Result<Vec<Insta
 
 /// Names of the scripts in a folder; none if there is no such folder.
 pub(super) fn files_of(folder: &Path) -> Vec<String> {
-    let found = find(&[folder.display().to_string()], folder).unwrap_or_default();
-    found.iter().map(|path| stem(path)).collect()
+    files(folder).iter().map(|path| stem(path)).collect()
+}
+
+/// The scripts in a folder; none if there is no such folder.
+pub(super) fn files(folder: &Path) -> Vec<std::path::PathBuf> {
+    find(&[folder.display().to_string()], folder).unwrap_or_default()
 }
 
 /// Reads the strategies named on the command line, with parameters from the configuration and from `params`.
@@ -261,7 +291,11 @@ pub(super) fn run_info(config: &Config, kind: RunKind) -> RunInfo {
     let config_values = serde_json::to_value(config.values()).unwrap_or_default();
     RunInfo {
         kind,
-        mode: config.mode,
+        // Only the host ever bets with money: whatever else runs is DRY_RUN, whatever the configuration says.
+        mode: match kind {
+            RunKind::Run => config.mode,
+            RunKind::Backtest | RunKind::Demo => Mode::DryRun,
+        },
         started_at: wall_clock(),
         currency: config.account.currency,
         config: config_values,

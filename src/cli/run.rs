@@ -7,10 +7,11 @@ use std::time::Duration;
 use clap::Args;
 
 use super::{Failure, Shared, backtest, output, prepare};
-use crate::config::{FeedKind, Loaded};
+use crate::config::{Config, FeedKind, Loaded, Sources};
 use crate::ledger::{Durability, RunKind};
 use crate::live::log::Voice;
 use crate::live::{self, Plan};
+use crate::logging;
 use crate::source;
 
 /// Follow live odds, or play recordings as if live (DRY_RUN): edit strategies meanwhile, watch /health
@@ -52,8 +53,8 @@ pub(super) struct Run {
 impl Run {
     pub(super) fn run(&self, shared: &Shared) -> Result<ExitCode, Failure> {
         let settings = self.settings(shared)?;
-        live::log::start(&settings.config.log);
-        let is_json = live::log::is_json(&settings.config.log);
+        prepare::start_log(&settings.config)?;
+        let is_json = logging::is_json(&settings.config.log);
         let played = self.play(shared, &settings, is_json);
         played.map_err(|failure| failure.in_json(is_json))
     }
@@ -110,10 +111,10 @@ impl Run {
             let fresh = ("run.keep_state".to_owned(), "false".to_owned());
             shared.set.push(fresh);
         }
-        let mut settings = prepare::loaded(&shared)?;
-        if !self.data.is_empty() {
-            settings.config.run.data.clone_from(&self.data);
-        }
-        Ok(settings)
+        let sources = Sources {
+            data: self.data.clone(),
+            ..prepare::sources(&shared)
+        };
+        Ok(Config::load(&sources)?)
     }
 }

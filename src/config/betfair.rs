@@ -272,7 +272,7 @@ fn is_local(host: &str) -> bool {
 pub struct Breaker {
     /// After so many failures in a row.
     pub failures: u32,
-    /// For so long; then one request tries.
+    /// For so long; then it is tried again, and the next failure is enough.
     pub open_seconds: u32,
 }
 

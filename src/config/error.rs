@@ -64,14 +64,6 @@ pub enum ConfigError {
         /// The nearest script that exists, if one is near.
         nearest: Option<String>,
     },
-    /// `mode = "LIVE"`: this program must not quietly do less than it was told, so it does not start (exit code 8).
-    #[error("{origin}: mode = \"LIVE\" is not available; missing: {}", missing.join("; "))]
-    LiveNotAvailable {
-        /// Where it was set.
-        origin: Origin,
-        /// What it would need.
-        missing: Vec<String>,
-    },
     /// More than one of the above.
     #[error("{} settings are wrong:\n{}", .0.len(), listed(.0))]
     Several(Vec<ConfigError>),

@@ -12,23 +12,17 @@ use figment::{Figment, Metadata, Profile, Provider, Source};
 
 use super::error::nearest;
 use super::origin::line_of;
+use super::ratchet::{LOOSEN, Ratchet};
 use super::strategies::{SECTION, SHORT};
-use super::{Config, ConfigError, ENV_PREFIX, Loaded, Mode, Origin};
-
-/// What LIVE needs and this version does not have, or cannot be given yet.
-const LIVE_NEEDS: [&str; 5] = [
-    "a client for a real venue (this version has none)",
-    "an arming token with an end",
-    "credentials for the venue",
-    "a green preflight",
-    "an approved script hash for every strategy",
-];
+use super::{Config, ConfigError, ENV_PREFIX, Loaded, Origin, Sources};
 
 /// The layers so far, and the texts of the files among them.
 pub(super) struct Layers {
     figment: Figment,
     known: BTreeSet<String>,
     texts: BTreeMap<PathBuf, String>,
+    ratchet: Ratchet,
+    notes: Vec<String>,
     problems: Vec<ConfigError>,
 }
 
@@ -41,6 +35,8 @@ impl Default for Layers {
             figment,
             known,
             texts: BTreeMap::new(),
+            ratchet: Ratchet::default(),
+            notes: Vec::new(),
             problems: Vec::new(),
         }
     }
@@ -95,6 +91,39 @@ impl Layers {
         Ok(())
     }
 
+    /// Reads the files of a folder that end in `.toml`, in the order of their names. There may be no such folder.
+    pub(super) fn add_folder(&mut self, folder: &Path) -> Result<(), ConfigError> {
+        let unreadable = |source| ConfigError::Unreadable {
+            path: folder.to_owned(),
+            source,
+        };
+        let entries = match fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(unreadable(error)),
+        };
+        let mut files = BTreeSet::new();
+        for entry in entries {
+            let path = entry.map_err(unreadable)?.path();
+            if path
+                .extension()
+                .is_some_and(|extension| extension == "toml")
+            {
+                files.insert(path);
+            }
+        }
+        for file in files {
+            self.add_file(&file, true)?;
+        }
+        Ok(())
+    }
+
+    /// The first file has been read, or there is none: what comes now may only tighten the limits that it states.
+    pub(super) fn settle_limits(&mut self) {
+        let loosen = self.figment.extract_inner("config.allow_loosen");
+        self.ratchet.settle(loosen.unwrap_or(false));
+    }
+
     /// Takes the variables whose names begin with the prefix, in the order of their names.
     pub(super) fn add_environment(&mut self, env: impl IntoIterator<Item = (String, String)>) {
         let variables: BTreeMap<String, String> = env
@@ -143,6 +172,24 @@ impl Layers {
                     nearest: self.meant_by(&key),
                     key,
                 });
+            }
+        }
+        let ignored = self.ratchet.pass(&mut values);
+        for key in ignored {
+            let origin = self.origin(&metadata, &key);
+            match key.as_str() {
+                LOOSEN => self.problems.push(ConfigError::Value {
+                    origin,
+                    key,
+                    value: "set here".to_owned(),
+                    problem: "only the first file may say that limits can be loosened".to_owned(),
+                }),
+                _ => {
+                    let tighter = self.origin_of(&key);
+                    self.notes.push(format!(
+                        "{origin}: `{key}` changes nothing: {tighter} is tighter, and a later source cannot loosen a limit"
+                    ));
+                }
             }
         }
         let figment = std::mem::take(&mut self.figment);
@@ -203,17 +250,11 @@ impl Layers {
     }
 
     /// Settles what holds, or tells all that is wrong.
-    pub(super) fn finish(mut self) -> Result<Loaded, ConfigError> {
+    pub(super) fn finish(mut self, sources: &Sources) -> Result<Loaded, ConfigError> {
         let mut problems = std::mem::take(&mut self.problems);
         let config = self.extract(&mut problems);
         if let Some(problem) = ConfigError::of(problems) {
             return Err(problem);
-        }
-        if config.mode == Mode::Live {
-            return Err(ConfigError::LiveNotAvailable {
-                origin: self.origin_of("mode"),
-                missing: LIVE_NEEDS.map(str::to_owned).to_vec(),
-            });
         }
         let wrong = |(key, value, problem): (String, String, String)| ConfigError::Value {
             origin: self.origin_of(&key),
@@ -229,7 +270,12 @@ impl Layers {
         let origins = keys
             .map(|key| (key.clone(), self.origin_of(&key)))
             .collect();
-        Ok(Loaded { config, origins })
+        Ok(Loaded {
+            config,
+            origins,
+            notes: self.notes,
+            sources: sources.clone(),
+        })
     }
 
     /// Reads the values. One of the wrong type is noted and put back to its default, to find the next.
@@ -303,7 +349,7 @@ impl Layers {
 }
 
 /// Whole keys of all values in a table; an empty table counts as one.
-fn leaves(table: &Dict) -> Vec<String> {
+pub(super) fn leaves(table: &Dict) -> Vec<String> {
     let mut keys = Vec::new();
     for (name, value) in table {
         match value {
@@ -367,7 +413,7 @@ fn written_out(mut values: Dict) -> Dict {
 }
 
 /// Takes a value out of a table by its whole key.
-fn remove(table: &mut Dict, key: &str) {
+pub(super) fn remove(table: &mut Dict, key: &str) {
     match key.split_once('.') {
         None => drop(table.remove(key)),
         Some((section, rest)) => {

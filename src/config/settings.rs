@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::alert::AlertSettings;
 use super::betfair::{Betfair, Breaker};
 use super::live::{Feed, FeedKind, Live, Recorder};
 use super::odds_api::OddsApi;
@@ -44,12 +45,18 @@ pub struct Config {
     pub live: Live,
     /// Where records are kept.
     pub ledger: Ledger,
-    /// The health server.
+    /// The HTTP server.
     pub http: Http,
     /// The kill switch.
     pub kill: Kill,
+    /// When the state of the machine forbids orders.
+    pub fence: Fence,
     /// What is logged.
     pub log: Log,
+    /// Whom to tell of what needs somebody.
+    pub alert: AlertSettings,
+    /// How these settings themselves are treated.
+    pub config: Treatment,
     /// What is said of single strategies, by name.
     pub strategies: BTreeMap<String, StrategySettings>,
 }
@@ -183,14 +190,26 @@ impl Default for Ledger {
     }
 }
 
-/// The health server.
+/// The HTTP server: health, metrics, API, dashboard.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Http {
     /// Whether it runs.
     pub enabled: bool,
-    /// Where it listens; only this machine itself.
+    /// Where it listens. Where others can reach it, it takes tokens, and TLS or a proxy before it.
     pub bind: SocketAddr,
+    /// Hashes of access tokens; `bea token` writes it.
+    pub token_file: PathBuf,
+    /// Names (and ports) besides this machine's own by which it may be asked, as in `bea.example:8443`.
+    pub hosts: Vec<String>,
+    /// Addresses besides this machine from which control is taken.
+    pub control_from: Vec<IpAddr>,
+    /// A proxy stands before it that speaks TLS, and names its client last in X-Forwarded-For.
+    pub behind_proxy: bool,
+    /// The certificate chain, as PEM; no TLS if empty.
+    pub tls_certificate: PathBuf,
+    /// Its private key, as PEM.
+    pub tls_key: PathBuf,
 }
 
 impl Default for Http {
@@ -198,7 +217,35 @@ impl Default for Http {
         Self {
             enabled: true,
             bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 8_080)),
+            token_file: "data/http.tokens".into(),
+            hosts: Vec::new(),
+            control_from: Vec::new(),
+            behind_proxy: false,
+            tls_certificate: PathBuf::new(),
+            tls_key: PathBuf::new(),
         }
+    }
+}
+
+impl Http {
+    /// What is wrong with it, taken together: the key, the value, and what is permitted.
+    fn contradiction(&self) -> Option<(&'static str, String, &'static str)> {
+        let given = |path: &PathBuf| !path.as_os_str().is_empty();
+        let (certificate, key) = (given(&self.tls_certificate), given(&self.tls_key));
+        if certificate != key {
+            let (name, path) = match certificate {
+                true => ("tls_key", &self.tls_key),
+                false => ("tls_certificate", &self.tls_certificate),
+            };
+            let problem = "a certificate and its key go together: set both, or none";
+            return Some((name, format!("\"{}\"", path.display()), problem));
+        }
+        if !self.bind.ip().is_loopback() && !certificate && !self.behind_proxy {
+            let problem = "others could read what is said there: use 127.0.0.1 or [::1], or set http.tls_certificate \
+                 and http.tls_key, or http.behind_proxy = true where a proxy speaks TLS";
+            return Some(("bind", self.bind.to_string(), problem));
+        }
+        None
     }
 }
 
@@ -218,14 +265,79 @@ impl Default for Kill {
     }
 }
 
+/// When the state of the machine forbids orders.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Fence {
+    /// Least free space beside the ledger to place orders upon, in MiB; 0 asks for none.
+    pub disk_free_mib: u32,
+    /// Longest that a live message may wait before it is handled, in milliseconds.
+    pub loop_lag_ms: u32,
+    /// After so many hosts that died within ten minutes, betting begins halted; 0 is never.
+    pub deaths: u32,
+}
+
+impl Default for Fence {
+    fn default() -> Self {
+        Self {
+            disk_free_mib: 256,
+            loop_lag_ms: 2_000,
+            deaths: 3,
+        }
+    }
+}
+
+/// How the settings themselves are treated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Treatment {
+    /// Whether a host reads its files again when they change.
+    pub watch: bool,
+    /// Whether later layers may loosen a limit of `[risk]` that an earlier one states. Only the first file may say so.
+    pub allow_loosen: bool,
+    /// Whether a limit that is raised in the files of a running host holds at once.
+    pub allow_raise: bool,
+    /// The file by which a person confirms a raised limit.
+    pub confirmed: PathBuf,
+}
+
+impl Default for Treatment {
+    fn default() -> Self {
+        Self {
+            watch: true,
+            allow_loosen: false,
+            allow_raise: false,
+            confirmed: "data/CONFIRMED".into(),
+        }
+    }
+}
+
 /// What is logged.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Log {
     /// The least important level shown.
     pub level: Level,
     /// In which form.
     pub format: LogFormat,
+    /// A file that gets every line too, as JSON; none if empty.
+    pub file: PathBuf,
+    /// At this size, in MiB, a new file is begun.
+    pub file_max_mib: u32,
+    /// How many of the earlier files are kept.
+    pub file_keep: u32,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            level: Level::Info,
+            format: LogFormat::Auto,
+            file: PathBuf::new(),
+            file_max_mib: 10,
+            file_keep: 5,
+        }
+    }
 }
 
 /// How important a log line is.
@@ -290,7 +402,20 @@ impl Config {
                 &(1..=120),
             ),
         ];
+        let number = |key, value: u32, range| Bound::new(key, &value, &range);
+        let fence = vec![
+            number("disk_free_mib", self.fence.disk_free_mib, 0..=1_000_000),
+            number("loop_lag_ms", self.fence.loop_lag_ms, 100..=60_000),
+            number("deaths", self.fence.deaths, 0..=100),
+        ];
+        let log = vec![
+            number("file_max_mib", self.log.file_max_mib, 1..=1_000),
+            number("file_keep", self.log.file_keep, 0..=100),
+        ];
         let sections = [
+            ("fence", fence),
+            ("log", log),
+            ("alert", self.alert.bounds()),
             ("run", run),
             ("account", account),
             ("risk", self.risk.bounds()),
@@ -333,13 +458,12 @@ impl Config {
         if let Some((limit, value, problem)) = self.risk.contradiction() {
             found.push((format!("risk.{limit}"), value, problem.to_owned()));
         }
-        if !self.http.bind.ip().is_loopback() {
-            let problem = "the server has no access tokens, so it may listen only on this machine: use 127.0.0.1 or [::1]";
-            let bind = self.http.bind.to_string();
-            found.push(("http.bind".to_owned(), bind, problem.to_owned()));
+        if let Some((key, value, problem)) = self.http.contradiction() {
+            found.push((format!("http.{key}"), value, problem.to_owned()));
         }
         found.extend(self.betfair.problems());
         found.extend(self.odds_api.problems());
+        found.extend(self.alert.problems());
         found.extend(self.strategy_problems());
         found
     }

@@ -39,6 +39,8 @@ pub enum Command {
     Trade(TradingState, String),
     /// Something about the host's health forbids orders (`Some`, with its figures), or ceases to.
     Fence(Fence, Option<String>),
+    /// A strategy may place no orders (`true`), or may again: nobody has approved the version of it that runs.
+    Bar(String, bool),
 }
 
 /// The deterministic core. `G` is the risk gate.
@@ -92,6 +94,11 @@ impl<G: Gate> Engine<G> {
             remedy: None,
             changed: Vec::new(),
         }
+    }
+
+    /// The gate, to be held to other limits.
+    pub fn gate_mut(&mut self) -> &mut G {
+        &mut self.gate
     }
 
     /// Has a strategy start with a bank of its own.
@@ -178,6 +185,7 @@ impl<G: Gate> Engine<G> {
             }
         }
         self.tend(now, books, effects);
+        self.retire_strays(now);
     }
 
     fn market_changed(
@@ -290,6 +298,8 @@ impl<G: Gate> Engine<G> {
                 }
                 self.sweep(now, None, books, effects);
             }
+            Command::Bar(strategy, true) => drop(self.house.barred.insert(strategy)),
+            Command::Bar(strategy, false) => drop(self.house.barred.remove(&strategy)),
             Command::Fence(fence, detail) => {
                 let known = self.house.fences.contains_key(&fence);
                 match &detail {

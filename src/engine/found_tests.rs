@@ -245,3 +245,30 @@ fn records_amount_to_what_was_when_they_were_written() {
     assert_eq!(account.bankroll(), world.slot().account.bankroll());
     assert_eq!(account.peak, world.slot().account.peak);
 }
+
+#[test]
+fn a_match_that_was_never_heard_of_is_booked_where_the_market_is_not_in_the_books() {
+    let market = MarketId::new("1.9");
+    let mut order = sending(5);
+    advance(&mut order, TimeMs(0), OrderChange::Accepted);
+    let stray = Recovered {
+        market: market.clone(),
+        ..recovered(order)
+    };
+    let mut world = World::after(Recovery {
+        orders: vec![stray],
+        ..Recovery::default()
+    });
+    let settled = Settlement {
+        market,
+        at: TimeMs(world.now),
+        version: 1,
+        commission_rate: Ratio::ZERO,
+        profits: vec![(OrderId::from_bits(5), Money::from_major(20))],
+    };
+    world.desk.venue.to_say.push(VenueEvent::Settled(settled));
+    world.tick();
+    let house = world.desk.engine.house();
+    assert_eq!(house.realised_today, Money::from_major(20));
+    assert!(world.desk.engine.orphans().is_empty());
+}

@@ -128,6 +128,8 @@ pub enum ReasonCode {
     TradingPaused,
     /// Only orders that lower the worst case are taken now.
     TradingReduceOnly,
+    /// Nobody has approved this version of the script for LIVE.
+    ScriptNotApproved,
     /// The venue has not said yet, or not lately, what it has of us.
     VenueNotReady,
     /// The host's health forbids orders.
@@ -238,12 +240,13 @@ pub enum ReasonCode {
 
 impl ReasonCode {
     /// Every code, in the order of the enum.
-    pub const ALL: [Self; 58] = [
+    pub const ALL: [Self; 59] = [
         Self::IntentMalformed,
         Self::IntentTooMany,
         Self::KillSwitchOn,
         Self::TradingPaused,
         Self::TradingReduceOnly,
+        Self::ScriptNotApproved,
         Self::VenueNotReady,
         Self::HealthFence,
         Self::OrderInDoubt,
@@ -308,6 +311,7 @@ impl ReasonCode {
             Self::KillSwitchOn => "KILL_SWITCH_ON",
             Self::TradingPaused => "TRADING_PAUSED",
             Self::TradingReduceOnly => "TRADING_REDUCE_ONLY",
+            Self::ScriptNotApproved => "SCRIPT_NOT_APPROVED",
             Self::VenueNotReady => "VENUE_NOT_READY",
             Self::HealthFence => "HEALTH_FENCE",
             Self::OrderInDoubt => "ORDER_IN_DOUBT",

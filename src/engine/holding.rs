@@ -355,7 +355,7 @@ mod tests {
                     let backed = open(Side::Back).map(|o| o.remaining()).sum();
                     prop_assert_eq!(tally.open.backed, backed);
                     let liability = |o: &&Order| o.remaining().liability_at(o.kind.price().unwrap());
-                    prop_assert_eq!(tally.open.liability, open(Side::Lay).map(|o| liability(o)).sum());
+                    prop_assert_eq!(tally.open.liability, open(Side::Lay).map(liability).sum());
                     for side in [Side::Back, Side::Lay] {
                         let doubted = on().find(|o| o.side == side && o.state.is_doubtful());
                         prop_assert_eq!(holding.in_doubt(runner, side), doubted.copied());

@@ -2,7 +2,7 @@
 //!
 //! What strategies could lose is added up, never offset: their bets may be settled apart.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
@@ -214,6 +214,25 @@ impl AtRisk {
         with_unknown(&self.venues, venue)
     }
 
+    /// Everything in which something could be lost: the kind of scope, its name, and how much.
+    pub fn all(&self) -> impl Iterator<Item = (&'static str, &str, Money)> {
+        let venues = self
+            .venues
+            .iter()
+            .map(|(name, sum)| ("venue", &**name, *sum));
+        let sports = self
+            .sports
+            .iter()
+            .map(|(name, sum)| ("sport", &**name, *sum));
+        let events = self
+            .events
+            .iter()
+            .map(|(name, sum)| ("event", &**name, *sum));
+        let markets = self.markets.iter();
+        let markets = markets.map(|(name, sum)| ("market", name.as_str(), *sum));
+        venues.chain(sports).chain(events).chain(markets)
+    }
+
     fn add(&mut self, scopes: &Scopes, more: Money) {
         if more == Money::ZERO {
             return;
@@ -266,6 +285,8 @@ pub struct House {
     pub unready: Option<Unready>,
     /// What about the host's health forbids orders, with its figures.
     pub fences: BTreeMap<Fence, String>,
+    /// Strategies that may place no orders, because nobody has approved the version that runs.
+    pub barred: BTreeSet<String>,
     /// What all bets weigh.
     pub burden: Burden,
     /// What they could lose at worst, by scope.
@@ -286,6 +307,7 @@ impl Default for House {
             reason: String::new(),
             unready: Some(Unready::Starting),
             fences: BTreeMap::new(),
+            barred: BTreeSet::new(),
             burden: Burden::default(),
             at_risk: AtRisk::default(),
             realised_today: Money::ZERO,

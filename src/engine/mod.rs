@@ -18,6 +18,7 @@ mod house;
 mod journal;
 #[cfg(test)]
 mod life_tests;
+mod meaning;
 mod record;
 mod recovery;
 mod reports;

@@ -117,6 +117,13 @@ impl Slot {
         })
     }
 
+    /// What its bets in a market could lose at worst.
+    #[must_use]
+    pub fn at_risk_in(&self, at: MarketIndex) -> Money {
+        let desk = self.desks.get(at.0).and_then(Option::as_ref);
+        desk.map_or(Money::ZERO, |desk| desk.burden.at_risk)
+    }
+
     /// What it was shown of each market.
     pub fn visits(&self) -> impl Iterator<Item = Visit> {
         let desks = self.desks.iter().enumerate();

@@ -160,10 +160,18 @@ impl<G: Gate> Engine<G> {
             let states = (before, after);
             self.moved(event.at, event.order, requested_at, states, effects);
         }
-        if !stray.may_matter() {
-            self.strays.orders.remove(place);
-            self.finished.insert(event.order, event.at);
-        }
+    }
+
+    /// Lets go of those that are over. Not as soon as they are: what a settlement ends it may still book.
+    pub(super) fn retire_strays(&mut self, now: TimeMs) {
+        let finished = &mut self.finished;
+        self.strays.orders.retain(|stray| {
+            let stays = stray.may_matter();
+            if !stays {
+                finished.insert(stray.order.id, now);
+            }
+            stays
+        });
     }
 
     /// Whether any bet in a market is a stray.

@@ -1,6 +1,8 @@
 //! What a strategy's orders on one runner amount to, kept as they change, so that nobody has to walk them to weigh one more.
 
-use crate::market::{Money, Order, OrderKind, OrderState, Persistence, Price, Side, TimeMs};
+use crate::market::{
+    MarketKind, Money, Order, OrderKind, OrderState, Persistence, Price, Side, TimeMs,
+};
 use crate::planted::{self, Bug};
 
 /// Matched bets on one runner, as money won or lost by outcome.
@@ -16,6 +18,27 @@ pub struct Position {
     pub laid: Money,
     /// What the backs alone win if the runner wins.
     pub back_profit: Money,
+}
+
+impl Position {
+    /// The same bets by the rules of a kind of market: each-way bets are two of the size each, a line pays evens.
+    #[must_use]
+    pub fn by_rules_of(mut self, kind: MarketKind) -> Self {
+        match kind {
+            MarketKind::EachWay { divisor } => {
+                let to_be_placed = i128::from(self.if_win.minor()) * 100;
+                let placed = to_be_placed.div_euclid(i128::from(divisor));
+                self.if_win += Money::from_minor(i64::try_from(placed).unwrap_or(i64::MIN / 2));
+                self.if_lose += self.if_lose;
+            }
+            MarketKind::Line => {
+                self.back_profit = self.backed;
+                self.if_win = self.backed - self.laid;
+            }
+            MarketKind::Odds | MarketKind::Handicap | MarketKind::Unknown => {}
+        }
+        self
+    }
 }
 
 /// The orders on one runner, added up. Each counts as it stands; one that changes is taken out before and put in after.
@@ -192,4 +215,24 @@ const fn place(side: Side) -> usize {
 
 fn times(sign: i64, amount: Money) -> Money {
     if sign < 0 { -amount } else { amount }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_is_by_the_rules_of_its_market() {
+        let mut tally = Tally::default();
+        let (price, pounds) = (Price::from_hundredths(500), Money::from_major);
+        tally = tally.with_matched(Side::Back, price, pounds(10));
+        let by = |kind| {
+            let position = tally.position().by_rules_of(kind);
+            (position.if_win, position.if_lose)
+        };
+        assert_eq!(by(MarketKind::Odds), (pounds(40), pounds(-10)));
+        let each_way = MarketKind::EachWay { divisor: 400 };
+        assert_eq!(by(each_way), (pounds(50), pounds(-20)));
+        assert_eq!(by(MarketKind::Line), (pounds(10), pounds(-10)));
+    }
 }

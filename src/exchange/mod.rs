@@ -20,6 +20,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 pub use model::{Fill, Outlook};
 pub use settings::ExchangeSettings;
+pub use settlement::profit_by_definition;
 
 use crate::engine::{Request, Venue};
 use crate::market::{

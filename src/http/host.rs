@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use axum::http::{HeaderMap, header};
 
+use crate::config;
+
 /// Whether the request names this machine, once and as such.
 #[must_use]
 pub fn is_local(headers: &HeaderMap) -> bool {
@@ -13,6 +15,21 @@ pub fn is_local(headers: &HeaderMap) -> bool {
         (Some(host), None) => host.to_str().is_ok_and(is_local_name),
         _ => false,
     }
+}
+
+/// Whether the request names this machine or a host of the settings, once and as such.
+pub(super) fn is_allowed(headers: &HeaderMap, settings: &config::Http) -> bool {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else {
+        return false;
+    };
+    let Ok(host) = host.to_str() else {
+        return false;
+    };
+    let known = |known: &String| known.eq_ignore_ascii_case(host);
+    is_local_name(host)
+        || settings.hosts.iter().any(known)
+        || host == settings.bind.to_string() && !settings.bind.ip().is_unspecified()
 }
 
 fn is_local_name(host: &str) -> bool {

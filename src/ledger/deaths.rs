@@ -13,6 +13,8 @@ use super::chain::Scribe;
 pub struct Death {
     /// Its number.
     pub run: i64,
+    /// Whether its bets were real: then they are not lost, and the next such run takes them over.
+    pub is_live: bool,
     /// How many of its simulated orders were not done.
     pub lost_orders: u64,
 }
@@ -22,19 +24,19 @@ pub(super) fn register(
     connection: &Connection,
     scribe: &mut Scribe,
 ) -> rusqlite::Result<Vec<Death>> {
-    let runs: Vec<i64> = connection
+    let runs: Vec<(i64, bool)> = connection
         .prepare(
-            "SELECT id FROM runs WHERE outcome IS NULL AND id NOT IN (SELECT run_id FROM deaths)
+            "SELECT id, mode = 'LIVE' FROM runs WHERE outcome IS NULL AND id NOT IN (SELECT run_id FROM deaths)
               ORDER BY id",
         )?
-        .query_map([], |row| row.get(0))?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<rusqlite::Result<_>>()?;
     if runs.is_empty() {
         return Ok(Vec::new());
     }
     let transaction = connection.unchecked_transaction()?;
     let mut deaths = Vec::new();
-    for run in runs {
+    for (run, is_live) in runs {
         transaction.execute(
             "INSERT INTO deaths VALUES (?1, CAST(unixepoch('subsec') * 1000 AS INTEGER))",
             [run],
@@ -45,6 +47,7 @@ pub(super) fn register(
         )?;
         deaths.push(Death {
             run,
+            is_live,
             lost_orders: u64::try_from(lost).unwrap_or(u64::MAX),
         });
     }
@@ -61,6 +64,10 @@ impl fmt::Display for Death {
             "run {run} never ended: its process died, or could not write any more. "
         )?;
         match self.lost_orders {
+            _ if self.is_live => write!(
+                f,
+                "What it left at the venue is taken over by the next LIVE run"
+            ),
             0 => write!(f, "None of its orders was open"),
             1 => write!(
                 f,

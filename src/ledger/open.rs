@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
+use super::configurations::Configuration;
 use super::deaths::Death;
 use super::health::Health;
 use super::lock::Lock;
@@ -138,6 +139,10 @@ impl Ledger {
         })
     }
 
+    pub(super) const fn pen(&self) -> &Pen {
+        &self.pen
+    }
+
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -194,6 +199,16 @@ impl Ledger {
     pub fn version(&self, run: Option<i64>, version: Version) -> Result<(), LedgerError> {
         let version = Box::new(version);
         self.pen.write(Entry::Version { run, version })
+    }
+
+    /// Keeps a configuration that comes into force in a run that writes: what is written after this returned comes
+    /// after it.
+    ///
+    /// # Errors
+    /// If the ledger cannot be written.
+    pub fn configured(&self, run: i64, configuration: Configuration) -> Result<(), LedgerError> {
+        let configuration = Box::new(configuration);
+        self.pen.write(Entry::Configuration { run, configuration })
     }
 
     /// Keeps what a strategy remembers, in place of what was kept before. It is durable a moment later, or with the next

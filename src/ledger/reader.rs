@@ -251,6 +251,15 @@ impl Reader {
     /// # Errors
     /// If there is no such run, or the ledger cannot be read.
     pub fn bets(&self, filter: &Filter) -> Result<Vec<BetRow>, LedgerError> {
+        self.bets_before(filter, None)
+    }
+
+    /// As [`Reader::bets`], of those that came before the one of this id.
+    pub(super) fn bets_before(
+        &self,
+        filter: &Filter,
+        before: Option<&str>,
+    ) -> Result<Vec<BetRow>, LedgerError> {
         self.filtered(
             "SELECT * FROM (
                  SELECT o.run_id, o.id, o.requested_at_ms, r.name, o.strategy, i.script_hash,
@@ -268,9 +277,12 @@ impl Reader {
                   WHERE o.run_id = :run
                     AND (:strategy IS NULL OR o.strategy = :strategy)
                     AND (:market IS NULL OR o.market = :market)
+                    AND (:before IS NULL OR o.record <
+                         (SELECT record FROM orders WHERE run_id = :run AND id = :before))
                   ORDER BY o.record DESC LIMIT :limit)
              ORDER BY record",
             filter,
+            &[(":before", &before)],
             |row| {
                 Ok(BetRow {
                     run: row.get(0)?,
@@ -325,6 +337,7 @@ impl Reader {
                   ORDER BY record DESC LIMIT :limit)
              ORDER BY record",
             filter,
+            &[],
             |row| {
                 Ok(RejectionRow {
                     run: row.get(0)?,
@@ -451,23 +464,38 @@ impl Reader {
         })
     }
 
-    fn filtered<T>(
+    pub(super) fn filtered<T>(
         &self,
         sql: &str,
         filter: &Filter,
+        more: &[(&str, &dyn ToSql)],
         read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>, LedgerError> {
         let Some(run) = self.run_of(filter.run)? else {
             return Ok(Vec::new());
         };
         self.know(run, filter)?;
-        let parameters = named_params! {
-            ":run": run,
-            ":strategy": filter.strategy,
-            ":market": filter.market,
-            ":limit": filter.limit,
-        };
-        self.rows(sql, parameters, read)
+        let own: [(&str, &dyn ToSql); 4] = [
+            (":run", &run),
+            (":strategy", &filter.strategy),
+            (":market", &filter.market),
+            (":limit", &filter.limit),
+        ];
+        self.rows(sql, &[&own[..], more].concat(), read)
+    }
+
+    /// How many runs were found to have died since then.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn deaths_since(&self, since: TimeMs) -> Result<u64, LedgerError> {
+        self.connection
+            .query_row(
+                "SELECT count(*) FROM deaths WHERE found_at_ms >= ?1",
+                [since.0],
+                |row| count(row, 0),
+            )
+            .map_err(LedgerError::database(&self.path, "read its deaths"))
     }
 
     pub(super) fn rows<T>(

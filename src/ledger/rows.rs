@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use rusqlite::{Connection, named_params, params};
+use rusqlite::{Connection, params};
 
 use super::columns::whole;
 use super::order_rows::{Whose, write_order_change};
@@ -268,58 +268,65 @@ fn write_intent(
     let size = |level: Option<Level>| level.map(|level| level.size.minor());
     connection
         .prepare_cached(
+            // By number: names are looked up anew for every row.
             "INSERT INTO intents VALUES (
-                 :run, :id, :record, :recording, :sequence, :at, :strategy, :hash, :market,
-                 :action, :target, :selection, :handicap, :side, :type, :price, :size, :liability,
-                 :persistence, :fill_or_kill, :min_fill, :book, :reason, :probability, :tag,
-                 :problem, :problem_value, :back_price, :back_size, :lay_price, :lay_size, :last,
-                 :verdict, :code, :value, :limit,
-                 :line, :status, :in_play, :starts_at, :controls, :remedy)",
+                 ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,
+                 ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28,
+                 ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42)",
         )?
-        .execute(named_params! {
-            ":run": spot.run,
-            ":id": intent.id.to_string(),
-            ":record": spot.record,
-            ":recording": spot.recording,
-            ":sequence": whole("sequence", intent.sequence)?,
-            ":at": intent.at.0,
-            ":strategy": intent.strategy,
-            ":hash": intent.hash,
-            ":market": intent.market.as_str(),
-            ":action": asked.action,
-            ":target": asked.target.map(|id| id.to_string()),
-            ":selection": asked.runner.map(|r| whole("selection", r.selection)).transpose()?,
-            ":handicap": asked.runner.map(|runner| runner.handicap),
-            ":side": asked.side.map(Side::as_str),
-            ":type": asked.kind.as_ref().map(OrderKind::as_str),
-            ":price": asked.price.map(|price| price.to_string()),
-            ":size": asked.size.map(Money::minor),
-            ":liability": asked.kind.map(|_| intent.liability.minor()),
-            ":persistence": asked.persistence.map(Persistence::as_str),
-            ":fill_or_kill": fill_or_kill.is_some(),
-            ":min_fill": fill_or_kill.and_then(|terms| terms.min_fill).map(Money::minor),
-            ":book": asked.book,
-            ":reason": asked.reason,
-            ":probability": asked.probability,
-            ":tag": asked.tag,
-            ":problem": asked.problem,
-            ":problem_value": asked.problem_value,
-            ":back_price": price(intent.seen.best_back),
-            ":back_size": size(intent.seen.best_back),
-            ":lay_price": price(intent.seen.best_lay),
-            ":lay_size": size(intent.seen.best_lay),
-            ":last": intent.seen.last_traded.map(|price| price.to_string()),
-            ":verdict": if refusal.is_none() { "APPROVED" } else { "REFUSED" },
-            ":code": refusal.map(|refusal| refusal.code.as_str()),
-            ":value": refusal.map(|refusal| refusal.value.to_string()),
-            ":limit": refusal.map(|refusal| refusal.limit.to_string()),
-            ":line": because.line,
-            ":status": because.status.as_str(),
-            ":in_play": because.in_play,
-            ":starts_at": because.starts_at.0,
-            ":controls": controls_text(&because.controls),
-            ":remedy": because.remedy.map(|remedy| remedy.to_string()),
-        })?;
+        .execute(params![
+            spot.run,
+            intent.id.to_string(),
+            spot.record,
+            spot.recording,
+            whole("sequence", intent.sequence)?,
+            intent.at.0,
+            intent.strategy,
+            intent.hash,
+            intent.market.as_str(),
+            asked.action,
+            asked.target.map(|id| id.to_string()),
+            asked
+                .runner
+                .map(|r| whole("selection", r.selection))
+                .transpose()?,
+            asked.runner.map(|runner| runner.handicap),
+            asked.side.map(Side::as_str),
+            asked.kind.as_ref().map(OrderKind::as_str),
+            asked.price.map(|price| price.to_string()),
+            asked.size.map(Money::minor),
+            asked.kind.map(|_| intent.liability.minor()),
+            asked.persistence.map(Persistence::as_str),
+            fill_or_kill.is_some(),
+            fill_or_kill
+                .and_then(|terms| terms.min_fill)
+                .map(Money::minor),
+            asked.book,
+            asked.reason,
+            asked.probability,
+            asked.tag,
+            asked.problem,
+            asked.problem_value,
+            price(intent.seen.best_back),
+            size(intent.seen.best_back),
+            price(intent.seen.best_lay),
+            size(intent.seen.best_lay),
+            intent.seen.last_traded.map(|price| price.to_string()),
+            if refusal.is_none() {
+                "APPROVED"
+            } else {
+                "REFUSED"
+            },
+            refusal.map(|refusal| refusal.code.as_str()),
+            refusal.map(|refusal| refusal.value.to_string()),
+            refusal.map(|refusal| refusal.limit.to_string()),
+            because.line,
+            because.status.as_str(),
+            because.in_play,
+            because.starts_at.0,
+            controls_text(&because.controls),
+            because.remedy.map(|remedy| remedy.to_string()),
+        ])?;
     match (&intent.action, refusal) {
         (Action::Place { place, .. }, None) => {
             Ok(write_order(connection, spot, intent, place.kind.amount())?)

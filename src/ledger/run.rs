@@ -1,5 +1,8 @@
 //! What a run writes: the engine's journal, and what frames it.
 
+use std::fmt;
+use std::time::{Duration, Instant};
+
 use serde::Serialize;
 use serde_json::Value;
 
@@ -87,13 +90,26 @@ pub struct VisitRow {
     pub unwanted: Option<String>,
 }
 
+/// Is told of each batch of records when it is durable, and how long that took, on the thread that wrote it.
+pub type Witness = Box<dyn FnMut(&[Record], Duration) + Send>;
+
 /// Writes one run. Dropping it without [`RunWriter::finish`] leaves the run without an outcome.
-#[derive(Debug)]
 pub struct RunWriter {
     run: i64,
     pen: Pen,
     recording: Option<u32>,
     next_record: i64,
+    witness: Option<Witness>,
+}
+
+impl fmt::Debug for RunWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunWriter")
+            .field("run", &self.run)
+            .field("recording", &self.recording)
+            .field("next_record", &self.next_record)
+            .finish_non_exhaustive()
+    }
 }
 
 impl RunWriter {
@@ -108,12 +124,18 @@ impl RunWriter {
             pen,
             recording: None,
             next_record: 1,
+            witness: None,
         };
         let info = Box::new(info);
         writer
             .pen
             .write_and_wait(Entry::BeginRun { run, epoch, info })?;
         Ok(writer)
+    }
+
+    /// Has somebody told of what becomes durable from here on.
+    pub fn watched_by(&mut self, witness: Witness) {
+        self.witness = Some(witness);
     }
 
     /// The run's number in the ledger.
@@ -275,8 +297,14 @@ impl Journal for RunWriter {
     /// With [`Durability::Full`] the receipt follows the COMMIT. With [`Durability::Batched`] it follows the queue:
     /// for backtests, which send nothing and can be had again.
     fn commit(&mut self, token: Token, records: &[Record]) -> Result<Receipt, JournalError> {
+        let began = Instant::now();
         match self.records(records.to_vec()) {
-            Ok(()) => Ok(Receipt::committed(token)),
+            Ok(()) => {
+                if let Some(witness) = &mut self.witness {
+                    witness(records, began.elapsed());
+                }
+                Ok(Receipt::committed(token))
+            }
             Err(error) => Err(JournalError(error.to_string())),
         }
     }

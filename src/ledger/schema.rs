@@ -75,6 +75,14 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "reports",
         sql: include_str!("../../migrations/0012_reports.sql"),
     },
+    Migration {
+        name: "configurations",
+        sql: include_str!("../../migrations/0013_configurations.sql"),
+    },
+    Migration {
+        name: "approvals",
+        sql: include_str!("../../migrations/0014_approvals.sql"),
+    },
 ];
 
 /// The number of the last step of a list.

@@ -49,7 +49,11 @@ impl Reader {
             let orders = |states: &str| {
                 self.connection.query_row(
                     &format!(
-                        "SELECT count(*) FROM orders WHERE run_id = ?1 AND state IN ({states})"
+                        // A LIVE run has taken over what earlier ones left.
+                        "SELECT count(*) FROM orders WHERE state IN ({states})
+                            AND (run_id = ?1 OR run_id IN (
+                                 SELECT r.id FROM runs r JOIN runs present ON present.id = ?1
+                                  WHERE r.mode = 'LIVE' AND present.mode = 'LIVE'))"
                     ),
                     [run],
                     |row| super::reader::count(row, 0),

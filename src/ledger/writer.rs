@@ -13,8 +13,10 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, params};
 
 use super::LedgerError;
+use super::approvals::{self, Approval};
 use super::chain::Scribe;
 use super::columns::whole;
+use super::configurations::{self, Configuration};
 use super::deaths::{self, Death};
 use super::health::Health;
 use super::identity::Identity;
@@ -66,9 +68,16 @@ pub(super) enum Entry {
         run: Option<i64>,
         version: Box<Version>,
     },
+    Configuration {
+        run: i64,
+        configuration: Box<Configuration>,
+    },
     State {
         run: i64,
         state: State,
+    },
+    Approval {
+        approval: Box<Approval>,
     },
     ClearState {
         strategy: String,
@@ -412,8 +421,16 @@ fn write_frame(connection: &Connection, entry: &Entry) -> Result<(), RowError> {
             strategies::write_version(connection, *run, version)?;
             1
         }
+        Entry::Configuration { run, configuration } => {
+            configurations::write(connection, *run, configuration)?;
+            1
+        }
         Entry::State { run, state } => {
             strategies::write_state(connection, *run, state)?;
+            1
+        }
+        Entry::Approval { approval } => {
+            approvals::write(connection, approval)?;
             1
         }
         Entry::ClearState { strategy } => {
@@ -473,7 +490,11 @@ impl fmt::Display for Entry {
             Self::Version { version, .. } => {
                 write!(f, "version {} of {}", version.hash, version.strategy)
             }
+            Self::Configuration { run, .. } => write!(f, "a configuration of run {run}"),
             Self::State { state, .. } => write!(f, "the state of {}", state.strategy),
+            Self::Approval { approval } => {
+                write!(f, "the approval of {}", approval.strategy)
+            }
             Self::ClearState { strategy } => write!(f, "that {strategy} has no state"),
             Self::StartState { strategy, .. } => {
                 write!(f, "the state that {strategy} starts with")

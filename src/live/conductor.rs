@@ -5,20 +5,26 @@ use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use super::alerting::Alerting;
+use super::approvals::LiveGate;
 use super::feed::Tape;
+use super::fences::Fences;
 use super::host::Plan;
 use super::log::{Throttle, Voice};
 use super::memory::Keeper;
 use super::pace::Pace;
-use super::settings_files::SettingsFiles;
+use super::published::Publisher;
+use super::settings::{News, Settings};
 use super::shelf::Finding;
-use super::status::{Board, ShadowStatus, Status, StrategyStatus};
+use super::status::{Board, SettingsStatus, ShadowStatus, Status, StrategyStatus};
 use super::switch::{Position, Switch};
 use crate::backtest::{self, Driver, Playing, RunError};
+use crate::config::{Change, Severity, When};
 use crate::engine::{
     Command, Differences, Notice, Shadow, Standing, Strategy, TradingState, Venue,
 };
-use crate::ledger::{Ledger, LedgerError, Verdict};
+use crate::ledger::{Configuration, Ledger, LedgerError, Verdict};
+use crate::logging;
 use crate::market::{Instruction, Money, TimeMs};
 use crate::risk::Approved;
 use crate::source::Update;
@@ -37,6 +43,8 @@ pub(super) enum Told {
     Heard(Heard),
     /// The live feed said more than can be handled: it is thrown away until the feed begins anew.
     Overrun,
+    /// Read the settings again.
+    Reread,
     /// End the run before the next message.
     Stop,
 }
@@ -45,7 +53,8 @@ pub(super) enum Told {
 pub(super) struct Conductor<'a> {
     pub(super) ears: Receiver<Told>,
     board: Board,
-    ledger: &'a Ledger,
+    pub(super) publisher: Publisher,
+    pub(super) ledger: &'a Ledger,
     pub(super) switch: Switch,
     pace: Pace,
     pub(super) voice: Voice,
@@ -65,9 +74,13 @@ pub(super) struct Conductor<'a> {
     /// The session has not had its first message.
     is_fresh: bool,
     pub(super) looked_at: Option<Instant>,
-    settings_files: SettingsFiles,
     /// Where the inputs of a live feed are stamped and recorded.
     pub(super) tape: Option<Tape>,
+    settings: Settings,
+    fences: Fences,
+    alerting: Alerting,
+    /// Who may bet with money, where anybody may.
+    pub(super) gate: Option<LiveGate>,
 }
 
 impl<'a> Conductor<'a> {
@@ -77,14 +90,17 @@ impl<'a> Conductor<'a> {
         keeper: Keeper<'a>,
         ears: Receiver<Told>,
         board: Board,
+        publisher: Publisher,
         switch: Switch,
         scripts: Vec<Script>,
+        alerting: Alerting,
     ) -> Self {
         let config = &plan.settings.config;
         Self {
             ears,
             status: board.read(),
             board,
+            publisher,
             ledger,
             switch,
             pace: Pace::new(config.run.speed, plan.join),
@@ -99,8 +115,11 @@ impl<'a> Conductor<'a> {
             updates_before: 0,
             is_fresh: true,
             looked_at: None,
-            settings_files: SettingsFiles::of(plan.settings),
             tape: None,
+            settings: Settings::new(plan.settings),
+            fences: Fences::new(ledger.path()),
+            alerting,
+            gate: None,
         }
     }
 
@@ -117,6 +136,9 @@ impl<'a> Conductor<'a> {
         if state != TradingState::Active {
             session.operate(Command::Trade(state, reason))?;
         }
+        session.hold_to(self.settings.limits());
+        self.fences.forget();
+        self.status.fences.clear();
         self.looked_at = None;
         Ok(())
     }
@@ -133,6 +155,14 @@ impl<'a> Conductor<'a> {
         }
     }
 
+    /// Where betting stands.
+    pub(super) fn position(&self) -> Position {
+        match &self.gate {
+            Some(gate) => gate.door.position(),
+            None => self.switch.read(),
+        }
+    }
+
     /// Does what is due anyway: the kill switch, the status. Cheap unless [`LOOK`] has passed.
     pub(super) fn tend<V: Venue<Approved>>(
         &mut self,
@@ -146,28 +176,39 @@ impl<'a> Conductor<'a> {
             return Ok(());
         }
         self.looked_at = Some(now);
-        let position = self.switch.read();
+        let position = self.position();
         if position.state != self.status.trading.state {
             let reason = match position.state {
                 TradingState::Active => {
-                    self.voice.warn("resumed: the kill file is gone");
-                    "the kill file is gone"
+                    let why = self.switch.why_released();
+                    self.voice.warn(format_args!("resumed: {why}"));
+                    self.alert(Severity::Warning, "RESUMED", &why);
+                    &why.clone()
                 }
                 state => {
                     self.voice
                         .warn(format_args!("{state}: {}", position.reason));
+                    let severity = match state {
+                        TradingState::Halted => Severity::Critical,
+                        _ => Severity::Warning,
+                    };
+                    self.alert(severity, state.as_str(), &position.reason);
                     &position.reason
                 }
             };
             let command = Command::Trade(position.state, reason.to_owned());
             self.operate(session, command)?;
         }
+        if let Some(gate) = &self.gate {
+            gate.door.told(&position);
+        }
         self.status.trading = position;
-        for file in self.settings_files.changed() {
-            self.voice.warn(format_args!(
-                "{} changed: this host goes on with the settings it began with; end it and start it again for the new ones",
-                file.display()
-            ));
+        self.judge_approvals(session)?;
+        if let Some(news) = self.settings.look(now) {
+            self.reconfigure(session, &news)?;
+        }
+        for command in self.fences.tend(&self.settings.config().fence, None, now) {
+            self.fence(session, command)?;
         }
         self.keeper.tend(session.slots(), now)?;
         self.publish(session, now);
@@ -183,6 +224,14 @@ impl<'a> Conductor<'a> {
             Told::Stop => return Ok(ControlFlow::Break(())),
             // Where recordings are played there is no other feed.
             Told::Heard(_) | Told::Overrun => {}
+            Told::Reread => {
+                logging::reopen();
+                let news = self.settings.read_again();
+                self.voice.say("the settings were read again");
+                if let Some(news) = news {
+                    self.reconfigure(session, &news)?;
+                }
+            }
             Told::Found(Finding::Good(script)) => self.offer(session, script)?,
             Told::Found(wrong) => {
                 self.call_off(session, wrong.strategy());
@@ -191,6 +240,124 @@ impl<'a> Conductor<'a> {
         }
         self.looked_at = None;
         Ok(ControlFlow::Continue(()))
+    }
+
+    fn alert(&self, severity: Severity, code: &str, text: impl std::fmt::Display) {
+        self.alerting.alerts.raise(severity, code, text);
+    }
+
+    /// A fence goes up or down.
+    fn fence<V: Venue<Approved>>(
+        &mut self,
+        session: &mut Playing<'_, V>,
+        command: Command,
+    ) -> Result<(), RunError> {
+        if let Command::Fence(fence, figures) = &command {
+            match figures {
+                Some(why) => {
+                    self.voice
+                        .warn(format_args!("{fence}: no orders are placed: {why}"));
+                    self.alert(Severity::Critical, fence.as_str(), why);
+                    self.status.fences.insert(*fence, why.clone());
+                }
+                None => {
+                    self.voice
+                        .warn(format_args!("{fence} is over: orders are placed again"));
+                    self.alert(
+                        Severity::Info,
+                        fence.as_str(),
+                        "over: orders are placed again",
+                    );
+                    self.status.fences.remove(fence);
+                }
+            }
+        }
+        self.operate(session, command)
+    }
+
+    /// The settings are different, or cannot be read: takes over what can be taken over, and says which is which.
+    fn reconfigure<V: Venue<Approved>>(
+        &mut self,
+        session: &mut Playing<'_, V>,
+        news: &News,
+    ) -> Result<(), RunError> {
+        let mut kept = serde_json::Value::Array(Vec::new());
+        match news {
+            News::Refused(error) => {
+                self.voice.warn(format_args!(
+                    "the changed settings are refused, and what was in force stays: {error}"
+                ));
+                self.alert(Severity::Warning, "SETTINGS_REFUSED", error);
+            }
+            News::Mended => self
+                .voice
+                .say("the settings are as they were, and right again"),
+            News::Confirmed => {
+                self.voice
+                    .warn("the looser limits were confirmed, and hold");
+                self.alert(
+                    Severity::Warning,
+                    "LIMITS_LOOSENED",
+                    "confirmed by bea config apply",
+                );
+            }
+            News::Changed(changes) => {
+                for change in changes {
+                    self.tell_change(change);
+                }
+                kept = serde_json::to_value(changes).unwrap_or_default();
+            }
+        }
+        let config = self.settings.config();
+        self.shadow_updates = config.run.shadow_updates;
+        logging::set_level(config.log.level);
+        self.status.settings = SettingsStatus {
+            hash: config.hash(),
+            trouble: self.settings.trouble().map(str::to_owned),
+            is_waiting: self.settings.is_waiting(),
+            restart: std::mem::take(&mut self.status.settings.restart),
+        };
+        if matches!(news, News::Changed(_)) {
+            // What cannot be opened was refused before.
+            let _ = self.alerting.reconfigure(self.settings.loaded());
+        }
+        if !matches!(news, News::Changed(_) | News::Confirmed) {
+            return Ok(());
+        }
+        // On record before anything is judged by it.
+        let configuration = Configuration {
+            at: (self.wall_clock)(),
+            config: self.settings.in_force(),
+            changes: kept,
+        };
+        self.ledger.configured(self.status.run, configuration)?;
+        session.hold_to(self.settings.limits());
+        Ok(())
+    }
+
+    fn tell_change(&mut self, change: &Change) {
+        let held_back = change.loosens && self.settings.is_waiting();
+        match change.takes_effect {
+            When::Restart => {
+                self.voice.warn(format_args!(
+                    "setting changed: {change}; it takes effect at the next start"
+                ));
+                let restart = &mut self.status.settings.restart;
+                if !restart.contains(&change.key) {
+                    restart.push(change.key.clone());
+                }
+            }
+            When::Live if held_back => {
+                self.voice.warn(format_args!(
+                    "setting changed: {change}; it loosens a limit, and holds after `bea config apply`"
+                ));
+                self.alert(Severity::Warning, "LIMITS_WAIT", change);
+            }
+            When::Live => {
+                self.voice.warn(format_args!("setting changed: {change}"));
+                self.alert(Severity::Info, "SETTING_CHANGED", change);
+            }
+        }
     }
 
     /// A good version is there: it is watched beside the one that runs, if that is wanted, or takes over.
@@ -309,8 +476,9 @@ impl<'a> Conductor<'a> {
     ) -> Result<(), RunError> {
         let (name, new) = (script.name().to_owned(), script.short_hash().to_owned());
         let old = hash_in(session, &name);
-        if old.is_none()
-            && let Some(state) = self.keeper.of(&name)
+        // What was there before hands its own over.
+        let state = self.keeper.of(&name).filter(|_| old.is_none()).cloned();
+        if let Some(state) = &state
             && let Err(fault) = ready.restore(state)
         {
             return self.refuse(&Finding::unfit(script, &fault));
@@ -319,7 +487,7 @@ impl<'a> Conductor<'a> {
         self.ledger
             .script(script.hash(), script.name(), script.text())?;
         match &mut self.tape {
-            Some(tape) => tape.load(session, &script, ready)?,
+            Some(tape) => tape.load(session, &script, state.as_ref(), ready)?,
             None => session.load(ready)?,
         }
         if hash_in(session, &name).as_deref() != Some(script.hash()) {
@@ -332,6 +500,7 @@ impl<'a> Conductor<'a> {
         }
         self.keeper.keep(session.slots())?;
         self.record(&script, Verdict::Accepted)?;
+        self.publisher.accepted();
         match old {
             Some(old) => {
                 let old = short(&old);
@@ -341,7 +510,8 @@ impl<'a> Conductor<'a> {
             None => self.voice.say(format_args!("loaded {name} {new}")),
         }
         self.adopt(script);
-        Ok(())
+        // Before the new version is asked anything.
+        self.judge_approvals(session)
     }
 
     /// This version is the one for the sessions to come.
@@ -373,6 +543,7 @@ impl<'a> Conductor<'a> {
         {
             self.record(draft, Verdict::Refused(wrong.to_string()))?;
         }
+        self.publisher.refused(wrong);
         let voice = self.voice;
         let entry = self.entry(name);
         entry.blame(wrong);
@@ -380,6 +551,7 @@ impl<'a> Conductor<'a> {
             Some(hash) => voice.warn(format_args!("kept {hash}: {wrong}")),
             None => voice.warn(format_args!("{name} not loaded: {wrong}")),
         }
+        self.alert(Severity::Warning, "STRATEGY_REFUSED", wrong);
         Ok(())
     }
 
@@ -417,6 +589,7 @@ impl<'a> Conductor<'a> {
         self.status.feed.updates = self.updates_before + session.updates();
         self.status.alive_at = now;
         self.board.publish(self.status.clone());
+        self.publisher.publish(session, &self.status);
     }
 }
 
@@ -431,6 +604,7 @@ impl Driver for Conductor<'_> {
 
     fn begin(&mut self, recording: &str) {
         self.is_fresh = true;
+        self.publisher.begin();
         self.status.feed.recording = Some(recording.to_owned());
     }
 
@@ -476,17 +650,29 @@ impl Driver for Conductor<'_> {
         }
         self.status.feed.position = Some(published_at);
         self.status.feed.last_message = Some(now);
+        self.publisher.entered(now);
         Ok(ControlFlow::Continue(()))
     }
 
-    fn may_send(&mut self, _order: &Instruction) -> bool {
+    fn may_send(&mut self, order: &Instruction) -> bool {
         // Whether an order reduces is the gate's to say; that nothing may leave is said here, last.
         let stopped = self.switch.read().state >= TradingState::Paused;
         if stopped {
             // Tell the engine before the next message.
             self.looked_at = None;
         }
-        !stopped
+        if stopped {
+            return false;
+        }
+        // The same id is in the ledger, and goes to the venue.
+        tracing::debug!(
+            event = "order_leaves",
+            intent_id = %order.id,
+            strategy = &*order.strategy,
+            market_id = %order.market,
+            run_id = self.status.run,
+        );
+        true
     }
 
     fn notice(&mut self, notice: Notice) {
@@ -505,6 +691,8 @@ impl Conductor<'_> {
         match notice {
             Notice::Alarm { code, detail } => {
                 self.voice.warn(format_args!("{code}: {detail}"));
+                self.alert(Severity::Critical, code, &detail);
+                self.publisher.alarm(code, &detail);
                 self.looked_at = None;
             }
             Notice::Log { strategy, line } => {
@@ -526,6 +714,8 @@ impl Conductor<'_> {
                     self.voice.warn(format_args!(
                         "{strategy} is stopped after failing three times in a row; save a mended version to start it again"
                     ));
+                    let text = format_args!("{strategy} failed three times in a row: {detail}");
+                    self.alert(Severity::Warning, "STRATEGY_STOPPED", text);
                 }
                 if let Some(shown) = self.throttle.pass(&strategy, &detail, now) {
                     tracing::warn!(

@@ -1,8 +1,8 @@
 //! Puts the host together: threads, signals, feeds, the health server, the ledger's run.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::io::ErrorKind;
-use std::net::SocketAddr;
+use std::io::{ErrorKind, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::Arc;
@@ -13,31 +13,31 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
+use super::alerting::{self, Alerting};
 use super::conductor::{Conductor, Told};
-use super::feed::{Inbox, Tape, Watch};
+use super::door::{self, Admitted, Checks, Preflight, Row};
+use super::follow::follow;
 use super::log::Voice;
 use super::memory::Keeper;
-use super::shelf::{Ears, Finding, Shelf};
+use super::published::Publisher;
+use super::shelf::{Ears, Finding, Heard, Shelf};
 use super::signals::{self, Signals};
-use super::status::{Board, Feed, Status, StrategyStatus, health};
+use super::status::{Board, Feed, SettingsStatus, Status, StrategyStatus, health, notes_on};
 use super::switch::{Position, Switch};
-use crate::backtest::{self, Driver, Memory, Report, RunError, Setup};
-use crate::config::{Config, FeedKind, Loaded};
+use crate::backtest::{self, Memory, Report, RunError, Setup};
+use crate::config::{Config, ConfigError, FeedKind, Loaded, Severity};
 use crate::engine::TradingState;
-use crate::exchange::Exchange;
-use crate::http::{Ask, Server, Service};
+use crate::http::metrics::Metrics;
+use crate::http::{Alerts, Ask, Operate, Server, ServerError, Service};
 use crate::ledger::{Ledger, LedgerError, Outcome, RunInfo, RunWriter, StateRow, Verdict};
-use crate::market::{Instruction, TimeMs};
-use crate::source::{Recorder, Room};
+use crate::market::{Mode, Ratio, TimeMs};
 use crate::strategy::{SCRIPT_STACK, Script};
-use crate::venue::betfair::client::{self, ConnectError, Missing, Secrets};
+use crate::venue::betfair::client::{ConnectError, Missing, ReadError};
 
 /// How long connections to the health server may keep the process after the run.
 const FAREWELL: Duration = Duration::from_millis(200);
 /// What the feed of Betfair is called in the ledger.
-const BETFAIR: &str = "betfair";
-/// A live feed is one session; in DRY_RUN ids of orders are derived from its number alone, so that it can be played again.
-const ONLY_SESSION: u64 = 1;
+pub(super) const BETFAIR: &str = "betfair";
 
 /// What a host runs.
 #[derive(Clone, Copy, Debug)]
@@ -57,12 +57,12 @@ pub struct Plan<'a> {
 }
 
 impl Plan<'_> {
-    fn config(&self) -> &Config {
+    pub(super) fn config(&self) -> &Config {
         &self.settings.config
     }
 
     /// Where the host keeps what is its own: beside the ledger.
-    fn folder(&self) -> PathBuf {
+    pub(super) fn folder(&self) -> PathBuf {
         let folder = self.config().ledger.path.parent().map(Path::to_owned);
         folder.unwrap_or_default()
     }
@@ -74,6 +74,9 @@ pub enum HostError {
     /// Strategies are not fit to start.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n"))]
     Strategies(Vec<Finding>),
+    /// The settings ask for what cannot be had.
+    #[error("{0}")]
+    Settings(#[from] ConfigError),
     /// There is no strategy.
     #[error(
         "{}: no strategy to run: the folder holds none (write one with bea new NAME), or the configuration has \
@@ -89,12 +92,9 @@ pub enum HostError {
         /// Why not.
         source: std::io::Error,
     },
-    /// The health server cannot have its address.
-    #[error(
-        "the health server cannot listen on {0}: {1}. Set http.bind to another address (port 0 lets the \
-         system choose one), or http.enabled = false"
-    )]
-    Http(SocketAddr, std::io::Error),
+    /// The HTTP server cannot start.
+    #[error("{0}")]
+    Http(#[from] ServerError),
     /// The ledger cannot be written.
     #[error("{0}")]
     Ledger(#[from] LedgerError),
@@ -104,6 +104,12 @@ pub enum HostError {
     /// What the venue knows us by is missing, or cannot be used.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Credentials(Vec<Missing>),
+    /// The venue did not answer a question.
+    #[error("the venue cannot be asked: {0}")]
+    Ask(#[from] ReadError),
+    /// LIVE asks for more than is there.
+    #[error("LIVE is refused, and nothing was placed. Missing:\n{}", missing(.0))]
+    Shut(Box<Preflight>),
     /// No connection to the venue can be made.
     #[error("{0}")]
     Connect(#[from] ConnectError),
@@ -115,6 +121,16 @@ pub enum HostError {
     Engine,
 }
 
+/// The gates that are shut, and what to do about each.
+fn missing(found: &Preflight) -> String {
+    let shut = found.rows.iter().filter(|row| !row.passed);
+    let line = |row: &Row| {
+        let remedy = row.remedy.as_deref().unwrap_or_default();
+        format!("  {}: {} → {remedy}", row.gate, row.found)
+    };
+    shut.map(line).collect::<Vec<_>>().join("\n")
+}
+
 /// Runs until the recordings end, or SIGINT or SIGTERM comes. The report then says that it was interrupted. A second
 /// signal ends the process at once with exit code 130.
 ///
@@ -122,9 +138,16 @@ pub enum HostError {
 /// If it cannot start, or the ledger fails.
 pub fn run(plan: &Plan<'_>, ledger: Ledger, info: RunInfo) -> Result<Report, HostError> {
     let runtime = runtime().map_err(|error| HostError::System("start its runtime", error))?;
-    let signals = {
+    let (signals, halts, hangups) = {
         let _within = runtime.enter();
-        Signals::hear().map_err(|error| HostError::System("hear signals", error))?
+        let hear = || {
+            Ok((
+                Signals::hear()?,
+                signals::Each::halt()?,
+                signals::Each::hangup()?,
+            ))
+        };
+        hear().map_err(|error| HostError::System("hear signals", error))?
     };
     let config = plan.config();
     let switch = Switch::new(&config.kill.file);
@@ -140,56 +163,126 @@ pub fn run(plan: &Plan<'_>, ledger: Ledger, info: RunInfo) -> Result<Report, Hos
         ..plan.setup.clone()
     };
     let first = first_look(plan, setup.memory.as_ref())?;
+    let admitted = match config.mode {
+        Mode::DryRun => None,
+        Mode::Live => Some(admit(plan, &ledger, &first, &runtime)?),
+    };
+    let setup = match &admitted {
+        Some(admitted) => scaled(&setup, admitted.limits_ratio()),
+        None => setup,
+    };
     let server = match &config.http {
-        http if http.enabled => {
-            Some(Server::bind(http.bind).map_err(|error| HostError::Http(http.bind, error))?)
-        }
+        http if http.enabled => Some(Server::bind(http)?),
         _ => None,
     };
+    let halted = halt_after_deaths(plan, &ledger, &switch)?;
     let mut run = ledger.begin_run(info)?;
     first.record(&mut run, plan.wall_clock)?;
     greet(plan, &ledger, &run, &first, server.as_ref());
 
-    let board = Board::new(first_status(plan, &run, &first));
-    if let Some(server) = server {
-        let service = Service {
-            health: ask(&board, &ledger, plan.wall_clock),
-            kill: kill(&switch, plan),
-        };
-        runtime.spawn(server.serve(service));
+    let status = first_status(plan, &run, &first);
+    let board = Board::new(status.clone());
+    let asked = ask(&board, &ledger, plan.wall_clock);
+    let obey = alerting::obey(&board, &switch, &asked, plan.wall_clock);
+    let alerting = Alerting::start(plan.settings, runtime.handle(), obey, plan.wall_clock)?;
+    if let Some(why) = halted {
+        alerting.alerts.raise(Severity::Critical, "HALTED", why);
     }
-    let (tell, ears) = channel();
-    let halts = {
-        let _within = runtime.enter();
-        signals::Halts::hear().map_err(|error| HostError::System("hear signals", error))?
+    for death in ledger.deaths() {
+        alerting
+            .alerts
+            .raise(Severity::Critical, "HOST_DIED", death);
+    }
+    let (metrics, alerts) = (Metrics::default(), Alerts::new(plan.wall_clock));
+    let (publisher, view) = Publisher::new(
+        config,
+        &status,
+        metrics.clone(),
+        alerts.clone(),
+        plan.wall_clock,
+    );
+    run.watched_by(publisher.witness());
+    let (shelf_ears, touch) = Ears::new();
+    let serving = match server {
+        Some(server) => Some(server.serve(Service {
+            settings: config.http.clone(),
+            health: asked,
+            view,
+            alerts,
+            metrics,
+            operate: operate(&switch, plan),
+            reload: reload(&touch),
+            ledger: ledger.path().to_owned(),
+        })?),
+        None => None,
     };
-    runtime.spawn(obey_halts(halts, kill(&switch, plan)));
+    let (tell, ears) = channel();
+    runtime.spawn(obey_hangups(hangups, tell.clone()));
+    runtime.spawn(obey_halts(halts, operate(&switch, plan)));
     runtime.spawn(obey_signals(signals, tell.clone(), plan.voice));
     let keeper = Keeper::new(&ledger, run.run(), plan.wall_clock, states.as_deref());
     let FirstLook { shelf, good, .. } = first;
-    let conductor = Conductor::new(plan, &ledger, keeper, ears, board, switch, good);
+    runtime.spawn(super::watchdog::watch(board.clone()));
+    let conductor = Conductor::new(
+        plan,
+        &ledger,
+        keeper,
+        ears,
+        board,
+        publisher,
+        switch,
+        good,
+        alerting.clone(),
+    );
     let helpers = Helpers {
         runtime: &runtime,
         voice: plan.voice,
         shelf,
+        shelf_ears,
+        touch,
         tell,
     };
     let result = match config.run.feed {
         FeedKind::Recordings => play(plan, &setup, helpers, conductor, &mut run),
-        FeedKind::Betfair => follow(plan, &setup, helpers, conductor, &mut run),
+        FeedKind::Betfair => follow(
+            plan,
+            &setup,
+            helpers,
+            conductor,
+            &mut run,
+            admitted.as_ref(),
+        ),
     };
+    super::watchdog::stopping();
+    drop(serving);
     let result = conclude(plan, ledger, run, result);
+    if let Err(error) = &result {
+        alerting
+            .alerts
+            .raise(Severity::Critical, "HOST_FAILED", error);
+    }
+    alerting.close();
     runtime.shutdown_timeout(FAREWELL);
     result
 }
 
-/// Two threads: one for the health server, one for the rest.
+/// Two threads: for signals and whatever waits.
 fn runtime() -> std::io::Result<Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .thread_name("host")
         .enable_all()
         .build()
+}
+
+/// The same with a part of its limits.
+fn scaled(setup: &Setup, part: Ratio) -> Setup {
+    let mut setup = setup.clone();
+    setup.limits = setup.limits.scaled(part);
+    for means in setup.own.values_mut() {
+        means.limits = means.limits.scaled(part);
+    }
+    setup
 }
 
 /// What strategies remember, as the ledger has it.
@@ -299,10 +392,13 @@ fn greet(
 ) {
     let voice = plan.voice;
     let version = env!("CARGO_PKG_VERSION");
-    voice.say(format_args!(
-        "bea {version}, mode DRY_RUN: bets go to the simulated exchange, no money moves"
-    ));
     let config = plan.config();
+    let hello = format!("bea {version}, mode {}", notes_on(config.mode));
+    match config.mode {
+        Mode::DryRun => voice.say(hello),
+        // A quiet voice says this too.
+        Mode::Live => voice.warn(hello),
+    }
     match config.run.feed {
         FeedKind::Recordings => {
             let (count, speed) = (plan.files.len(), config.run.speed);
@@ -345,8 +441,13 @@ fn greet(
             state.as_str()
         ));
     }
+    for note in &plan.settings.notes {
+        voice.warn(note);
+    }
     if let Some(server) = server {
-        voice.say(format_args!("health: http://{}/health", server.address()));
+        let (scheme, address) = (server.scheme(), server.address());
+        voice.say(format_args!("health: {scheme}://{address}/health"));
+        voice.say(format_args!("dashboard: {scheme}://{address}/"));
     }
 }
 
@@ -380,8 +481,15 @@ fn first_status(plan: &Plan<'_>, run: &RunWriter, first: &FirstLook) -> Status {
         kill_file: plan.config().kill.file.clone(),
         alive_at: Instant::now(),
         feed: Feed::default(),
+        mode: plan.config().mode,
+        live: None,
         trading: Switch::new(&plan.config().kill.file).read(),
         strategies: good.chain(wrong).collect(),
+        settings: SettingsStatus {
+            hash: plan.config().hash(),
+            ..SettingsStatus::default()
+        },
+        fences: BTreeMap::new(),
     }
 }
 
@@ -403,28 +511,77 @@ async fn obey_signals(mut signals: Signals, tell: Sender<Told>, voice: Voice) {
     }
 }
 
-/// Halts betting on somebody's behalf: `(reason, by)`.
-fn kill(switch: &Switch, plan: &Plan<'_>) -> crate::http::Kill {
+/// Brings betting to a state on somebody's behalf: `(state, reason, by)`.
+fn operate(switch: &Switch, plan: &Plan<'_>) -> Operate {
     let (switch, voice, wall_clock) = (switch.clone(), plan.voice, plan.wall_clock);
-    Arc::new(move |reason, by| {
-        let done = switch.restrain(TradingState::Halted, reason, by, wall_clock());
+    Arc::new(move |state, reason, by| {
+        if state == TradingState::Active {
+            return switch.release_for(reason, by).map(|_| ());
+        }
+        let done = switch.restrain(state, reason, by, wall_clock());
         if let Err(error) = &done {
             let file = switch.file().display();
             voice.warn(format_args!(
-                "betting is halted, but the kill file {file} cannot be written: {error}. It holds until this process ends"
+                "betting is {state}, but the kill file {file} cannot be written: {error}. It holds until this process ends"
             ));
         }
         done
     })
 }
 
+/// Has the folder of the strategies looked at.
+fn reload(touch: &Sender<Heard>) -> Arc<dyn Fn() + Send + Sync> {
+    let touch = touch.clone();
+    Arc::new(move || {
+        let _ = touch.send(Heard::Touched);
+    })
+}
+
 /// SIGUSR1 halts betting, each time it comes.
-async fn obey_halts(mut halts: signals::Halts, kill: crate::http::Kill) {
+async fn obey_halts(mut halts: signals::Each, operate: Operate) {
     loop {
         halts.next().await;
         // What goes wrong has been said.
-        let _ = kill("SIGUSR1", "signal");
+        let _ = operate(TradingState::Halted, "SIGUSR1", "signal");
     }
+}
+
+/// SIGHUP has the settings read again; one that comes from a terminal that was closed ends the run in order.
+async fn obey_hangups(mut hangups: signals::Each, tell: Sender<Told>) {
+    let has_terminal = std::io::stderr().is_terminal();
+    loop {
+        hangups.next().await;
+        let told = match has_terminal {
+            true => Told::Stop,
+            false => Told::Reread,
+        };
+        if tell.send(told).is_err() {
+            return;
+        }
+    }
+}
+
+/// Within how many milliseconds hosts that died are counted together.
+const DYING_MS: i64 = 600_000;
+
+/// If hosts die one after the other, betting begins halted: says why, if it does so.
+fn halt_after_deaths(
+    plan: &Plan<'_>,
+    ledger: &Ledger,
+    switch: &Switch,
+) -> Result<Option<String>, HostError> {
+    let most = u64::from(plan.config().fence.deaths);
+    if most == 0 || ledger.deaths().is_empty() {
+        return Ok(None);
+    }
+    let now = (plan.wall_clock)();
+    let died = ledger.reader()?.deaths_since(TimeMs(now.0 - DYING_MS))?;
+    if died < most {
+        return Ok(None);
+    }
+    let why = format!("{died} hosts died within ten minutes (fence.deaths)");
+    let _ = switch.restrain(TradingState::Halted, &why, "host", now);
+    Ok(Some(why))
 }
 
 fn ask(board: &Board, ledger: &Ledger, wall_clock: fn() -> TimeMs) -> Ask {
@@ -448,93 +605,42 @@ fn play(
     })
 }
 
-/// Follows a live feed in DRY_RUN: what is bet goes to the simulated exchange.
-fn follow(
+/// Looks at every gate of LIVE.
+fn admit(
     plan: &Plan<'_>,
-    setup: &Setup,
-    helpers: Helpers<'_>,
-    mut conductor: Conductor<'_>,
-    run: &mut RunWriter,
-) -> Result<Report, HostError> {
-    let config = plan.config();
-    let recorder = recorder(plan, run.run())?;
-    let switch = conductor.switch.clone();
-    let last_word = Box::new(move |_: &Instruction| switch.read().state < TradingState::Paused);
-    conductor.tape = Some(Tape::new(plan.wall_clock, last_word, recorder));
-    let secrets = Secrets::find(&config.betfair).map_err(HostError::Credentials)?;
-    let (say, heard) = channel();
-    let connecting = client::Plan {
-        settings: config.betfair.clone(),
-        breaker: config.breaker,
-        secrets,
-        folder: plan.folder(),
-        clock: plan.wall_clock,
-    };
-    let connection = client::connect(connecting, helpers.runtime.handle(), say)?;
-    let inbox = Inbox::default();
-    let tell = helpers.tell.clone();
-    let most = config.feed.max_waiting as usize;
-    thread::scope(|scope| {
-        let counted = inbox.clone();
-        thread::Builder::new()
-            .name("feed".to_owned())
-            .spawn_scoped(scope, move || counted.pass_on(most, &heard, &tell))
-            .map_err(|error| HostError::System("start a thread", error))?;
-        let report = engine(helpers, || {
-            let mut watch = Watch::new(BETFAIR, &config.feed, &connection, inbox);
-            let venue = Exchange::new(setup.exchange.clone());
-            let strategies = (conductor.strategies()?, conductor.strategies()?);
-            backtest::attend(
-                setup,
-                (BETFAIR, &config.betfair.stream_address),
-                (ONLY_SESSION, venue),
-                strategies,
-                Some(run),
-                &mut |session| conductor.follow(session, &mut watch, config, "DRY_RUN"),
-            )
-        });
-        drop(connection);
-        report
-    })
-}
-
-/// Begins to record the feed, if that is wanted.
-fn recorder(plan: &Plan<'_>, run: i64) -> Result<Option<Recorder>, HostError> {
-    let settings = &plan.config().recorder;
-    if !settings.enabled {
-        return Ok(None);
-    }
-    let mebibytes = |count: u32| u64::from(count) << 20;
-    let room = Room {
-        folder: settings.folder.clone(),
-        compress: settings.compress,
-        part_bytes: mebibytes(settings.part_mib),
-        total_bytes: mebibytes(settings.total_mib),
-        free_bytes: mebibytes(settings.min_free_mib),
-    };
-    let at: String = (plan.wall_clock)()
-        .to_string()
-        .chars()
-        .take_while(|c| *c != '.')
-        .filter(|c| !matches!(c, '-' | ':'))
-        .collect();
-    let recorder = Recorder::begin(&room, &format!("{at}-run-{run}"))
-        .map_err(|error| HostError::System("record the feed", error))?;
-    let folder = recorder.folder().display();
-    plan.voice.say(format_args!("recording: {folder}"));
-    Ok(Some(recorder))
+    ledger: &Ledger,
+    first: &FirstLook,
+    runtime: &Runtime,
+) -> Result<Admitted, HostError> {
+    let reader = ledger.reader()?;
+    let good = first.good.iter().cloned().map(Ok);
+    let wrong = first.wrong.iter().map(|wrong| Err(wrong.summary()));
+    let scripts: Vec<_> = good.chain(wrong).collect();
+    let (settings, clock, handle) = (plan.settings, plan.wall_clock, runtime.handle());
+    let found = on_script_stack(move || {
+        door::preflight(&Checks {
+            loaded: settings,
+            reader: Some(&reader),
+            scripts,
+            clock,
+            runtime: handle,
+        })
+    })?;
+    found.admit().map_err(HostError::Shut)
 }
 
 /// What runs beside the engine.
-struct Helpers<'h> {
-    runtime: &'h Runtime,
+pub(super) struct Helpers<'h> {
+    pub(super) runtime: &'h Runtime,
     voice: Voice,
     shelf: Shelf,
-    tell: Sender<Told>,
+    shelf_ears: Ears,
+    touch: Sender<Heard>,
+    pub(super) tell: Sender<Told>,
 }
 
 /// Runs the engine thread and the one that watches the strategies, until the engine ends.
-fn engine(
+pub(super) fn engine(
     helpers: Helpers<'_>,
     work: impl FnOnce() -> Result<Report, RunError> + Send,
 ) -> Result<Report, HostError> {
@@ -542,9 +648,10 @@ fn engine(
         runtime,
         voice,
         shelf,
+        shelf_ears: ears,
+        touch: stop_watching,
         tell,
     } = helpers;
-    let (ears, stop_watching) = Ears::new();
     let no_thread = |error| HostError::System("start a thread", error);
     thread::scope(|scope| {
         let (ended, has_ended) = oneshot::channel::<()>();
@@ -565,7 +672,7 @@ fn engine(
             ));
         }
         let _ = runtime.block_on(has_ended);
-        let _ = stop_watching.send(super::shelf::Heard::Stop);
+        let _ = stop_watching.send(Heard::Stop);
         match engine.join() {
             Ok(result) => Ok(result?),
             Err(_panic) => Err(HostError::Engine),

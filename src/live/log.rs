@@ -1,44 +1,11 @@
-//! What is said on stderr: the log, and the host's own words to the operator.
+//! The host's own words to the operator, and how often strategies may speak.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use tracing_subscriber::EnvFilter;
-
-use crate::config::{Log, LogFormat};
-
-/// Sends the log of this process to stderr. `RUST_LOG`, where set, has the last word on the level.
-pub fn start(settings: &Log) {
-    let level = settings.level.as_str();
-    let filter = EnvFilter::builder()
-        .with_default_directive(tracing::level_filters::LevelFilter::WARN.into())
-        .parse_lossy(std::env::var("RUST_LOG").unwrap_or_else(|_| format!("warn,bea={level}")));
-    let colours_wanted = std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .log_internal_errors(false)
-        .with_target(false);
-    // An error means that a log was started before: that one goes on.
-    let _ = if is_json(settings) {
-        builder.json().flatten_event(true).try_init()
-    } else {
-        let colours = colours_wanted && std::io::stderr().is_terminal();
-        builder.compact().with_ansi(colours).try_init()
-    };
-}
-
-/// Whether everything on stderr is JSON, one document a line.
-#[must_use]
-pub fn is_json(settings: &Log) -> bool {
-    match settings.format {
-        LogFormat::Auto => !std::io::stderr().is_terminal(),
-        LogFormat::Human => false,
-        LogFormat::Json => true,
-    }
-}
+use crate::config::Log;
+use crate::logging;
 
 /// The host's words to the operator: lines of text, or lines of the log where stderr is JSON.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +19,7 @@ impl Voice {
     #[must_use]
     pub fn new(settings: &Log, is_quiet: bool) -> Self {
         Self {
-            is_json: is_json(settings),
+            is_json: logging::is_json(settings),
             is_quiet,
         }
     }
@@ -64,7 +31,7 @@ impl Voice {
                 tracing::info!(event = "host", "{text}");
             }
         } else if !self.is_quiet {
-            print(&text);
+            logging::say(tracing::Level::INFO, &text);
         }
     }
 
@@ -73,14 +40,9 @@ impl Voice {
         if self.is_json {
             tracing::warn!(event = "host", "{text}");
         } else {
-            print(&text);
+            logging::say(tracing::Level::WARN, &text);
         }
     }
-}
-
-/// Prints a line on stderr. Nobody may be there to read it, and that must not end a run.
-fn print(text: &dyn fmt::Display) {
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
 /// Lines of one strategy shown within [`WINDOW`].

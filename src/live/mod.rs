@@ -12,19 +12,30 @@
 //! for the next message to become due, so it hears them at once and acts between messages. The clock serves pacing
 //! and health only: sessions know no time but that of the recording.
 
+mod alerting;
+mod approvals;
 mod conductor;
+pub mod door;
 mod feed;
+mod fences;
+mod follow;
 mod host;
 pub mod log;
 mod memory;
 mod pace;
-mod settings_files;
+mod published;
+mod reconcile;
+mod settings;
 mod shelf;
 mod signals;
 mod status;
 pub mod switch;
+mod watchdog;
 
 pub use feed::{Replay, ReplayError, Replayed, replay};
+pub use fences::free;
 pub use host::{HostError, Plan, run};
+pub use reconcile::{Mismatch, Reconciled, reconcile};
+pub use settings::confirm;
 pub use shelf::Finding;
 pub use signals::Signals;

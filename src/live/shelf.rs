@@ -377,7 +377,7 @@ fn gather(folder: &Path, depth: usize, files: &mut Fingerprint) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
+    use crate::config::{Config, Sources};
 
     const GOOD: &str = "fn on_odds(market, ctx) { [] }\n";
 
@@ -389,8 +389,11 @@ mod tests {
             std::fs::write(path, text).unwrap();
         }
         let strategies = folder.path().display().to_string();
-        let overrides = [("run.strategies".to_owned(), strategies)];
-        let settings = Config::load_with(None, [], &overrides).unwrap();
+        let sources = Sources {
+            overrides: vec![("run.strategies".to_owned(), strategies)],
+            ..Sources::default()
+        };
+        let settings = Config::load_with(&sources, []).unwrap();
         let shelf = Shelf::new(&settings);
         (folder, shelf)
     }

@@ -1,4 +1,5 @@
-//! SIGINT and SIGTERM: the first ends the run in order, the second ends the process. SIGUSR1 halts betting.
+//! SIGINT and SIGTERM: the first ends the run in order, the second ends the process. SIGUSR1 halts betting, SIGHUP has the
+//! settings read again.
 
 use std::io;
 
@@ -35,15 +36,20 @@ impl Signals {
     }
 }
 
-/// SIGUSR1: betting is to be halted. Heard from the moment this is made.
+/// One signal, each time it comes. Heard from the moment this is made.
 #[cfg(unix)]
-pub(super) struct Halts(Signal);
+pub(super) struct Each(Signal);
 
 #[cfg(unix)]
-impl Halts {
-    /// Starts hearing. Called within tokio.
-    pub(super) fn hear() -> io::Result<Self> {
+impl Each {
+    /// SIGUSR1: betting is to be halted. Called within tokio.
+    pub(super) fn halt() -> io::Result<Self> {
         Ok(Self(signal(SignalKind::user_defined1())?))
+    }
+
+    /// SIGHUP: the settings are to be read again. Called within tokio.
+    pub(super) fn hangup() -> io::Result<Self> {
+        Ok(Self(signal(SignalKind::hangup())?))
     }
 
     /// Waits for the next one.
@@ -54,14 +60,19 @@ impl Halts {
     }
 }
 
-/// Where there are no signals nobody halts by one.
+/// Where there are no signals none comes.
 #[cfg(not(unix))]
-pub(super) struct Halts;
+pub(super) struct Each;
 
 #[cfg(not(unix))]
-impl Halts {
-    /// Starts hearing. Called within tokio.
-    pub(super) fn hear() -> io::Result<Self> {
+impl Each {
+    /// Betting is to be halted.
+    pub(super) fn halt() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    /// The settings are to be read again.
+    pub(super) fn hangup() -> io::Result<Self> {
         Ok(Self)
     }
 

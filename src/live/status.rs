@@ -1,5 +1,6 @@
 //! What the engine thread publishes of itself, and the health document made of it.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -8,14 +9,14 @@ use serde_json::{Map, Value, json};
 
 use super::shelf::Finding;
 use super::switch::Position;
-use crate::engine::{Differences, Standing as Called, TradingState};
+use crate::engine::{Differences, Fence, Standing as Called, TradingState};
 use crate::http::{Check, Health, Standing};
 use crate::ledger::HealthReport;
-use crate::market::{Currency, Money, TimeMs};
+use crate::market::{Currency, Mode, Money, Ratio, TimeMs};
 use crate::source::RecorderHealth;
 
 /// An engine that gives no sign of life for this long is stuck.
-const STUCK: Duration = Duration::from_secs(5);
+pub(super) const STUCK: Duration = Duration::from_secs(5);
 
 /// What is known of a run at one moment.
 #[derive(Clone, Debug)]
@@ -27,9 +28,39 @@ pub(super) struct Status {
     /// When the engine last gave a sign of life.
     pub(super) alive_at: Instant,
     pub(super) feed: Feed,
+    pub(super) mode: Mode,
+    /// What there is to say of LIVE, where it is.
+    pub(super) live: Option<LiveStatus>,
     /// Whether betting is on.
     pub(super) trading: Position,
     pub(super) strategies: Vec<StrategyStatus>,
+    pub(super) settings: SettingsStatus,
+    /// What the state of the machine forbids, and why.
+    pub(super) fences: BTreeMap<Fence, String>,
+}
+
+/// How the settings stand.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SettingsStatus {
+    /// Hash of what the files say.
+    pub(super) hash: String,
+    /// Why the files cannot be used.
+    pub(super) trouble: Option<String>,
+    /// Whether looser limits wait for a person.
+    pub(super) is_waiting: bool,
+    /// Keys that have changed and wait for the next start.
+    pub(super) restart: Vec<String>,
+}
+
+/// How LIVE stands.
+#[derive(Clone, Debug, Default)]
+pub(super) struct LiveStatus {
+    /// When the arming token runs out; `None` if it has.
+    pub(super) armed_until: Option<TimeMs>,
+    /// The part of the configured limits that holds.
+    pub(super) limits_ratio: Ratio,
+    /// Strategies that may place no orders.
+    pub(super) barred: Vec<String>,
 }
 
 /// What is played.
@@ -102,6 +133,15 @@ impl StrategyStatus {
         self.trouble = Some(summary);
     }
 
+    /// running, quarantined or not_loaded.
+    pub(super) fn standing(&self) -> &'static str {
+        match (&self.hash, self.quarantined) {
+            (None, _) => "not_loaded",
+            (Some(_), true) => "quarantined",
+            (Some(_), false) => "running",
+        }
+    }
+
     pub(super) fn is_quarantined(standing: Called) -> bool {
         standing == Called::Quarantined
     }
@@ -138,8 +178,8 @@ pub(super) fn health(status: &Status, ledger: &HealthReport, now: Instant, time:
     let mut health = Health {
         version: env!("CARGO_PKG_VERSION"),
         service_id: "bea",
-        mode: "DRY_RUN",
-        notes: vec!["DRY_RUN: bets go to the simulated exchange, no money moves".to_owned()],
+        mode: status.mode.as_str(),
+        notes: vec![notes_on(status.mode).to_owned()],
         is_alive,
         ..Health::default()
     };
@@ -190,6 +230,20 @@ pub(super) fn health(status: &Status, ledger: &HealthReport, now: Instant, time:
             strategy_figures(strategy, status.currency),
         );
     }
+    add(
+        "settings",
+        "settings",
+        settings_standing(&status.settings),
+        figures(json!({
+            "hash": status.settings.hash,
+            "waiting": status.settings.is_waiting,
+            "restart": status.settings.restart,
+        })),
+    );
+    for (fence, why) in &status.fences {
+        let why = Some(format!("no orders are placed: {why}"));
+        add("fences", fence.as_str(), (Standing::Warn, why), Map::new());
+    }
     let broken = ledger.error.clone();
     add(
         "ledger",
@@ -202,6 +256,11 @@ pub(super) fn health(status: &Status, ledger: &HealthReport, now: Instant, time:
             "last_commit_micros": ledger.last_commit_micros,
         })),
     );
+    let live = status.live.as_ref();
+    for name in live.iter().flat_map(|live| &live.barred) {
+        let why = "nobody approved this version for LIVE: it places no orders".to_owned();
+        add("approved", name, (Standing::Warn, Some(why)), Map::new());
+    }
     let Position { state, reason } = &status.trading;
     let halt = match state {
         TradingState::Active => (Standing::Pass, None),
@@ -217,7 +276,9 @@ pub(super) fn health(status: &Status, ledger: &HealthReport, now: Instant, time:
         "mode",
         halt,
         figures(json!({
-            "mode": "DRY_RUN",
+            "mode": status.mode.as_str(),
+            "armed_until": live.and_then(|live| live.armed_until).map(|at| at.to_string()),
+            "limits_ratio": live.map(|live| live.limits_ratio),
             "halted": *state == TradingState::Halted,
             "trading": state.as_str(),
             "kill_file": status.kill_file,
@@ -231,6 +292,33 @@ pub(super) fn health(status: &Status, ledger: &HealthReport, now: Instant, time:
     let playing = status.feed.recording.is_some() && !status.feed.finished && !doubted;
     health.is_ready = playing && health.status != Standing::Fail;
     health
+}
+
+fn settings_standing(settings: &SettingsStatus) -> (Standing, Option<String>) {
+    let output = match settings {
+        SettingsStatus {
+            trouble: Some(trouble),
+            ..
+        } => {
+            format!("the changed files are refused, and what was in force stays: {trouble}")
+        }
+        SettingsStatus {
+            is_waiting: true, ..
+        } => "looser limits wait: bea config apply confirms them".to_owned(),
+        SettingsStatus { restart, .. } if !restart.is_empty() => {
+            format!("these wait for the next start: {}", restart.join(", "))
+        }
+        _ => return (Standing::Pass, None),
+    };
+    (Standing::Warn, Some(output))
+}
+
+/// What goes with a mode.
+pub(super) const fn notes_on(mode: Mode) -> &'static str {
+    match mode {
+        Mode::DryRun => "DRY_RUN: bets go to the simulated exchange, no money moves",
+        Mode::Live => "LIVE: bets go to the venue and cost money",
+    }
 }
 
 fn fails_if(wrong: bool, why: impl FnOnce() -> String) -> (Standing, Option<String>) {
@@ -319,14 +407,9 @@ fn strategy_standing(strategy: &StrategyStatus) -> (Standing, Option<String>) {
 }
 
 fn strategy_figures(strategy: &StrategyStatus, currency: Currency) -> Map<String, Value> {
-    let standing = match (&strategy.hash, strategy.quarantined) {
-        (None, _) => "not_loaded",
-        (Some(_), true) => "quarantined",
-        (Some(_), false) => "running",
-    };
     figures(json!({
         "hash": strategy.hash,
-        "standing": standing,
+        "standing": strategy.standing(),
         "last_error": strategy.last_error,
         "bets": strategy.bets,
         "open_orders": strategy.open_orders,
@@ -369,12 +452,16 @@ mod tests {
                 recording: Some("1.1".to_owned()),
                 ..Feed::default()
             },
+            mode: Mode::DryRun,
+            live: None,
             trading: on(TradingState::Active),
             strategies: vec![StrategyStatus {
                 name: "fav".to_owned(),
                 hash: Some("3f2a".to_owned()),
                 ..StrategyStatus::default()
             }],
+            settings: SettingsStatus::default(),
+            fences: BTreeMap::new(),
         }
     }
 

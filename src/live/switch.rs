@@ -60,6 +60,10 @@ pub struct Switch {
     file: PathBuf,
     /// A stop that was asked for here and is not in the file (yet).
     asked: Arc<Mutex<Option<Position>>>,
+    /// Why it was released here last, and who did.
+    released: Arc<Mutex<Option<String>>>,
+    /// Held while this process changes the file: two at once would take each other's new file away.
+    changing: Arc<Mutex<()>>,
 }
 
 impl Switch {
@@ -69,6 +73,8 @@ impl Switch {
         Self {
             file: file.to_owned(),
             asked: Arc::default(),
+            released: Arc::default(),
+            changing: Arc::default(),
         }
     }
 
@@ -171,6 +177,7 @@ impl Switch {
             by: plain(by),
             at: at.to_string(),
         };
+        let _changing = self.changing.lock();
         loop {
             // What only cannot be read now may be readable as less later, so it is written over.
             let is_there = fs::symlink_metadata(&self.file).is_ok();
@@ -207,6 +214,27 @@ impl Switch {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    /// As [`Switch::release`], with the reason for it, and who asks; said where betting goes on.
+    ///
+    /// # Errors
+    /// If it cannot be taken away.
+    pub fn release_for(&self, reason: &str, by: &str) -> io::Result<bool> {
+        let words = format!("{} (by {})", plain(reason), plain(by));
+        *self.released.lock().unwrap_or_else(PoisonError::into_inner) = Some(words);
+        let _changing = self.changing.lock();
+        let released = self.release()?;
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        Ok(released)
+    }
+
+    /// Why betting goes on: what was said here, or that somebody took the file away.
+    #[must_use]
+    pub fn why_released(&self) -> String {
+        let mut released = self.released.lock().unwrap_or_else(PoisonError::into_inner);
+        let words = released.take();
+        words.unwrap_or_else(|| "the kill file is gone".to_owned())
     }
 
     /// Writes beside it, then puts it in its place: the file is there whole or not at all, and durable before this
@@ -323,6 +351,26 @@ mod tests {
         let position = Switch::new(switch.file()).read();
         assert_eq!(position.state, TradingState::Paused);
         assert!(!position.reason.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn many_may_stop_at_once_and_none_fails() {
+        let (_folder, switch) = switch();
+        std::thread::scope(|scope| {
+            for n in 0..8 {
+                let switch = switch.clone();
+                let state = [TradingState::Reduce, TradingState::Halted][n % 2];
+                scope.spawn(move || {
+                    for _ in 0..20 {
+                        switch.restrain(state, "drill", "test", TimeMs(0)).unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(switch.read().state, TradingState::Halted);
+        assert!(switch.release_for("over", "test").unwrap());
+        assert_eq!(switch.why_released(), "over (by test)");
+        assert_eq!(switch.why_released(), "the kill file is gone");
     }
 
     #[cfg(unix)]

@@ -147,6 +147,12 @@ fn play(
     recording: &mut Recording<'_>,
     send: &SyncSender<Result<Played, String>>,
 ) -> Result<ControlFlow<()>, String> {
+    if recording.is_season() {
+        return Err(format!(
+            "{}: a season file has no messages of an exchange; give a recording of a stream",
+            recording.path()
+        ));
+    }
     loop {
         let update = match recording.next() {
             Ok(Some(update)) => update,

@@ -70,6 +70,8 @@ pub struct Plan {
     pub stream: SocketAddr,
     /// Whether the stream is without TLS.
     pub plain: bool,
+    /// Where the certificate of the stream is written, for clients that check it.
+    pub certificate: Option<PathBuf>,
     /// Who may log in.
     pub credentials: Credentials,
     /// What each account begins with.
@@ -111,9 +113,9 @@ pub enum LookalikeError {
     /// An address cannot be had.
     #[error("cannot listen on {0}: {1}. Name another address; port 0 lets the system choose one")]
     Bind(SocketAddr, io::Error),
-    /// The log of the truth cannot be written.
+    /// The log of the truth, or the certificate, cannot be written.
     #[error("{}: cannot write it: {source}", path.display())]
-    Truth {
+    File {
         /// Which file.
         path: PathBuf,
         /// Why not.
@@ -162,7 +164,7 @@ pub async fn serve(
         Some(path) => {
             let opened = File::create(path);
             let path = path.clone();
-            Some(opened.map_err(|source| LookalikeError::Truth { path, source })?)
+            Some(opened.map_err(|source| LookalikeError::File { path, source })?)
         }
         None => None,
     };
@@ -199,7 +201,7 @@ pub async fn serve(
     };
     let acceptor = match plan.plain {
         true => None,
-        false => Some(tls::acceptor().map_err(LookalikeError::Certificate)?),
+        false => Some(tls::acceptor(plan.certificate.as_deref())?),
     };
     let player = Arc::clone(&hub);
     let (playing, started) = tokio::sync::oneshot::channel();

@@ -154,8 +154,11 @@ impl Money {
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign = if self.0 < 0 { "-" } else { "" };
-        let minor = self.0.unsigned_abs();
-        f.pad(&format!("{sign}{}.{:02}", minor / 100, minor % 100))
+        let (major, minor) = (self.0.unsigned_abs() / 100, self.0.unsigned_abs() % 100);
+        match f.width() {
+            None => write!(f, "{sign}{major}.{minor:02}"),
+            Some(_) => f.pad(&format!("{sign}{major}.{minor:02}")),
+        }
     }
 }
 

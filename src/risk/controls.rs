@@ -24,9 +24,10 @@ pub(super) fn judge(code: ReasonCode, value: Figure, limit: Figure, passed: bool
 }
 
 /// Controls that need only the order and its market, in the order they are asked.
-pub(super) const SIMPLE: [fn(&Ask<'_>, &RiskLimits) -> Verdict; 14] = [
+pub(super) const SIMPLE: [fn(&Ask<'_>, &RiskLimits) -> Verdict; 15] = [
     kill_switch,
     trading_state,
+    approved_script,
     venue_ready,
     health,
     in_doubt,
@@ -46,9 +47,10 @@ pub(super) const SHARE: [fn(&Ask<'_>, &RiskLimits) -> Verdict; 3] =
     [bankroll_share, open_orders, open_orders_on_runner];
 
 /// Controls of an order that is to live longer than it would.
-pub(super) const UPDATE: [fn(&Ask<'_>, &RiskLimits) -> Verdict; 8] = [
+pub(super) const UPDATE: [fn(&Ask<'_>, &RiskLimits) -> Verdict; 9] = [
     kill_switch,
     trading_state,
+    approved_script,
     venue_ready,
     health,
     market_open,
@@ -102,6 +104,14 @@ fn trading_state(ask: &Ask<'_>, _: &RiskLimits) -> Verdict {
         Figure::Text(TradingState::Active.as_str().into()),
     );
     Err(Refusal::of(code, value, limit))
+}
+
+/// In LIVE a version that nobody has approved places nothing; what stands is still followed, and can be cancelled.
+fn approved_script(ask: &Ask<'_>, _: &RiskLimits) -> Verdict {
+    match ask.house.barred.contains(&**ask.strategy) {
+        true => Err(Refusal::plain(ReasonCode::ScriptNotApproved)),
+        false => Ok(None),
+    }
 }
 
 /// Nothing is sent to a venue that has not said, or cannot say now, what it has of us.

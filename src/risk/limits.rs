@@ -85,6 +85,35 @@ pub struct RiskLimits {
     pub together: TogetherLimits,
 }
 
+impl RiskLimits {
+    /// These limits, with every amount that may be lost or staked cut to a part of it. What is no amount of money, and the
+    /// least stake, stay as they are.
+    #[must_use]
+    pub fn scaled(&self, part: Ratio) -> Self {
+        let mut limits = self.clone();
+        let together = &mut limits.together;
+        for amount in [
+            &mut limits.max_stake,
+            &mut limits.max_liability,
+            &mut limits.max_runner_exposure,
+            &mut limits.max_market_exposure,
+            &mut limits.max_strategy_exposure,
+            &mut limits.daily_loss_limit,
+            &mut limits.max_gross_market_exposure,
+            &mut together.max_market_exposure,
+            &mut together.max_event_exposure,
+            &mut together.max_sport_exposure,
+            &mut together.max_venue_exposure,
+            &mut together.max_exposure,
+            &mut together.daily_loss_limit,
+            &mut together.max_open_stake,
+        ] {
+            *amount = part.of(*amount);
+        }
+        limits
+    }
+}
+
 impl Default for RiskLimits {
     fn default() -> Self {
         Self {
@@ -220,6 +249,15 @@ impl RiskLimits {
             max_intents_per_call: self.max_intents_per_call.min(other.max_intents_per_call),
             // No strategy has a say in what holds for all.
             together: self.together.clone(),
+        }
+    }
+
+    /// As [`RiskLimits::tightest`], with those of all strategies together too.
+    #[must_use]
+    pub fn combined(&self, other: &Self) -> Self {
+        Self {
+            together: self.together.tightest(&other.together),
+            ..self.tightest(other)
         }
     }
 

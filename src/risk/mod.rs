@@ -119,6 +119,15 @@ impl RiskGate {
         self
     }
 
+    /// Holds orders to other limits from here on. What was placed lately still counts.
+    pub fn hold_to(&mut self, limits: RiskLimits, own: BTreeMap<String, RiskLimits>) {
+        self.own = own
+            .into_iter()
+            .map(|(strategy, own)| (strategy, limits.tightest(&own)))
+            .collect();
+        self.limits = limits;
+    }
+
     fn limits_of(&self, strategy: &str) -> &RiskLimits {
         self.own.get(strategy).unwrap_or(&self.limits)
     }

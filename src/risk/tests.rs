@@ -5,7 +5,7 @@ use crate::engine::testing::{defined, definition, house, levels, limit, market_w
 use crate::engine::{Account, Fence, Funds, Holding, House, ReasonCode, TradingState, Unready};
 use crate::market::{
     BookName, Books, LadderKind, Market, MarketDelta, MarketId, MarketStatus, Money, Order,
-    OrderId, OrderKind, OrderState, Persistence, Place, Price, Quote, QuoteChange, RunnerId,
+    OrderId, OrderKind, OrderState, Persistence, Place, Price, Quote, QuoteChange, Ratio, RunnerId,
     RunnerStatus, Side,
 };
 
@@ -102,6 +102,10 @@ fn every_control_names_its_code_the_value_and_the_limit() {
         (
             "SNAPSHOT_STALE (value 5001 ms, limit 5000 ms)",
             refused(|c| c.now = TimeMs(5_001)),
+        ),
+        (
+            "SNAPSHOT_STALE (value -5001 ms, limit 5000 ms)",
+            refused(|c| c.now = TimeMs(-5_001)),
         ),
         (
             "RUNNER_UNKNOWN (value 7, limit 1.1)",
@@ -424,8 +428,28 @@ fn no_limit_stands_in_the_way_out() {
     case.limits.together.max_exposure = Money::ZERO;
     case.account.realised_today = Money::from_major(-5_000);
     case.account.losses_in_a_row = 100;
+    case.account.burden.open_orders = 1_000;
+    case.limits.max_open_orders_per_runner = 0;
+    case.limits.max_stake_bankroll_ratio = Ratio::from_millionths(1).unwrap();
     case.house.state = TradingState::Reduce;
     assert_eq!(case.refusal(), None);
+    // What keeps from a slip of the finger holds all the same.
+    for (wrong, code) in [
+        (limit(1, Side::Lay, 290, 100), ReasonCode::StakeTooSmall),
+        (limit(9, Side::Lay, 290, 1_000), ReasonCode::RunnerUnknown),
+    ] {
+        case.place = wrong;
+        case.house.state = TradingState::Active;
+        case.limits.min_stake = Money::from_major(2);
+        let refused = case.check_with(&mut RiskGate::new(case.limits.clone()));
+        assert_eq!(refused.unwrap_err().code, code);
+    }
+    case.limits.max_stake = Money::from_major(5);
+    case.place = limit(1, Side::Lay, 290, 1_000);
+    let refused = case.check_with(&mut RiskGate::new(case.limits.clone()));
+    assert_eq!(refused.unwrap_err().code, ReasonCode::StakeTooLarge);
+    case.limits.max_stake = RiskLimits::default().max_stake;
+    case.house.state = TradingState::Reduce;
     // But not more of it than brings it down.
     case.place = limit(1, Side::Lay, 290, 5_000);
     assert_eq!(
@@ -438,6 +462,39 @@ fn no_limit_stands_in_the_way_out() {
         case.refusal().as_deref(),
         Some("KILL_SWITCH_ON (value -, limit -)")
     );
+}
+
+#[test]
+fn a_restart_begins_no_rate_and_no_usual_stake_anew() {
+    let mut case = case();
+    case.limits.max_orders_per_minute = 2;
+    case.limits.together.max_orders_per_hour = 3;
+    let name: Arc<str> = "test".into();
+    let at = |ms: i64| (Arc::clone(&name), TimeMs(ms));
+    let pace = |times: &[i64]| Pace {
+        placed: times.iter().map(|ms| at(*ms)).collect(),
+        stakes: [(Arc::clone(&name), vec![Money::from_major(2); 20].into())].into(),
+    };
+    case.now = TimeMs(3_600_000);
+    case.market.published_at = case.now;
+    let mut code = |times: &[i64], pence| {
+        let mut gate = RiskGate::new(case.limits.clone());
+        gate.recall(pace(times));
+        case.place = limit(1, Side::Back, 300, pence);
+        case.check_with(&mut gate).err().map(|refusal| refusal.code)
+    };
+    assert_eq!(code(&[3_550_000], 200), None);
+    assert_eq!(
+        code(&[3_550_000, 3_550_000], 200),
+        Some(ReasonCode::OrdersTooFast)
+    );
+    assert_eq!(
+        code(&[1, 2, 3], 200),
+        Some(ReasonCode::OrdersTooFastAll),
+        "within the hour"
+    );
+    assert_eq!(code(&[0, 0, 0], 200), None, "an hour ago");
+    assert_eq!(code(&[], 5_000), Some(ReasonCode::StakeUnusual));
 }
 
 #[test]

@@ -93,6 +93,24 @@ impl TogetherLimits {
         }
     }
 
+    /// The tighter of two of each limit.
+    #[must_use]
+    pub fn tightest(&self, other: &Self) -> Self {
+        Self {
+            max_market_exposure: self.max_market_exposure.min(other.max_market_exposure),
+            max_event_exposure: self.max_event_exposure.min(other.max_event_exposure),
+            max_sport_exposure: self.max_sport_exposure.min(other.max_sport_exposure),
+            max_venue_exposure: self.max_venue_exposure.min(other.max_venue_exposure),
+            max_exposure: self.max_exposure.min(other.max_exposure),
+            daily_loss_limit: self.daily_loss_limit.min(other.daily_loss_limit),
+            max_open_stake: self.max_open_stake.min(other.max_open_stake),
+            max_orders_in_flight: self.max_orders_in_flight.min(other.max_orders_in_flight),
+            max_orders_per_minute: self.max_orders_per_minute.min(other.max_orders_per_minute),
+            max_orders_per_hour: self.max_orders_per_hour.min(other.max_orders_per_hour),
+            max_funds_age_seconds: self.max_funds_age_seconds.min(other.max_funds_age_seconds),
+        }
+    }
+
     /// Every limit with its range.
     #[must_use]
     pub fn bounds(&self) -> Vec<Bound> {

@@ -109,6 +109,12 @@ impl<'a> Recording<'a> {
         &self.problems
     }
 
+    /// Whether it is a season file: it has no messages of an exchange.
+    #[must_use]
+    pub fn is_season(&self) -> bool {
+        self.is_season || self.season.is_some()
+    }
+
     /// What could not be used while the rest was: of season files.
     #[must_use]
     pub fn warnings(&self) -> &[Warning] {

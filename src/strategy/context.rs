@@ -13,7 +13,7 @@ use super::names::{Api, bounded, did_you_mean};
 use super::table::TablesView;
 use super::view::{MarketView, Words, runner_id};
 use crate::engine::{Account, Holding, Moment, Position};
-use crate::market::{Money, Order, OrderKind, Price, Runner, RunnerId, TimeMs};
+use crate::market::{MarketKind, Money, Order, OrderKind, Price, Runner, RunnerId, TimeMs};
 
 /// Lines a call may log; more are counted, not kept.
 const MOST_LINES: usize = 20;
@@ -66,6 +66,7 @@ struct Inner {
     bankroll: Money,
     at_risk: Money,
     holding: Arc<Holding>,
+    kind: MarketKind,
     params: ParamsView,
     tables: TablesView,
     log: Log,
@@ -85,6 +86,7 @@ impl ContextView {
             bankroll: account.bankroll(),
             at_risk: account.burden.at_risk,
             holding: Arc::clone(moment.holding),
+            kind: moment.market.definition.kind(),
             params: params.clone(),
             tables: tables.clone(),
             log: log.clone(),
@@ -271,7 +273,7 @@ fn register_context(api: &mut Api) {
         "matched bets on a runner",
         |c: &mut ContextView, runner: Dynamic| -> Result<Position, Box<EvalAltResult>> {
             let runner: RunnerId = runner_id(&runner).map_err(fail)?;
-            Ok(c.0.holding.position(runner))
+            Ok(c.0.holding.position(runner).by_rules_of(c.0.kind))
         },
     );
     api.function(
@@ -292,9 +294,10 @@ fn register_context(api: &mut Api) {
 /// If a runner wins, all others lose.
 fn outcomes(c: &mut ContextView, market: MarketView) -> Result<Array, Box<EvalAltResult>> {
     let winners = market.0.definition.number_of_winners;
-    if winners != 1 {
+    if winners != 1 || c.0.kind != MarketKind::Odds {
         return Err(fail(format!(
-            "outcomes are of markets with one winner: this has {winners}"
+            "outcomes are of markets with one winner and neither places, handicaps nor lines: this has {winners}, type {}",
+            market.0.definition.market_type
         )));
     }
     // Bets on withdrawn runners are void.

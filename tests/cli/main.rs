@@ -8,6 +8,7 @@ mod faults;
 mod generate;
 mod help;
 mod ledger;
+mod seasons;
 mod strategies;
 mod threads;
 mod tools;

@@ -543,7 +543,6 @@ fn outside() -> Vec<Case> {
         ),
         configured("a file that is no TOML", "[risk\n", "check"),
         configured("a mode that is none", "mode = \"LVE\"\n", "check"),
-        configured("a mode that is not to be had", "mode = \"LIVE\"\n", "check"),
         plain(
             "a configuration that is not there",
             "check --config other.toml",

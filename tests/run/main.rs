@@ -1,9 +1,12 @@
 //! `bea run` from outside: the real program, real files, real sockets, real signals.
 
+mod alerts;
+mod fake;
 mod host;
 mod instances;
 mod memory;
 mod reload;
+mod settings;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -76,7 +79,8 @@ fn a_host_is_well_and_says_what_it_does() {
     assert_eq!(answer("GET", "/readyz", "[::1]:80").code, 200);
     let head = answer("HEAD", "/health", "localhost");
     assert_eq!((head.code, head.body.as_str()), (200, ""));
-    assert_eq!(answer("GET", "/", "localhost").code, 404);
+    assert_eq!(answer("GET", "/", "localhost").code, 200);
+    assert_eq!(answer("GET", "/nowhere", "localhost").code, 404);
     assert_eq!(answer("POST", "/health", "localhost").code, 405);
     let rebound = answer("GET", "/health", "evil.example");
     assert_eq!(rebound.code, 403);
@@ -396,7 +400,7 @@ fn a_signal_and_a_request_halt_it_as_well() {
                 let body = r#"{"reason":"drill"}"#;
                 let answer = host.ask(&format!(
                     "POST /api/v1/kill HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
-                     Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                     X-Requested-With: test\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
                     body.len()
                 ));
                 assert_eq!(answer.code, 200, "{}", answer.body);

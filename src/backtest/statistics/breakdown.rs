@@ -32,45 +32,57 @@ pub struct Row {
 /// Fewer bets than this say nothing.
 const FEW: u64 = 30;
 
-type Property = fn(&Bet) -> Option<String>;
+/// What a bet has in common with others: a place among its like, and a name.
+type Property = fn(&Bet) -> Option<(usize, String)>;
 
 const DIMENSIONS: [(&str, Property); 7] = [
-    ("month", |bet| Some(month(bet.settled_at))),
-    ("price", |bet| Some(band(bet.price).to_owned())),
-    ("side", |bet| Some(bet.side.as_str().to_owned())),
-    ("market_type", |bet| Some(bet.market_type.to_string())),
-    ("book", |bet| Some(bet.book.to_string())),
+    ("month", |bet| Some((0, month(bet.settled_at)))),
+    ("price", |bet| Some(band(bet.price, &PRICES))),
+    ("side", |bet| Some((0, bet.side.as_str().to_owned()))),
+    ("market_type", |bet| Some((0, bet.market_type.to_string()))),
+    ("book", |bet| Some((0, bet.book.to_string()))),
     ("competition", |bet| {
-        bet.competition.as_ref().map(ToString::to_string)
+        bet.competition.as_ref().map(|name| (0, name.to_string()))
     }),
     ("stated_edge", |bet| {
-        let edge = bet.probability? * bet.price - 1.0;
-        Some(
-            match edge {
-                edge if edge < 0.0 => "a below 0 %",
-                edge if edge < 0.02 => "b 0 to 2 %",
-                edge if edge < 0.05 => "c 2 to 5 %",
-                edge if edge < 0.10 => "d 5 to 10 %",
-                _ => "e 10 % and more",
-            }
-            .to_owned(),
-        )
+        Some(band(bet.probability? * bet.price - 1.0, &EDGES))
     }),
 ];
+
+/// Bands, each up to its end.
+const PRICES: [(f64, &str); 6] = [
+    (1.5, "under 1.5"),
+    (2.0, "1.5 to 2"),
+    (3.0, "2 to 3"),
+    (5.0, "3 to 5"),
+    (10.0, "5 to 10"),
+    (f64::INFINITY, "10 and more"),
+];
+const EDGES: [(f64, &str); 5] = [
+    (0.0, "below 0 %"),
+    (0.02, "0 to 2 %"),
+    (0.05, "2 to 5 %"),
+    (0.10, "5 to 10 %"),
+    (f64::INFINITY, "10 % and more"),
+];
+
+fn band(figure: f64, bands: &[(f64, &str)]) -> (usize, String) {
+    let at = bands.iter().position(|(end, _)| figure < *end);
+    let at = at.unwrap_or(bands.len() - 1);
+    (at, bands[at].1.to_owned())
+}
 
 /// All groupings in which there is more than nothing.
 pub(super) fn all(bets: &[&Bet]) -> BTreeMap<&'static str, Vec<Row>> {
     let rows = |property: Property| {
-        let mut groups: BTreeMap<String, Vec<&Bet>> = BTreeMap::new();
+        let mut groups: BTreeMap<(usize, String), Vec<&Bet>> = BTreeMap::new();
         for bet in bets {
             if let Some(of) = property(bet) {
                 groups.entry(of).or_default().push(bet);
             }
         }
-        groups
-            .into_iter()
-            .map(|(of, bets)| row(of, &bets))
-            .collect()
+        let rows = groups.into_iter();
+        rows.map(|((_, of), bets)| row(of, &bets)).collect()
     };
     DIMENSIONS
         .into_iter()
@@ -92,11 +104,7 @@ fn row(of: String, bets: &[&Bet]) -> Row {
         .iter()
         .filter_map(|bet| Some((*bet, bet.close.as_ref()?.chosen?)));
     Row {
-        // The letter only keeps the order.
-        of: of
-            .strip_prefix(|c: char| c.is_ascii_lowercase())
-            .and_then(|rest| rest.strip_prefix(' '))
-            .map_or(of.clone(), str::to_owned),
+        of,
         n,
         turnover: bets.iter().map(|bet| bet.stake).sum(),
         profit_gross: bets.iter().filter_map(|bet| bet.profit).sum(),
@@ -111,15 +119,4 @@ fn month(at: TimeMs) -> String {
         |_| "not known".to_owned(),
         |at| at.to_string().chars().take(7).collect(),
     )
-}
-
-fn band(price: f64) -> &'static str {
-    match price {
-        price if price < 1.5 => "a under 1.5",
-        price if price < 2.0 => "b 1.5 to 2",
-        price if price < 3.0 => "c 2 to 3",
-        price if price < 5.0 => "d 3 to 5",
-        price if price < 10.0 => "e 5 to 10",
-        _ => "f 10 and more",
-    }
 }

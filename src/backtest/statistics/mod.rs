@@ -4,6 +4,8 @@ mod breakdown;
 mod calibration;
 mod facts;
 mod interval;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use std::collections::BTreeMap;

@@ -111,7 +111,8 @@ fn worst_beside(market: &Market, holding: &Holding, beside: Beside) -> Exposure 
     if kind == MarketKind::Line {
         return scores::worst_line(holding, beside);
     }
-    let mut all = gather(kind, holding, beside);
+    let mut all = AllBets::new();
+    gather(&mut all, kind, holding, beside);
     // Bets on a withdrawn runner are void, whether or not the venue has said so of each.
     all.retain(|bets| !is_withdrawn(market, bets.runner));
     let gross = all.iter().map(|bets| bets.gross(kind)).sum();
@@ -166,13 +167,13 @@ fn loss(result: Money) -> Money {
     (-result).max(Money::ZERO)
 }
 
-fn gather(kind: MarketKind, holding: &Holding, beside: Beside) -> AllBets {
-    let mut all = AllBets::new();
+/// Adds what is held, and the bet beside it, runner by runner.
+fn gather(all: &mut AllBets, kind: MarketKind, holding: &Holding, beside: Beside) {
     for (runner, tally) in holding.tallies() {
         if !tally.counts() {
             continue;
         }
-        let bets = at(&mut all, *runner);
+        let bets = at(all, *runner);
         bets.matched = tally.position();
         if !matches!(kind, MarketKind::EachWay { .. }) {
             bets.add_win_part(tally.open);
@@ -181,7 +182,7 @@ fn gather(kind: MarketKind, holding: &Holding, beside: Beside) -> AllBets {
     // What an open each-way bet brings where it hurts depends on the terms of each by itself.
     if let MarketKind::EachWay { .. } = kind {
         for order in holding.live().filter(|order| !is_forgotten(order)) {
-            let bets = at(&mut all, order.runner);
+            let bets = at(all, order.runner);
             bets.add_open(kind, order.side, worst_terms(order), order.remaining());
         }
     }
@@ -189,17 +190,15 @@ fn gather(kind: MarketKind, holding: &Holding, beside: Beside) -> AllBets {
         Beside::Nothing => {}
         Beside::Open(new) => {
             let size = new.kind.size().unwrap_or_default();
-            at(&mut all, new.runner).add_open(kind, new.side, new.kind, size);
+            at(all, new.runner).add_open(kind, new.side, new.kind, size);
         }
         Beside::Matched(new) => {
             if let OrderKind::Limit { price, size, .. } = new.kind {
                 let tally = holding.tally(new.runner);
-                at(&mut all, new.runner).matched =
-                    tally.with_matched(new.side, price, size).position();
+                at(all, new.runner).matched = tally.with_matched(new.side, price, size).position();
             }
         }
     }
-    all
 }
 
 fn is_withdrawn(market: &Market, runner: RunnerId) -> bool {

@@ -10,8 +10,8 @@ mod profit;
 use super::market::SimMarket;
 use super::{ExchangeSettings, Fill, Report, Task, reference};
 use crate::market::{
-    MarketDefinition, Money, OrderId, Ratio, Reversal, RunnerStatus, Settlement, VenueEvent,
-    VenueReason,
+    MarketDefinition, Money, OrderId, Price, Ratio, Reversal, RunnerId, RunnerStatus, Settlement,
+    Side, VenueEvent, VenueReason,
 };
 use outcome::outcome;
 use profit::profit;
@@ -104,6 +104,20 @@ impl SimMarket {
             })
             .collect()
     }
+}
+
+/// What a bet wins or loses in a closed market, before commission; `None` if the definition does not tell. For whoever
+/// compares a venue's settlement with our own.
+#[must_use]
+pub fn profit_by_definition(
+    definition: &MarketDefinition,
+    runner: RunnerId,
+    side: Side,
+    average_price: Price,
+    matched: Money,
+) -> Option<Money> {
+    let outcome = outcome(definition, runner)?;
+    Some(profit(side, &[(average_price, matched)], outcome))
 }
 
 /// The market's base rate less the account's discount, to the nearest millionth.

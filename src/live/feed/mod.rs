@@ -6,6 +6,8 @@ mod markets;
 mod note;
 mod replay;
 mod tape;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 pub(super) use inbox::Inbox;

@@ -50,6 +50,13 @@ pub(super) enum Note {
         /// With which figures; `None` if it ceased.
         detail: Option<String>,
     },
+    /// A strategy was forbidden to place orders, or was let again.
+    Bar {
+        /// Which.
+        strategy: String,
+        /// Whether it is forbidden.
+        barred: bool,
+    },
     /// Nothing happened but time.
     Tick,
     /// Of the orders that the input before this asked for, these were stopped at the last moment, counted from 0.
@@ -99,10 +106,12 @@ pub(super) struct Version {
     source: String,
     files: Vec<(String, String)>,
     params: BTreeMap<String, Value>,
+    /// What it was given to remember, where it did not go on from the version before it.
+    pub(super) state: Option<Value>,
 }
 
 impl Version {
-    pub(super) fn of(script: &Script) -> Self {
+    pub(super) fn of(script: &Script, state: Option<Value>) -> Self {
         let own = |(name, text): (&str, &str)| (name.to_owned(), text.to_owned());
         let name = script.path().and_then(|path| path.file_name());
         Self {
@@ -119,6 +128,7 @@ impl Version {
                 .iter()
                 .map(|(key, value)| (key.clone(), value.clone()))
                 .collect(),
+            state,
         }
     }
 
@@ -154,6 +164,10 @@ impl Note {
                 state: state.as_str().to_owned(),
                 reason: reason.clone(),
             },
+            Command::Bar(strategy, barred) => Self::Bar {
+                strategy: strategy.clone(),
+                barred: *barred,
+            },
             Command::Fence(fence, detail) => Self::Fence {
                 fence: fence.as_str().to_owned(),
                 detail: detail.clone(),
@@ -172,6 +186,7 @@ impl Note {
                 let fence = FENCES.into_iter().find(|known| known.as_str() == fence)?;
                 Some(Command::Fence(fence, detail.clone()))
             }
+            Self::Bar { strategy, barred } => Some(Command::Bar(strategy.clone(), *barred)),
             _ => None,
         }
     }
@@ -226,12 +241,13 @@ mod tests {
         let params = [("edge".to_owned(), serde_json::json!(0.25))].into();
         let text = "fn params() { #{ edge: 0.1 } }\nfn on_odds(market, ctx) { [] }\n";
         let script = Script::from_text("fav", text, &params).unwrap();
-        let Note::Load(version) = again(Note::Load(Box::new(Version::of(&script)))).note else {
+        let Note::Load(version) = again(Note::Load(Box::new(Version::of(&script, None)))).note
+        else {
             panic!("another note");
         };
         let back = version.script().unwrap().unwrap();
         assert_eq!((back.name(), back.hash()), ("fav", script.hash()));
-        let mut other = Version::of(&script);
+        let mut other = Version::of(&script, None);
         other.source.push(' ');
         assert!(other.script().unwrap().is_none());
     }

@@ -263,7 +263,14 @@ impl Replay {
         else {
             return Err(self.lines.wrong("a note stands where it has no meaning"));
         };
-        let ready = Box::new(self.lines.script(*version)?.compile()?);
+        let state = version.state.clone();
+        let mut ready = Box::new(self.lines.script(*version)?.compile()?);
+        if let Some(state) = state {
+            ready.restore(&state).map_err(|fault| {
+                let what = format!("a strategy cannot go on from what it remembered: {fault}");
+                self.lines.wrong(&what)
+            })?;
+        }
         course.take(session, at, Input::Load(ready), &mut |_, _| true)?;
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! The session's inputs on their way in: each gets its time here, is recorded, and takes effect.
 
+use serde_json::Value;
+
 use super::course::{Course, Input};
 use super::note::{Beginning, Note, Version};
 use crate::backtest::{Playing, RunError};
@@ -60,19 +62,21 @@ impl Tape {
         let at = self.now();
         self.note(at, Note::Begin(Box::new(beginning)));
         for script in scripts {
-            self.note(at, Note::Load(Box::new(Version::of(script))));
+            self.note(at, Note::Load(Box::new(Version::of(script, None))));
         }
     }
 
-    /// A version of a strategy is loaded.
+    /// A version of a strategy is loaded; `state` is what it was given to remember, if it was.
     pub(in crate::live) fn load<V: Venue<Approved>>(
         &mut self,
         session: &mut Playing<'_, V>,
         script: &Script,
+        state: Option<&Value>,
         ready: Box<RhaiStrategy>,
     ) -> Result<(), RunError> {
         let at = self.now();
-        self.note(at, Note::Load(Box::new(Version::of(script))));
+        let version = Version::of(script, state.cloned());
+        self.note(at, Note::Load(Box::new(version)));
         self.take(session, at, Input::Load(ready)).map(drop)
     }
 

@@ -10,10 +10,10 @@ use super::markets::wanted;
 use super::note::{Beginning, FORM};
 use crate::backtest::{Attended, Fault, Playing, RunError, Trouble};
 use crate::config::{self, Config};
-use crate::engine::{Command, Fence, Venue};
+use crate::engine::{Command, Fence, Recovery, TradingState, Venue};
 use crate::live::conductor::{Conductor, Told};
 use crate::live::status::LiveFeed;
-use crate::market::TimeMs;
+use crate::market::{Mode, TimeMs};
 use crate::risk::Approved;
 use crate::venue::betfair::StreamFilter;
 use crate::venue::betfair::client::{Connection, FeedState, Heard};
@@ -22,6 +22,8 @@ use crate::venue::betfair::client::{Connection, FeedState, Heard};
 const LOOK: Duration = Duration::from_millis(100);
 /// How often time passes where nothing else happens.
 const TICK: Duration = Duration::from_secs(1);
+/// How long what is on its way is waited for at the end.
+const DRAIN: Duration = Duration::from_secs(10);
 /// Lines that cannot be read are told of one by one up to here.
 const MOST_PROBLEMS: usize = 20;
 
@@ -31,6 +33,8 @@ pub(in crate::live) struct Watch<'a> {
     settings: config::Feed,
     connection: &'a Connection,
     inbox: Inbox,
+    /// What earlier sessions left, to begin with.
+    recovery: Option<Recovery>,
     asked_for: Option<StreamFilter>,
     state: FeedState,
     heard_at: Instant,
@@ -52,6 +56,7 @@ impl<'a> Watch<'a> {
         settings: &config::Feed,
         connection: &'a Connection,
         inbox: Inbox,
+        recovery: Option<Recovery>,
     ) -> Self {
         let now = Instant::now();
         Self {
@@ -59,6 +64,7 @@ impl<'a> Watch<'a> {
             settings: settings.clone(),
             connection,
             inbox,
+            recovery,
             asked_for: None,
             state: FeedState::Connecting,
             heard_at: now,
@@ -114,16 +120,25 @@ impl Conductor<'_> {
         session: &mut Playing<'_, V>,
         watch: &mut Watch<'_>,
         config: &Config,
-        mode: &str,
+        mode: Mode,
     ) -> Result<Attended, RunError> {
         self.status.feed.recording = Some(watch.name.to_owned());
+        self.publisher.begin();
         self.tape_begin(watch.name, config, mode);
-        self.tick(session)?;
-        let switch = self.switch.read();
-        self.status.trading = switch.clone();
-        if switch.state != crate::engine::TradingState::Active {
-            self.operate(session, Command::Trade(switch.state, switch.reason))?;
+        if let (Some(recovery), Some(tape)) = (watch.recovery.take(), &mut self.tape) {
+            session.recover(tape.now(), recovery)?;
         }
+        self.tick(session)?;
+        let position = self.position();
+        if let Some(gate) = &self.gate {
+            gate.door.told(&position);
+        }
+        self.status.trading = position.clone();
+        // What was recovered may be another state than the present one.
+        if position.state != session.house().state {
+            self.operate(session, Command::Trade(position.state, position.reason))?;
+        }
+        self.judge_approvals(session)?;
         loop {
             let now = Instant::now();
             self.judge(session, watch, now)?;
@@ -146,6 +161,9 @@ impl Conductor<'_> {
                 self.tick(session)?;
             }
         }
+        if mode == Mode::Live {
+            self.drain(session, watch)?;
+        }
         session.finish()?;
         self.hand_out(session, watch);
         self.close(session)?;
@@ -159,12 +177,40 @@ impl Conductor<'_> {
         })
     }
 
-    fn tape_begin(&mut self, feed: &str, config: &Config, mode: &str) {
+    /// Before the end of LIVE: nothing new is sent, and what is on its way is waited for, though not for ever. What is not
+    /// heard of by then is found at the next start.
+    fn drain<V: Venue<Approved>>(
+        &mut self,
+        session: &mut Playing<'_, V>,
+        watch: &mut Watch<'_>,
+    ) -> Result<(), RunError> {
+        let over = Command::Trade(TradingState::Paused, "the host is ending".to_owned());
+        self.operate(session, over)?;
+        let deadline = Instant::now() + DRAIN;
+        while session.house().burden.unheard > 0 {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                let unheard = session.house().burden.unheard;
+                self.voice.warn(format_args!(
+                    "ending with {unheard} orders of which the venue has not been heard: the next start asks for them"
+                ));
+                return Ok(());
+            }
+            match self.ears.recv_timeout(left.min(LOOK)) {
+                Ok(Told::Heard(heard)) => self.heard(session, watch, heard)?,
+                Ok(_) | Err(RecvTimeoutError::Timeout) => self.tick(session)?,
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    fn tape_begin(&mut self, feed: &str, config: &Config, mode: Mode) {
         let states = self.keeper.all();
         let beginning = Beginning {
             form: FORM,
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            mode: mode.to_owned(),
+            mode: mode.as_str().to_owned(),
             run: self.status.run,
             feed: feed.to_owned(),
             config: serde_json::to_value(config).unwrap_or_default(),
@@ -285,6 +331,7 @@ impl Conductor<'_> {
                 watch.inbox.taken();
                 watch.heard_at = Instant::now();
                 watch.lines += 1;
+                self.publisher.entered(watch.heard_at);
                 self.judge_lag(session, watch, at)?;
                 self.line(session, watch, at, &bytes)?;
             }

@@ -1,5 +1,6 @@
 //! The envelopes of API-NG: JSON-RPC and REST, requests and answers, errors in both.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -168,6 +169,85 @@ pub fn without_nulls(value: Value) -> Value {
     }
 }
 
+/// Why an answer brings no result.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoResult {
+    /// The API's own exception.
+    #[error("{code}{}", aside(details))]
+    Api {
+        /// Which.
+        code: ApiCode,
+        /// More, for a person.
+        details: String,
+    },
+    /// An error of the envelope, or one whose exception is missing.
+    #[error("error {number}{}", aside(message))]
+    Envelope {
+        /// Its number.
+        number: i64,
+        /// Its short code.
+        message: String,
+    },
+    /// It is no answer, or not to this request.
+    #[error("the answer cannot be read: {0}")]
+    Unreadable(String),
+}
+
+/// More, in brackets; nothing if there is no more. The venue's words are made fit to be shown.
+fn aside(words: &str) -> String {
+    match words.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", crate::venue::excerpt(words.as_bytes(), 0, 200)),
+    }
+}
+
+/// Reads the JSON-RPC answer to the request with this number.
+///
+/// # Errors
+/// If it brings no result.
+pub fn read_answer<T: DeserializeOwned>(body: &[u8], id: u64) -> Result<T, NoResult> {
+    #[derive(Deserialize)]
+    struct Envelope<T> {
+        result: Option<T>,
+        error: Option<Fault>,
+        id: Option<Value>,
+    }
+    #[derive(Deserialize)]
+    struct Fault {
+        #[serde(default)]
+        code: i64,
+        #[serde(default)]
+        message: String,
+        data: Option<Value>,
+    }
+    let unreadable = |what: String| NoResult::Unreadable(aside(&what).trim_start().to_owned());
+    let envelope: Envelope<T> =
+        serde_json::from_slice(body).map_err(|error| unreadable(error.to_string()))?;
+    match (envelope.result, envelope.error) {
+        (None, Some(fault)) => Err(match fault.data.as_ref().and_then(exception) {
+            Some((code, details)) => NoResult::Api { code, details },
+            None => NoResult::Envelope {
+                number: fault.code,
+                message: fault.message,
+            },
+        }),
+        (Some(result), None) if envelope.id == Some(json!(id)) => Ok(result),
+        (Some(_), None) => Err(unreadable("it answers another request".to_owned())),
+        _ => Err(unreadable("it has no result".to_owned())),
+    }
+}
+
+/// Code and details of an exception, under whatever name it stands.
+fn exception(data: &Value) -> Option<(ApiCode, String)> {
+    let members = data.as_object()?;
+    let exception = members
+        .values()
+        .find(|value| value.get("errorCode").is_some())?;
+    let code = exception["errorCode"].as_str()?;
+    let details = exception["errorDetails"].as_str().unwrap_or_default();
+    Some((ApiCode::from(code), details.to_owned()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -200,5 +280,32 @@ mod tests {
     fn what_has_no_value_is_left_out() {
         let value = json!({"a": null, "b": [{"c": null, "d": 0}], "e": ""});
         assert_eq!(without_nulls(value), json!({"b": [{"d": 0}], "e": ""}));
+    }
+
+    #[test]
+    fn an_answer_is_read_as_it_was_written_and_only_by_whom_it_is_for() {
+        let told =
+            |result| serde_json::to_vec(&answer(Service::Account, &json!(7), result)).unwrap();
+        assert_eq!(read_answer::<u8>(&told(Ok(json!(5))), 7), Ok(5));
+        let other = read_answer::<u8>(&told(Ok(json!(5))), 8).unwrap_err();
+        assert!(other.to_string().contains("another request"), "{other}");
+        let error = told(Err(RpcError::api(ApiCode::ServiceBusy, "later")));
+        let busy = read_answer::<u8>(&error, 7).unwrap_err();
+        assert_eq!(busy.to_string(), "SERVICE_BUSY (later)");
+        let error = told(Err(RpcError::UnknownMethod));
+        let envelope = read_answer::<u8>(&error, 7).unwrap_err();
+        assert_eq!(envelope.to_string(), "error -32601 (DSC-0021)");
+        for text in [
+            "",
+            "<html>\u{1b}[2J</html>",
+            "{}",
+            "[]",
+            r#"{"id":7}"#,
+            r#"{"result":"x","id":7}"#,
+        ] {
+            let error = read_answer::<u8>(text.as_bytes(), 7).unwrap_err();
+            assert!(matches!(error, NoResult::Unreadable(_)), "{text}: {error}");
+            assert!(!error.to_string().contains('\u{1b}'));
+        }
     }
 }

@@ -3,21 +3,48 @@
 //! [`connect`] gives a [`Connection`], which can ask and listen, and cannot bet. Only [`Connection::trade`] makes a
 //! [`Betfair`], which takes orders: where it is not called, nothing exists that could place one.
 
+mod bets;
+mod budget;
+mod clerk;
+mod follow;
+mod line;
+mod pauses;
+mod reads;
 mod secrets;
+mod sender;
+mod session;
+mod settling;
+mod stream;
+mod tls;
+mod trade;
+mod venue;
+mod wire;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
+use tokio::sync::{mpsc, watch};
+use tokio::task::AbortHandle;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::ClientConfig;
 
+pub use reads::{ReadError, Reads};
 pub use secrets::{Missing, Secrets};
+pub use session::SessionError;
+pub use venue::Betfair;
 
-use super::StreamFilter;
+use super::{Names, StreamFilter};
 use crate::config;
-use crate::engine::{Request, Sending, Venue};
-use crate::market::{Books, Instruction, MarketDelta, TimeMs, VenueEvent};
-use crate::risk::Approved;
+use crate::engine::Sending;
+use crate::market::{Instruction, TimeMs, VenueEvent};
+use session::Session;
+use stream::{Stream, Wanted};
+use tls::Tls;
+use trade::{Mouth, Parts, Trade};
+use wire::Wire;
 
 /// Reads the wall clock.
 pub type Clock = fn() -> TimeMs;
@@ -96,9 +123,6 @@ pub enum FeedState {
 /// Why no connection can be made. What can be mended by trying again is not among it.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// The client is not there yet.
-    #[error("the client of Betfair is not finished")]
-    Unfinished,
     /// A certificate or key cannot be used.
     #[error("{}: {what}", path.display())]
     Certificate {
@@ -115,53 +139,238 @@ pub enum ConnectError {
     Epoch(String),
 }
 
-/// A connection to the exchange that asks and listens. It ends when it is dropped.
+/// How a connection stands, for whoever watches over it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// How the market stream is; `None` before anything was to be heard.
+    pub feed: Option<FeedState>,
+    /// Whether there is a session.
+    pub has_session: bool,
+    /// Whether questions are let through, or the exchange is left alone for a while.
+    pub is_asked: bool,
+    /// How betting stands, where there is any.
+    pub betting: Option<Betting>,
+}
+
+/// How betting stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Betting {
+    /// Whether orders are let through, or the exchange is left alone for a while.
+    pub is_open: bool,
+    /// Whether the stream tells of every change of our bets.
+    pub hears_orders: bool,
+    /// Orders and cancels on their way.
+    pub under_way: usize,
+    /// New orders in the last hour.
+    pub orders_in_hour: usize,
+}
+
+/// A task that ends when this is dropped.
 #[derive(Debug)]
-pub struct Connection {}
+struct Task(AbortHandle);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// A connection to the exchange that asks and listens. It ends when it is dropped; orders on their way do not.
+pub struct Connection {
+    plan: Plan,
+    runtime: Handle,
+    mouth: Mouth,
+    tls: ClientConfig,
+    session: Arc<Session>,
+    reads: Reads,
+    wanted: watch::Sender<Wanted>,
+    feed: watch::Receiver<Option<FeedState>>,
+    tasks: std::sync::Mutex<Vec<Task>>,
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection").finish_non_exhaustive()
+    }
+}
 
 /// Begins to be connected: whatever is heard goes to `out`. Nothing is asked before [`Connection::watch`].
 ///
 /// # Errors
 /// If certificates or the system do not allow it.
 pub fn connect(
-    _plan: Plan,
-    _runtime: &Handle,
-    _out: Sender<Heard>,
+    plan: Plan,
+    runtime: &Handle,
+    out: Sender<Heard>,
 ) -> Result<Connection, ConnectError> {
-    Err(ConnectError::Unfinished)
+    let settings = &plan.settings;
+    let Tls {
+        plain: tls,
+        certified,
+    } = Tls::new(&settings.root_certificates, &plan.secrets)?;
+    let certified = certified.map(|tls| plan.wire(tls)).transpose()?;
+    let session = Arc::new(Session::new(&plan, plan.wire(tls.clone())?, certified));
+    let reads = Reads::new(
+        plan.wire(tls.clone())?,
+        Arc::clone(&session),
+        &settings.api_url,
+        seconds(settings.read_timeout_seconds),
+    );
+    let mouth = Mouth {
+        out,
+        clock: plan.clock,
+    };
+    let (wanted, to_hear) = watch::channel(Wanted::default());
+    let (state, feed) = watch::channel(None);
+    let stream = Stream {
+        tls: settings
+            .stream_tls
+            .then(|| TlsConnector::from(Arc::new(tls.clone()))),
+        settings: settings.clone(),
+        session: Arc::clone(&session),
+        mouth: mouth.clone(),
+        wanted: to_hear,
+        state,
+    };
+    let streaming = runtime.spawn(stream.run());
+    let kept = runtime.spawn(keep_alive(
+        Arc::clone(&session),
+        seconds(settings.keep_alive_seconds),
+    ));
+    let tasks = [streaming, kept].map(|task| Task(task.abort_handle()));
+    Ok(Connection {
+        runtime: runtime.clone(),
+        mouth,
+        tls,
+        session,
+        reads,
+        wanted,
+        feed,
+        tasks: std::sync::Mutex::new(tasks.into()),
+        plan,
+    })
+}
+
+impl Plan {
+    /// A pool of connections for one purpose.
+    fn wire(&self, tls: ClientConfig) -> Result<Wire, ConnectError> {
+        let patience = seconds(self.settings.connect_timeout_seconds);
+        Wire::new(tls, self.breaker, patience)
+    }
+}
+
+fn seconds(seconds: u32) -> Duration {
+    Duration::from_secs(u64::from(seconds))
+}
+
+async fn keep_alive(session: Arc<Session>, every: Duration) {
+    loop {
+        tokio::time::sleep(every).await;
+        if let Err(error) = session.keep_alive().await {
+            tracing::warn!(event = "betfair_not_kept_alive", "{error}");
+        }
+    }
 }
 
 impl Connection {
     /// Subscribes to these markets, in place of those before.
-    pub fn watch(&self, _filter: StreamFilter) {}
+    pub fn watch(&self, filter: StreamFilter) {
+        self.wanted.send_modify(|wanted| {
+            wanted.filter = Some(filter);
+            wanted.revision += 1;
+        });
+    }
 
-    /// Makes the one that takes orders, and subscribes to the account's bets.
+    /// Asks the exchange.
+    #[must_use]
+    pub fn reads(&self) -> Reads {
+        self.reads.clone()
+    }
+
+    /// Makes the one that takes orders, and subscribes to the account's bets. To be called once.
     ///
     /// # Errors
-    /// If the exchange would not take the name of this life of the ledger.
-    pub fn trade(&self, _identity: Identity, _guard: Guard) -> Result<Betfair, ConnectError> {
-        Err(ConnectError::Unfinished)
+    /// If the exchange would not take the name of this life of the ledger, or the count of the hour cannot be read.
+    pub fn trade(&self, identity: Identity, guard: Guard) -> Result<Betfair, ConnectError> {
+        let fits = |epoch: &String| {
+            (1..=15).contains(&epoch.len()) && epoch.bytes().all(|c| c.is_ascii_alphanumeric())
+        };
+        if !fits(&identity.epoch) {
+            return Err(ConnectError::Epoch(identity.epoch));
+        }
+        let settings = &self.plan.settings;
+        let now = self.mouth.now();
+        let budget = budget::Budget::open(settings, &self.plan.folder, now, Instant::now());
+        let budget = budget.map_err(|error| {
+            let folder = self.plan.folder.display();
+            ConnectError::System(format!(
+                "{folder}: the count of the hour's orders cannot be kept there: {error}"
+            ))
+        })?;
+        let parts = Parts {
+            mouth: self.mouth.clone(),
+            session: Arc::clone(&self.session),
+            reads: self.reads.clone(),
+            wire: self.plan.wire(self.tls.clone())?,
+            api_url: settings.api_url.trim_end_matches('/').to_owned(),
+            order_timeout: seconds(settings.order_timeout_seconds),
+            names: Names {
+                epochs: std::iter::once(identity.epoch)
+                    .chain(identity.earlier)
+                    .collect(),
+            },
+            unfinished_since: identity.unfinished_since,
+            guard,
+            budget,
+        };
+        let (chores, todo) = mpsc::unbounded_channel();
+        let trade = Arc::new(Trade::new(parts, chores));
+        let rhythm = clerk::Rhythm::new(settings);
+        let clerk = self
+            .runtime
+            .spawn(clerk::run(Arc::clone(&trade), rhythm, todo));
+        let mut tasks = self
+            .tasks
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        tasks.push(Task(clerk.abort_handle()));
+        self.wanted
+            .send_modify(|wanted| wanted.trade = Some(Arc::clone(&trade)));
+        Ok(Betfair {
+            trade,
+            runtime: self.runtime.clone(),
+        })
+    }
+
+    /// How it stands.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        let trade = self.wanted.borrow().trade.clone();
+        Standing {
+            feed: self.feed.borrow().clone(),
+            has_session: self.session.token().is_some(),
+            is_asked: self.reads.is_open(),
+            betting: trade.map(|trade| Betting {
+                is_open: trade.wire.is_open(),
+                hears_orders: trade.hears_orders(),
+                under_way: *trade.under_way.borrow(),
+                orders_in_hour: trade.budget().in_hour(self.mouth.now()),
+            }),
+        }
     }
 
     /// Waits until no order is on its way, then lets go. The session is kept for the next start.
-    pub async fn close(self) {}
-}
-
-/// The Betfair exchange as a venue of the engine: takes what the gate let through.
-#[derive(Debug)]
-pub struct Betfair {}
-
-impl Venue<Approved> for Betfair {
-    fn observe(
-        &mut self,
-        _now: TimeMs,
-        _before: &Books,
-        _delta: &MarketDelta,
-        _out: &mut Vec<VenueEvent>,
-    ) {
+    pub async fn close(self) {
+        let trade = self.wanted.borrow().trade.clone();
+        if let Some(trade) = trade {
+            let mut under_way = trade.under_way.subscribe();
+            // Every order ends by itself, after its timeout at the latest.
+            let _ = under_way.wait_for(|count| *count == 0).await;
+        }
     }
 
-    fn submit(&mut self, _now: TimeMs, _books: &Books, _request: Request<Approved>) {}
-
-    fn list(&mut self, _now: TimeMs, _out: &mut Vec<VenueEvent>) {}
+    /// Ends the session at the exchange, so that the next start logs in anew.
+    pub async fn log_out(&self) {
+        self.session.log_out().await;
+    }
 }

@@ -1,0 +1,234 @@
+//! The text that Prometheus reads.
+
+use std::fmt::Write as _;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
+
+use super::{Counts, FAMILIES, Family, Histogram, Metrics};
+use crate::http::Standing;
+use crate::http::view::View;
+
+/// What is known at the moment of asking, besides the counters.
+pub(in crate::http) struct Facts<'a> {
+    pub(in crate::http) view: &'a View,
+    pub(in crate::http) health: Standing,
+    pub(in crate::http) alerts: u64,
+    pub(in crate::http) now: Instant,
+}
+
+/// Every family with its samples.
+pub(in crate::http) fn encode(metrics: &Metrics, facts: &Facts<'_>) -> String {
+    // Copied, so that nobody who counts waits for the writing.
+    let counts = metrics.counts().clone();
+    let mut text = Text::default();
+    for family in FAMILIES {
+        text.begin(family);
+        if !gauges(&mut text, family.name, facts) {
+            counters(&mut text, family.name, facts, metrics, &counts);
+        }
+    }
+    text.0
+}
+
+/// What is so at this moment. Says whether the name is one of these.
+fn gauges(text: &mut Text, name: &str, facts: &Facts<'_>) -> bool {
+    let view = facts.view;
+    let feed = view.feed.document(facts.now);
+    let in_all = "risk.together.max_exposure";
+    let together = view.risk.used.iter().find(|used| used.limit_name == in_all);
+    match name {
+        "bea_build_info" => text.sample(&[env!("CARGO_PKG_VERSION")], 1),
+        "bea_mode_info" => text.sample(&[view.mode], 1),
+        "bea_health_status" => text.sample(&[], facts.health as u8),
+        "bea_trading_state" => {
+            for state in ["ACTIVE", "REDUCE", "PAUSED", "HALTED"] {
+                text.sample(&[state], u8::from(state == view.trading.state));
+            }
+        }
+        "bea_feed_age_seconds" => {
+            if let Some(age) = feed.age_seconds {
+                text.sample(&[], age);
+            }
+        }
+        "bea_exposure_currency" => text.sample(&[], together.map_or("0", |used| &used.used)),
+        "bea_exposure_limit_currency" => {
+            text.sample(&[], together.map_or("0", |used| &used.limit));
+        }
+        "bea_orders_unresolved" => text.sample(&[], view.risk.unresolved),
+        "bea_pnl_realised_currency" => text.each(view, |s| s.profit_net.clone()),
+        "bea_bankroll_currency" => text.each(view, |s| s.bankroll.clone()),
+        "bea_open_bets" => text.each(view, |s| s.open_orders),
+        "bea_strategy_running" => text.each(view, |s| u8::from(s.standing == "running")),
+        "bea_strategy_info" => {
+            for strategy in &*view.strategies {
+                if let Some(hash) = &strategy.hash {
+                    text.sample(&[&strategy.name, hash], 1);
+                }
+            }
+        }
+        _ => return false,
+    }
+    true
+}
+
+fn counters(text: &mut Text, name: &str, facts: &Facts<'_>, metrics: &Metrics, counts: &Counts) {
+    let inner = &metrics.0;
+    match name {
+        "bea_feed_messages_total" => text.sample(&[], facts.view.feed.updates),
+        "bea_feed_reconnects_total" => text.sample(&[], facts.view.feed.reconnects),
+        "bea_feed_unreadable_total" => text.sample(&[], facts.view.feed.unreadable),
+        "bea_snapshot_to_intent_seconds" => text.histogram(name, &counts.snapshot_to_intent),
+        "bea_intent_to_ack_seconds" => text.histogram(name, &counts.intent_to_ack),
+        "bea_db_write_seconds" => text.histogram(name, &counts.db_write),
+        "bea_intents_total" => {
+            for (strategy, count) in &counts.approved {
+                text.sample(&[strategy, "approved"], count);
+            }
+            let mut refused = std::collections::BTreeMap::<&str, u64>::new();
+            for ((strategy, _), count) in &counts.refused {
+                *refused.entry(strategy).or_default() += count;
+            }
+            for (strategy, count) in refused {
+                text.sample(&[strategy, "refused"], count);
+            }
+        }
+        "bea_intents_rejected_total" => {
+            for ((strategy, code), count) in &counts.refused {
+                text.sample(&[strategy, code], count);
+            }
+        }
+        "bea_bets_total" => {
+            for ((side, result), count) in &counts.bets {
+                text.sample(&[facts.view.mode, side, result], count);
+            }
+        }
+        "bea_turnover_currency_total" => {
+            for (strategy, minor) in &counts.turnover {
+                let amount = crate::market::Money::from_minor(*minor);
+                text.sample(&[strategy, &facts.view.currency], amount);
+            }
+        }
+        "bea_strategy_errors_total" => {
+            for (strategy, count) in &counts.errors {
+                text.sample(&[strategy], count);
+            }
+        }
+        "bea_strategy_reloads_total" => {
+            for (result, count) in &counts.reloads {
+                text.sample(&[result], count);
+            }
+        }
+        "bea_alerts_raised_total" => text.sample(&[], facts.alerts),
+        "bea_http_requests_total" => {
+            for (digit, count) in inner.requests.iter().enumerate().skip(1) {
+                text.sample(&[&format!("{digit}xx")], count.load(Relaxed));
+            }
+        }
+        "bea_http_refused_tokens_total" => text.sample(&[], inner.refused_tokens.load(Relaxed)),
+        "bea_http_event_clients" => text.sample(&[], metrics.event_clients()),
+        unknown => unreachable!("{unknown} is listed and not served"),
+    }
+}
+
+/// The text so far, and the family being written.
+#[derive(Default)]
+struct Text(String, Option<&'static Family>);
+
+impl Text {
+    fn begin(&mut self, family: &'static Family) {
+        let Family {
+            name, kind, help, ..
+        } = family;
+        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        self.1 = Some(family);
+    }
+
+    fn sample(&mut self, labels: &[&str], value: impl std::fmt::Display) {
+        let Some(family) = self.1 else { return };
+        self.0.push_str(family.name);
+        for (at, (name, value)) in family.labels.iter().zip(labels).enumerate() {
+            let open = if at == 0 { '{' } else { ',' };
+            let _ = write!(self.0, "{open}{name}=\"{}\"", escaped(value));
+        }
+        if !family.labels.is_empty() {
+            self.0.push('}');
+        }
+        let _ = writeln!(self.0, " {value}");
+    }
+
+    /// A sample for each strategy.
+    fn each<T: std::fmt::Display>(
+        &mut self,
+        view: &View,
+        of: impl Fn(&crate::http::view::Strategy) -> T,
+    ) {
+        for strategy in &*view.strategies {
+            self.sample(&[&strategy.name], of(strategy));
+        }
+    }
+
+    fn histogram(&mut self, name: &str, histogram: &Histogram) {
+        for (end, count) in histogram.buckets() {
+            let _ = writeln!(self.0, "{name}_bucket{{le=\"{end}\"}} {count}");
+        }
+        let (count, sum) = (histogram.count(), histogram.sum());
+        let _ = writeln!(
+            self.0,
+            "{name}_bucket{{le=\"+Inf\"}} {count}\n{name}_sum {sum}\n{name}_count {count}"
+        );
+    }
+}
+
+/// A label's value as the format wants it.
+fn escaped(value: &str) -> String {
+    value
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::view::testing;
+
+    #[test]
+    fn every_family_is_served_and_no_label_holds_more_than_it_may() {
+        let metrics = Metrics::default();
+        {
+            let mut counts = metrics.counts();
+            counts.approved.insert("fav".into(), 2);
+            counts.refused.insert(("fav".into(), "STAKE_TOO_LARGE"), 3);
+            counts.turnover.insert("fav".into(), 1_050);
+            counts.db_write.observe(0.002);
+        }
+        let view = testing::view();
+        let facts = Facts {
+            view: &view,
+            health: Standing::Warn,
+            alerts: 1,
+            now: Instant::now(),
+        };
+        let text = encode(&metrics, &facts);
+        for family in FAMILIES {
+            assert!(text.contains(&format!("# TYPE {} ", family.name)));
+        }
+        for line in [
+            "bea_health_status 1",
+            "bea_trading_state{state=\"ACTIVE\"} 1",
+            "bea_intents_total{strategy=\"fav\",result=\"refused\"} 3",
+            "bea_turnover_currency_total{strategy=\"fav\",currency=\"GBP\"} 10.50",
+            "bea_db_write_seconds_bucket{le=\"0.0025\"} 1",
+            "bea_db_write_seconds_count 1",
+            "bea_strategy_info{strategy=\"fav\",hash=\"3f2a\"} 1",
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
+        }
+        assert!(!text.contains("1.181"), "no label names a market");
+    }
+
+    #[test]
+    fn what_would_break_a_line_is_escaped() {
+        assert_eq!(escaped("a\"b\\c\nd"), "a\\\"b\\\\c\\nd");
+    }
+}

@@ -1,0 +1,352 @@
+//! What `/metrics` serves: the closed list of metrics, and the counters behind those that count.
+//!
+//! Labels are taken from bounded sets alone: names of strategies, states, codes. Never a market, a runner, an order.
+
+mod encode;
+mod histogram;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+pub use histogram::Histogram;
+
+pub(super) use encode::{Facts, encode};
+
+/// A metric: what stands in `# HELP` and `# TYPE`, and which labels it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Family {
+    /// Its name.
+    pub name: &'static str,
+    /// gauge, counter or histogram.
+    pub kind: &'static str,
+    /// What it says.
+    pub help: &'static str,
+    /// Names of its labels.
+    pub labels: &'static [&'static str],
+}
+
+const fn family(
+    name: &'static str,
+    kind: &'static str,
+    help: &'static str,
+    labels: &'static [&'static str],
+) -> Family {
+    Family {
+        name,
+        kind,
+        help,
+        labels,
+    }
+}
+
+/// Every metric, in the order in which they are served.
+pub const FAMILIES: &[Family] = &[
+    family(
+        "bea_build_info",
+        "gauge",
+        "Version of the program.",
+        &["version"],
+    ),
+    family("bea_mode_info", "gauge", "Where bets go.", &["mode"]),
+    family("bea_health_status", "gauge", "0 pass, 1 warn, 2 fail.", &[]),
+    family(
+        "bea_trading_state",
+        "gauge",
+        "1 for the state that betting is in.",
+        &["state"],
+    ),
+    family(
+        "bea_feed_age_seconds",
+        "gauge",
+        "Seconds since the last message of the feed.",
+        &[],
+    ),
+    family(
+        "bea_feed_messages_total",
+        "counter",
+        "Market changes handled.",
+        &[],
+    ),
+    family(
+        "bea_feed_reconnects_total",
+        "counter",
+        "Times that the feed had to be connected again.",
+        &[],
+    ),
+    family(
+        "bea_feed_unreadable_total",
+        "counter",
+        "Lines of the feed that could not be read.",
+        &[],
+    ),
+    family(
+        "bea_snapshot_to_intent_seconds",
+        "histogram",
+        "From a market change to the gate's word on what a strategy made of it.",
+        &[],
+    ),
+    family(
+        "bea_intent_to_ack_seconds",
+        "histogram",
+        "From an intent to the venue's taking the order, by the feed's time.",
+        &[],
+    ),
+    family(
+        "bea_db_write_seconds",
+        "histogram",
+        "Until a batch of records was durable.",
+        &[],
+    ),
+    family(
+        "bea_intents_total",
+        "counter",
+        "Intents by the gate's word.",
+        &["strategy", "result"],
+    ),
+    family(
+        "bea_intents_rejected_total",
+        "counter",
+        "Refused intents by reason.",
+        &["strategy", "reason"],
+    ),
+    family(
+        "bea_bets_total",
+        "counter",
+        "What the venue said of orders.",
+        &["mode", "side", "result"],
+    ),
+    family(
+        "bea_turnover_currency_total",
+        "counter",
+        "Backers' stakes matched.",
+        &["strategy", "currency"],
+    ),
+    family(
+        "bea_exposure_currency",
+        "gauge",
+        "What all open bets could lose at worst.",
+        &[],
+    ),
+    family(
+        "bea_exposure_limit_currency",
+        "gauge",
+        "The limit of that.",
+        &[],
+    ),
+    family(
+        "bea_pnl_realised_currency",
+        "gauge",
+        "Settled profit after commission.",
+        &["strategy"],
+    ),
+    family(
+        "bea_bankroll_currency",
+        "gauge",
+        "The bank with settled results.",
+        &["strategy"],
+    ),
+    family(
+        "bea_open_bets",
+        "gauge",
+        "Orders that can still change.",
+        &["strategy"],
+    ),
+    family(
+        "bea_orders_unresolved",
+        "gauge",
+        "Orders of which the venue has not been heard.",
+        &[],
+    ),
+    family(
+        "bea_strategy_info",
+        "gauge",
+        "Which version runs.",
+        &["strategy", "hash"],
+    ),
+    family(
+        "bea_strategy_running",
+        "gauge",
+        "1 if it is called.",
+        &["strategy"],
+    ),
+    family(
+        "bea_strategy_errors_total",
+        "counter",
+        "Failed calls.",
+        &["strategy"],
+    ),
+    family(
+        "bea_strategy_reloads_total",
+        "counter",
+        "Versions offered to the run.",
+        &["result"],
+    ),
+    family("bea_alerts_raised_total", "counter", "Alerts raised.", &[]),
+    family(
+        "bea_http_requests_total",
+        "counter",
+        "Requests answered, by the first digit of the code.",
+        &["code"],
+    ),
+    family(
+        "bea_http_refused_tokens_total",
+        "counter",
+        "Requests with a token that is none.",
+        &[],
+    ),
+    family(
+        "bea_http_event_clients",
+        "gauge",
+        "Clients that listen to events.",
+        &[],
+    ),
+];
+
+/// Distinct names of strategies that are counted apart; a folder that is filled without end must not fill the memory.
+const MOST_STRATEGIES: usize = 200;
+/// Where those beyond them are counted.
+const OTHERS: &str = "(others)";
+
+/// The counters. Its clones are one.
+#[derive(Clone, Debug, Default)]
+pub struct Metrics(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    counts: Mutex<Counts>,
+    refused_tokens: AtomicU64,
+    event_clients: AtomicU64,
+    requests: [AtomicU64; 6],
+}
+
+/// What the engine's thread counts, each time that records became durable.
+#[derive(Clone, Debug, Default)]
+pub struct Counts {
+    /// From a market change to the gate's word.
+    pub snapshot_to_intent: Histogram,
+    /// From an intent to the venue's taking the order.
+    pub intent_to_ack: Histogram,
+    /// Until a batch was durable.
+    pub db_write: Histogram,
+    /// Approved intents by strategy.
+    pub approved: BTreeMap<Arc<str>, u64>,
+    /// Refused intents by strategy and code.
+    pub refused: BTreeMap<(Arc<str>, &'static str), u64>,
+    /// The venue's words by side and word.
+    pub bets: BTreeMap<(&'static str, &'static str), u64>,
+    /// Minor units matched by strategy.
+    pub turnover: BTreeMap<Arc<str>, i64>,
+    /// Failed calls by strategy.
+    pub errors: BTreeMap<Arc<str>, u64>,
+    /// Versions offered by what became of them.
+    pub reloads: BTreeMap<&'static str, u64>,
+    names: Vec<Arc<str>>,
+}
+
+impl Counts {
+    /// The name under which a strategy is counted.
+    pub fn label(&mut self, strategy: &Arc<str>) -> Arc<str> {
+        if self.names.contains(strategy) {
+            return Arc::clone(strategy);
+        }
+        if self.names.len() < MOST_STRATEGIES {
+            self.names.push(Arc::clone(strategy));
+            return Arc::clone(strategy);
+        }
+        OTHERS.into()
+    }
+}
+
+impl Metrics {
+    /// To count in.
+    pub fn counts(&self) -> MutexGuard<'_, Counts> {
+        // A count that a panic left half done is a count that is one off; it is no reason to stop counting.
+        self.0.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Records became durable after so long.
+    pub fn wrote(&self, took: Duration) {
+        self.counts().db_write.observe(took.as_secs_f64());
+    }
+
+    /// A version of a strategy was offered: taken or refused.
+    pub fn offered(&self, taken: bool) {
+        let result = if taken { "accepted" } else { "refused" };
+        *self.counts().reloads.entry(result).or_default() += 1;
+    }
+
+    pub(super) fn answered(&self, code: u16) {
+        self.0.requests[usize::from(code / 100).min(5)].fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn refused_token(&self) {
+        self.0.refused_tokens.fetch_add(1, Relaxed);
+    }
+
+    /// How many clients listen to events. Dropping an [`Listening`] takes one off.
+    pub(super) fn event_clients(&self) -> u64 {
+        self.0.event_clients.load(Relaxed)
+    }
+
+    /// Counts a client in if there is room for it.
+    pub(super) fn listen(&self, most: u64) -> Option<Listening> {
+        let counted = self.0.event_clients.fetch_add(1, Relaxed);
+        let listening = Listening(self.clone());
+        (counted < most).then_some(listening)
+    }
+}
+
+/// A client that listens to events.
+#[derive(Debug)]
+pub(super) struct Listening(Metrics);
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.0.0.event_clients.fetch_sub(1, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_follow_the_rules_of_prometheus() {
+        for Family {
+            name, kind, help, ..
+        } in FAMILIES
+        {
+            assert!(name.starts_with("bea_") && help.ends_with('.'), "{name}");
+            assert_eq!(*kind == "counter", name.ends_with("_total"), "{name}");
+            let clean = |c: char| c.is_ascii_lowercase() || c == '_';
+            assert!(name.chars().all(clean), "{name}");
+        }
+        let mut names: Vec<_> = FAMILIES.iter().map(|family| family.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), FAMILIES.len());
+    }
+
+    #[test]
+    fn strategies_without_end_are_counted_together() {
+        let mut counts = Counts::default();
+        let labels: std::collections::BTreeSet<_> = (0..1_000)
+            .map(|n| counts.label(&format!("s{n}").into()))
+            .collect();
+        assert_eq!(labels.len(), MOST_STRATEGIES + 1);
+        assert!(labels.contains(OTHERS));
+        assert_eq!(&*counts.label(&"s7".into()), "s7");
+    }
+
+    #[test]
+    fn listeners_are_counted_in_up_to_a_limit_and_out_again() {
+        let metrics = Metrics::default();
+        let first = metrics.listen(1);
+        assert!(first.is_some() && metrics.listen(1).is_none());
+        assert_eq!(metrics.event_clients(), 1);
+        drop(first);
+        assert_eq!(metrics.event_clients(), 0);
+    }
+}

@@ -1,0 +1,12 @@
+//! The door to LIVE: what must be there together before a bet costs money, and what shuts it again.
+
+mod inbox;
+mod keeper;
+mod preflight;
+mod rows;
+mod token;
+
+pub use inbox::leave;
+pub use keeper::{Admitted, Doorkeeper};
+pub use preflight::{Checks, Preflight, Row, preflight};
+pub use token::{Armed, Token};

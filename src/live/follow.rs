@@ -1,0 +1,198 @@
+//! The host on a live feed: the connection, the recorder, and where bets go.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+
+use super::approvals::LiveGate;
+use super::conductor::Conductor;
+use super::door::{Admitted, Doorkeeper};
+use super::feed::{Inbox, Tape, Watch};
+use super::host::{BETFAIR, Helpers, HostError, Plan, engine};
+use crate::backtest::{self, Driver, Report, Setup};
+use crate::engine::{Recovery, Sending, TradingState, Venue};
+use crate::exchange::Exchange;
+use crate::ledger::{Ledger, RunWriter};
+use crate::market::Instruction;
+use crate::risk::Approved;
+use crate::source::{Recorder, Room};
+use crate::venue::betfair::client::{self, Betfair, Connection, Heard, Secrets};
+
+/// A live feed is one session; in DRY_RUN ids of orders are derived from its number alone, so that it can be played again.
+const ONLY_SESSION: u64 = 1;
+
+/// Follows a live feed. Without an admission what is bet goes to the simulated exchange, and nothing exists that could
+/// place a bet; with one it goes to the venue.
+pub(super) fn follow(
+    plan: &Plan<'_>,
+    setup: &Setup,
+    helpers: Helpers<'_>,
+    mut conductor: Conductor<'_>,
+    run: &mut RunWriter,
+    admitted: Option<&Admitted>,
+) -> Result<Report, HostError> {
+    let config = plan.config();
+    let recorder = recorder(plan, run.run())?;
+    let secrets = Secrets::find(&config.betfair).map_err(HostError::Credentials)?;
+    let (say, heard) = channel();
+    let connecting = client::Plan {
+        settings: config.betfair.clone(),
+        breaker: config.breaker,
+        secrets,
+        folder: plan.folder(),
+        clock: plan.wall_clock,
+    };
+    let connection = client::connect(connecting, helpers.runtime.handle(), say)?;
+    let runtime = helpers.runtime;
+    let switch = conductor.switch.clone();
+    let report = match admitted {
+        None => {
+            let last_word =
+                Box::new(move |_: &Instruction| switch.read().state < TradingState::Paused);
+            conductor.tape = Some(Tape::new(plan.wall_clock, last_word, recorder));
+            let bets = Bets {
+                epoch: ONLY_SESSION,
+                venue: Exchange::new(setup.exchange.clone()),
+                recovery: None,
+            };
+            attend(
+                plan,
+                setup,
+                helpers,
+                conductor,
+                run,
+                &connection,
+                heard,
+                bets,
+            )
+        }
+        Some(admitted) => {
+            let door = Doorkeeper::new(admitted, &config.live, switch, plan.wall_clock);
+            let ledger = conductor.ledger;
+            let approved = ledger.reader()?.approvals()?;
+            conductor.gate = Some(LiveGate {
+                door: door.clone(),
+                approved: approved
+                    .into_iter()
+                    .map(|approval| (approval.strategy, approval.script_hash))
+                    .collect(),
+                barred: BTreeSet::new(),
+                limits_ratio: admitted.limits_ratio(),
+            });
+            let bets = live_bets(plan, setup, ledger, run, &connection, &door)?;
+            let last_word = Box::new(move |order: &Instruction| door.may_send(order));
+            conductor.tape = Some(Tape::new(plan.wall_clock, last_word, recorder));
+            attend(
+                plan,
+                setup,
+                helpers,
+                conductor,
+                run,
+                &connection,
+                heard,
+                bets,
+            )
+        }
+    };
+    // An order on its way is never cut off.
+    runtime.block_on(connection.close());
+    report
+}
+
+/// Where bets go, and what went there before.
+struct Bets<V> {
+    epoch: u64,
+    venue: V,
+    recovery: Option<Recovery>,
+}
+
+/// The venue itself, and what earlier runs left there.
+fn live_bets(
+    plan: &Plan<'_>,
+    setup: &Setup,
+    ledger: &Ledger,
+    run: &RunWriter,
+    connection: &Connection,
+    door: &Doorkeeper,
+) -> Result<Bets<Betfair>, HostError> {
+    let recovery = ledger.recovery(run, 1, (plan.wall_clock)(), setup.bank)?;
+    let mut lives = ledger.reader()?.lives()?;
+    let identity = client::Identity {
+        epoch: lives.pop().unwrap_or_default(),
+        earlier: lives,
+        unfinished_since: recovery.orders.iter().map(|o| o.order.requested_at).min(),
+    };
+    let door = door.clone();
+    let guard = Arc::new(move |order: &Instruction| match door.may_send(order) {
+        true => Sending::Allowed,
+        false => Sending::Stopped,
+    });
+    Ok(Bets {
+        epoch: recovery.epoch.unwrap_or_default(),
+        venue: connection.trade(identity, guard)?,
+        recovery: Some(recovery),
+    })
+}
+
+/// Runs the session on the engine's thread, with what the feed says.
+#[allow(clippy::too_many_arguments)]
+fn attend<V: Venue<Approved> + Send>(
+    plan: &Plan<'_>,
+    setup: &Setup,
+    helpers: Helpers<'_>,
+    mut conductor: Conductor<'_>,
+    run: &mut RunWriter,
+    connection: &Connection,
+    heard: Receiver<Heard>,
+    bets: Bets<V>,
+) -> Result<Report, HostError> {
+    let config = plan.config();
+    let inbox = Inbox::default();
+    let (counted, tell) = (inbox.clone(), helpers.tell.clone());
+    let most = config.feed.max_waiting as usize;
+    // It ends with the connection, or when the engine does not listen any more.
+    thread::Builder::new()
+        .name("feed".to_owned())
+        .spawn(move || counted.pass_on(most, &heard, &tell))
+        .map_err(|error| HostError::System("start a thread", error))?;
+    engine(helpers, move || {
+        let mut watch = Watch::new(BETFAIR, &config.feed, connection, inbox, bets.recovery);
+        let strategies = (conductor.strategies()?, conductor.strategies()?);
+        backtest::attend(
+            setup,
+            (BETFAIR, &config.betfair.stream_address),
+            (bets.epoch, bets.venue),
+            strategies,
+            Some(run),
+            &mut |session| conductor.follow(session, &mut watch, config, config.mode),
+        )
+    })
+}
+
+/// Begins to record the feed, if that is wanted.
+fn recorder(plan: &Plan<'_>, run: i64) -> Result<Option<Recorder>, HostError> {
+    let settings = &plan.config().recorder;
+    if !settings.enabled {
+        return Ok(None);
+    }
+    let mebibytes = |count: u32| u64::from(count) << 20;
+    let room = Room {
+        folder: settings.folder.clone(),
+        compress: settings.compress,
+        part_bytes: mebibytes(settings.part_mib),
+        total_bytes: mebibytes(settings.total_mib),
+        free_bytes: mebibytes(settings.min_free_mib),
+    };
+    let at: String = (plan.wall_clock)()
+        .to_string()
+        .chars()
+        .take_while(|c| *c != '.')
+        .filter(|c| !matches!(c, '-' | ':'))
+        .collect();
+    let recorder = Recorder::begin(&room, &format!("{at}-run-{run}"))
+        .map_err(|error| HostError::System("record the feed", error))?;
+    let folder = recorder.folder().display();
+    plan.voice.say(format_args!("recording: {folder}"));
+    Ok(Some(recorder))
+}

@@ -1,0 +1,214 @@
+//! What the engine's thread publishes for the HTTP side: a copy of its state, at most ten times a second, of which only
+//! what changed is made anew.
+
+mod limits;
+mod pieces;
+mod witness;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::watch;
+
+use super::shelf::Finding;
+use super::status::Status;
+use crate::backtest::Playing;
+use crate::config::Config;
+use crate::engine::Venue;
+use crate::http::Alerts;
+use crate::http::metrics::Metrics;
+use crate::http::view::{Feed, Risk, Severity, Trading, View};
+use crate::ledger::Witness;
+use crate::market::TimeMs;
+use crate::risk::Approved;
+use limits::Limits;
+use pieces::Markets;
+use witness::Witnessed;
+
+/// The engine's thread's side of what is published.
+pub(super) struct Publisher {
+    send: watch::Sender<Arc<View>>,
+    witnessed: Arc<Mutex<Witnessed>>,
+    metrics: Metrics,
+    alerts: Alerts,
+    limits: Limits,
+    markets: Markets,
+    wall_clock: fn() -> TimeMs,
+}
+
+impl Publisher {
+    /// A publisher, and where what it publishes can be had.
+    pub(super) fn new(
+        config: &Config,
+        status: &Status,
+        metrics: Metrics,
+        alerts: Alerts,
+        wall_clock: fn() -> TimeMs,
+    ) -> (Self, watch::Receiver<Arc<View>>) {
+        let (send, receive) = watch::channel(Arc::new(first(status, wall_clock)));
+        let witnessed = Witnessed::new(metrics.clone(), alerts.clone());
+        let publisher = Self {
+            send,
+            witnessed: Arc::new(Mutex::new(witnessed)),
+            metrics,
+            alerts,
+            limits: Limits::of(config),
+            markets: Markets::default(),
+            wall_clock,
+        };
+        (publisher, receive)
+    }
+
+    /// Takes note of every batch of records, once it is durable.
+    pub(super) fn witness(&self) -> Witness {
+        let witnessed = Arc::clone(&self.witnessed);
+        Box::new(move |records, took| lock(&witnessed).take(records, took))
+    }
+
+    /// A market change is about to be handled.
+    pub(super) fn entered(&self, now: Instant) {
+        self.witnessed().entered(now);
+    }
+
+    /// A session begins: its markets are others.
+    pub(super) fn begin(&mut self) {
+        self.markets = Markets::default();
+    }
+
+    /// A version of a strategy took over.
+    pub(super) fn accepted(&self) {
+        self.metrics.offered(true);
+    }
+
+    /// What is in the folder is not fit to run.
+    pub(super) fn refused(&self, wrong: &Finding) {
+        self.metrics.offered(false);
+        let name = wrong.strategy();
+        self.alerts.raise(
+            Severity::Warning,
+            "STRATEGY_REFUSED",
+            format_args!("{name}: {}", wrong.summary()),
+        );
+    }
+
+    /// The engine says that a person must look.
+    pub(super) fn alarm(&self, code: &'static str, detail: &str) {
+        self.alerts.raise(Severity::Critical, code, detail);
+    }
+
+    /// Publishes the state of a session.
+    pub(super) fn publish<V: Venue<Approved>>(
+        &mut self,
+        session: &Playing<'_, V>,
+        status: &Status,
+    ) {
+        let last = Arc::clone(&self.send.borrow());
+        let mut witnessed = self.witnessed();
+        let fresh = witnessed.fresh(&last);
+        let refused = witnessed.refused();
+        drop(witnessed);
+        let mut next = View {
+            trading: Trading {
+                state: status.trading.state.as_str(),
+                reason: status.trading.reason.clone(),
+            },
+            feed: feed(&status.feed),
+            strategies: same_or(
+                &last.strategies,
+                pieces::strategies(session, status, &refused),
+            ),
+            markets: self.markets.of(session.books(), &last.markets),
+            orders: same_or(&last.orders, pieces::orders(session)),
+            positions: same_or(&last.positions, pieces::positions(session)),
+            risk: same(&last.risk, self.limits.used(session)),
+            intents: fresh.intents,
+            intents_seen: fresh.intents_seen,
+            refusals: fresh.refusals,
+            equity: fresh.equity,
+            ..(*last).clone()
+        };
+        if is_same(&last, &next) {
+            return;
+        }
+        next.generation += 1;
+        next.published_at = (self.wall_clock)().to_string();
+        self.send.send_replace(Arc::new(next));
+    }
+
+    fn witnessed(&self) -> MutexGuard<'_, Witnessed> {
+        lock(&self.witnessed)
+    }
+}
+
+fn lock(witnessed: &Mutex<Witnessed>) -> MutexGuard<'_, Witnessed> {
+    // What a panic left of it is figures to look at, no more.
+    witnessed.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What is known before the first session.
+fn first(status: &Status, wall_clock: fn() -> TimeMs) -> View {
+    View {
+        generation: 0,
+        published_at: wall_clock().to_string(),
+        run: status.run,
+        currency: status.currency.to_string(),
+        mode: "DRY_RUN",
+        trading: Trading {
+            state: status.trading.state.as_str(),
+            reason: status.trading.reason.clone(),
+        },
+        feed: Feed::default(),
+        strategies: pieces::not_yet_called(status).into(),
+        markets: Arc::new([]),
+        orders: Arc::new([]),
+        positions: Arc::new([]),
+        risk: Arc::new(Risk::default()),
+        intents: Arc::new([]),
+        intents_seen: 0,
+        refusals: Arc::new([]),
+        equity: Arc::new([]),
+    }
+}
+
+fn feed(status: &super::status::Feed) -> Feed {
+    let live = status.live.as_ref();
+    Feed {
+        recording: status.recording.clone(),
+        updates: status.updates,
+        position: status.position.map(|at| at.to_string()),
+        last_message: live.map_or(status.last_message, |live| Some(live.heard_at)),
+        finished: status.finished,
+        state: live.map(|live| live.state),
+        reconnects: live.map_or(0, |live| live.reconnects),
+        unreadable: live.map_or(0, |live| live.unreadable),
+    }
+}
+
+/// The old list if the new one says the same.
+fn same_or<T: PartialEq>(old: &Arc<[T]>, new: Vec<T>) -> Arc<[T]> {
+    match **old == *new {
+        true => Arc::clone(old),
+        false => new.into(),
+    }
+}
+
+fn same<T: PartialEq>(old: &Arc<T>, new: T) -> Arc<T> {
+    match **old == new {
+        true => Arc::clone(old),
+        false => Arc::new(new),
+    }
+}
+
+/// Whether nothing changed. Lists that say the same are the same.
+fn is_same(old: &View, new: &View) -> bool {
+    old.trading == new.trading
+        && old.feed == new.feed
+        && Arc::ptr_eq(&old.strategies, &new.strategies)
+        && Arc::ptr_eq(&old.markets, &new.markets)
+        && Arc::ptr_eq(&old.orders, &new.orders)
+        && Arc::ptr_eq(&old.positions, &new.positions)
+        && Arc::ptr_eq(&old.risk, &new.risk)
+        && old.intents_seen == new.intents_seen
+        && Arc::ptr_eq(&old.refusals, &new.refusals)
+        && Arc::ptr_eq(&old.equity, &new.equity)
+}

@@ -1,0 +1,225 @@
+//! Trouble on the way: a proxy for HTTP that answers as it is told, and one for the stream that rewrites lines.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+/// What becomes of a request.
+pub(crate) enum Act {
+    /// It is passed on, and so is its answer.
+    Pass,
+    /// The connection is closed before the request is read.
+    Cut,
+    /// Only so many bytes of it are passed on, then both connections are closed.
+    CutAfter(usize),
+    /// It is passed on, and never answered.
+    PassAndHang,
+    /// It is passed on, and its answer comes a byte at a time, never to its end.
+    Drip,
+    /// It is not passed on, and answered so.
+    Answer(String),
+}
+
+type Judge = Box<dyn FnMut(&str) -> Act + Send>;
+
+/// A proxy for HTTP.
+pub(crate) struct Proxy {
+    pub(crate) address: SocketAddr,
+    judge: Arc<Mutex<Judge>>,
+    seen: Arc<Mutex<Vec<String>>>,
+}
+
+impl Proxy {
+    /// Passes everything on at first.
+    pub(crate) fn before(upstream: SocketAddr) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let judge: Arc<Mutex<Judge>> = Arc::new(Mutex::new(Box::new(|_| Act::Pass)));
+        let seen = Arc::default();
+        let (judging, seeing) = (Arc::clone(&judge), Arc::clone(&seen));
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let (judge, seen) = (Arc::clone(&judging), Arc::clone(&seeing));
+                // Whoever breaks off is no error here.
+                std::thread::spawn(move || serve(client, upstream, &judge, &seen));
+            }
+        });
+        Self {
+            address,
+            judge,
+            seen,
+        }
+    }
+
+    /// From here on this decides.
+    pub(crate) fn judge(&self, judge: impl FnMut(&str) -> Act + Send + 'static) {
+        *self.judge.lock().unwrap() = Box::new(judge);
+    }
+
+    /// The next request of an operation fares so; all others pass.
+    pub(crate) fn once(&self, operation: &'static str, act: Act) {
+        let mut act = Some(act);
+        self.judge(move |request| match request.contains(operation) {
+            true => act.take().unwrap_or(Act::Pass),
+            false => Act::Pass,
+        });
+    }
+
+    /// How many requests with these words have come.
+    pub(crate) fn count(&self, words: &str) -> usize {
+        let seen = self.seen.lock().unwrap();
+        seen.iter()
+            .filter(|request| request.contains(words))
+            .count()
+    }
+}
+
+/// A whole message: its head and the body that the head announces.
+fn message(from: &mut BufReader<TcpStream>) -> Option<Vec<u8>> {
+    let mut all = Vec::new();
+    let mut length = 0;
+    loop {
+        let start = all.len();
+        if from.read_until(b'\n', &mut all).ok()? == 0 {
+            return None;
+        }
+        let line = String::from_utf8_lossy(&all[start..]).to_ascii_lowercase();
+        if let Some(value) = line.strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+        if line.trim().is_empty() {
+            break;
+        }
+    }
+    let start = all.len();
+    all.resize(start + length, 0);
+    from.read_exact(&mut all[start..]).ok()?;
+    Some(all)
+}
+
+fn serve(
+    client: TcpStream,
+    upstream: SocketAddr,
+    judge: &Mutex<Judge>,
+    seen: &Mutex<Vec<String>>,
+) -> Option<()> {
+    let mut reader = BufReader::new(client.try_clone().ok()?);
+    let mut writer = client;
+    loop {
+        let request = message(&mut reader)?;
+        let text = String::from_utf8_lossy(&request).into_owned();
+        let act = (judge.lock().unwrap())(&text);
+        seen.lock().unwrap().push(text);
+        let passed = |bytes: &[u8]| {
+            let mut server = TcpStream::connect(upstream).ok()?;
+            server.write_all(bytes).ok()?;
+            Some(BufReader::new(server))
+        };
+        match act {
+            Act::Pass => {
+                let answer = message(&mut passed(&request)?)?;
+                writer.write_all(&answer).ok()?;
+            }
+            Act::Cut => return None,
+            Act::CutAfter(bytes) => {
+                drop(passed(&request[..bytes.min(request.len())])?);
+                return None;
+            }
+            Act::PassAndHang => {
+                message(&mut passed(&request)?)?;
+                // Until the client gives up.
+                let mut rest = Vec::new();
+                let _ = reader.read_to_end(&mut rest);
+                return None;
+            }
+            Act::Drip => {
+                let answer = message(&mut passed(&request)?)?;
+                for byte in &answer[..answer.len() - 1] {
+                    writer.write_all(&[*byte]).ok()?;
+                }
+                let mut rest = Vec::new();
+                let _ = reader.read_to_end(&mut rest);
+                return None;
+            }
+            Act::Answer(answer) => writer.write_all(answer.as_bytes()).ok()?,
+        }
+    }
+}
+
+/// An HTTP answer with a body of JSON.
+pub(crate) fn json(status: &str, body: &str) -> Act {
+    Act::Answer(format!(
+        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    ))
+}
+
+/// Which way a line goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    ToClient,
+    ToServer,
+}
+
+/// What becomes of a line of the stream: other lines, or the end of the connection.
+pub(crate) type Rewrite = dyn FnMut(Way, &str) -> Option<Vec<String>> + Send;
+
+/// A proxy for the stream without TLS.
+pub(crate) struct StreamProxy {
+    pub(crate) address: SocketAddr,
+    rewrite: Arc<Mutex<Box<Rewrite>>>,
+}
+
+impl StreamProxy {
+    /// Passes everything on at first.
+    pub(crate) fn before(upstream: SocketAddr) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let same: Box<Rewrite> = Box::new(|_, line| Some(vec![line.to_owned()]));
+        let rewrite = Arc::new(Mutex::new(same));
+        let rewriting = Arc::clone(&rewrite);
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let Ok(server) = TcpStream::connect(upstream) else {
+                    continue;
+                };
+                for (from, to, way) in [
+                    (client.try_clone(), server.try_clone(), Way::ToServer),
+                    (server.try_clone(), client.try_clone(), Way::ToClient),
+                ] {
+                    let rewrite = Arc::clone(&rewriting);
+                    let (from, to) = (from.unwrap(), to.unwrap());
+                    std::thread::spawn(move || carry(from, to, way, &rewrite));
+                }
+            }
+        });
+        Self { address, rewrite }
+    }
+
+    /// From here on lines are rewritten so; `None` ends the connection.
+    pub(crate) fn rewrite(
+        &self,
+        rewrite: impl FnMut(Way, &str) -> Option<Vec<String>> + Send + 'static,
+    ) {
+        *self.rewrite.lock().unwrap() = Box::new(rewrite);
+    }
+}
+
+fn carry(from: TcpStream, mut to: TcpStream, way: Way, rewrite: &Mutex<Box<Rewrite>>) {
+    let ends = [from.try_clone().unwrap(), to.try_clone().unwrap()];
+    for line in BufReader::new(from).lines() {
+        let Ok(line) = line else { break };
+        let lines = (rewrite.lock().unwrap())(way, &line);
+        let Some(lines) = lines else { break };
+        let bytes: Vec<u8> = lines
+            .iter()
+            .flat_map(|l| format!("{l}\r\n").into_bytes())
+            .collect();
+        if to.write_all(&bytes).is_err() {
+            break;
+        }
+    }
+    for end in ends {
+        let _ = end.shutdown(std::net::Shutdown::Both);
+    }
+}

@@ -1,0 +1,198 @@
+//! What a race came to, in the exchange's words, and whether they are our own to the penny.
+
+use bea::engine::Record;
+use bea::lookalike::Input;
+use bea::market::{MarketStatus, Money, OrderState, Side, TimeMs};
+use bea::source::generate::{Kind, Spec, generate};
+use serde_json::{Value, json};
+
+use crate::bettor::Bettor;
+use crate::orders::by_hand;
+use crate::stage::{Stage, now};
+
+#[test]
+fn a_race_is_settled_as_the_exchange_paid_it() {
+    let stage = Stage::new();
+    let mut bettor = Bettor::new(&stage, stage.plan());
+    let mut orders = Vec::new();
+    for nth in 0..4 {
+        orders.push(bettor.matched(nth, 5 + i64::try_from(nth).unwrap()));
+    }
+    for order in &orders {
+        bettor.until_state(*order, OrderState::Complete);
+    }
+    // One waits until the end, and lapses.
+    let waits = bettor.place(5, Side::Lay, 101, 3).unwrap();
+    bettor.until_state(waits, OrderState::Working);
+    let before = by_hand_funds(&stage);
+    stage.control("clock", &json!({ "run": true }));
+    let settled = |b: &Bettor| {
+        b.desk.journal.0.iter().find_map(|record| match record {
+            Record::Settled {
+                gross,
+                commission,
+                orders,
+                version,
+                reversal,
+                ..
+            } => Some((*gross, *commission, orders.clone(), *version, *reversal)),
+            _ => None,
+        })
+    };
+    bettor.until("it is settled", |b| settled(b).is_some());
+    let (gross, commission, profits, version, reversal) = settled(&bettor).unwrap();
+    assert_eq!((profits.len(), version, reversal), (4, 1, false));
+    assert_eq!(
+        profits.iter().map(|(_, profit)| *profit).sum::<Money>(),
+        gross
+    );
+    // The account has so much more or less than before.
+    let after = by_hand_funds(&stage);
+    let change = Money::nearest(after - before).unwrap();
+    let stakes: Money = orders
+        .iter()
+        .map(|order| bettor.order(*order).kind.amount())
+        .sum();
+    let freed = Money::nearest(0.03).unwrap();
+    assert_eq!(change, gross - commission + stakes + freed);
+    // And each bet came to what the exchange's own list says.
+    let list = by_hand(
+        &stage,
+        "listClearedOrders",
+        &json!({ "betStatus": "SETTLED" }),
+    );
+    for row in list["clearedOrders"].as_array().unwrap() {
+        let name = row["customerOrderRef"].as_str().unwrap();
+        let (_, profit) = profits
+            .iter()
+            .find(|(id, _)| bea::venue::betfair::Names::of(*id) == name)
+            .unwrap();
+        assert_eq!(row["profit"], profit.to_f64());
+    }
+    assert!(
+        !bettor
+            .alarms
+            .iter()
+            .any(|alarm| alarm.starts_with("COMMISSION")),
+        "{:?}",
+        bettor.alarms
+    );
+    assert_eq!(bettor.state(waits), OrderState::Complete);
+    assert_eq!(bettor.order(waits).lapsed, Money::from_major(3));
+}
+
+#[test]
+fn a_race_that_is_settled_anew_is_taken_back_and_settled_with_the_new_results() {
+    // The race closes, is opened again, and closes with another winner.
+    let mut spec = Spec::new(Kind::Win, 7);
+    spec.withdrawal = Some(false);
+    spec.off = TimeMs(now().0.div_euclid(60_000) * 60_000) + 5 * 60_000;
+    let mut recording = Vec::new();
+    generate(&spec, &mut recording).unwrap();
+    let text = String::from_utf8(recording).unwrap();
+    let closed: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    let later = |minutes: i64, change: &dyn Fn(&mut Value)| {
+        let mut line = closed.clone();
+        line["pt"] = json!(line["pt"].as_i64().unwrap() + minutes * 60_000);
+        change(&mut line["mc"][0]["marketDefinition"]);
+        line.to_string()
+    };
+    let reopened = later(1, &|definition| {
+        definition["status"] = json!("SUSPENDED");
+        for runner in definition["runners"].as_array_mut().unwrap() {
+            runner["status"] = json!("ACTIVE");
+        }
+    });
+    let other = later(2, &|definition| {
+        let runners = definition["runners"].as_array_mut().unwrap();
+        let won = runners
+            .iter()
+            .position(|runner| runner["status"] == "WINNER")
+            .unwrap();
+        let next = (won + 1) % runners.len();
+        runners[won]["status"] = json!("LOSER");
+        runners[next]["status"] = json!("WINNER");
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("1.900000070");
+    std::fs::write(&file, format!("{text}{reopened}\n{other}\n")).unwrap();
+    let stage = Stage::with(|plan| {
+        plan.inputs = vec![Input::File(file)];
+        plan.join = Some(std::time::Duration::from_secs(300));
+    });
+    let mut bettor = Bettor::new(&stage, stage.plan());
+    let mut orders = Vec::new();
+    for nth in 0..8 {
+        orders.push(bettor.matched(nth, 2));
+    }
+    for order in &orders {
+        bettor.until_state(*order, OrderState::Complete);
+    }
+    let settled = |b: &Bettor| -> Vec<(u32, bool, Money)> {
+        let records = b.desk.journal.0.iter();
+        records
+            .filter_map(|record| match record {
+                Record::Settled {
+                    version,
+                    reversal,
+                    gross,
+                    ..
+                } => Some((*version, *reversal, *gross)),
+                _ => None,
+            })
+            .collect()
+    };
+    let is_closed =
+        |b: &Bettor| b.desk.books.iter().next().unwrap().status() == MarketStatus::Closed;
+    step_until(&stage, &mut bettor, is_closed);
+    bettor.until("it is settled", |b| settled(b).len() == 1);
+    step_until(&stage, &mut bettor, |b| !is_closed(b));
+    bettor.until("it is taken back", |b| settled(b).len() == 2);
+    step_until(&stage, &mut bettor, is_closed);
+    bettor.until("it is settled anew", |b| settled(b).len() == 3);
+    let [first, back, second] = settled(&bettor)[..] else {
+        panic!()
+    };
+    assert_eq!((first.0, first.1), (1, false));
+    assert_eq!((back.0, back.1, back.2), (1, true, -first.2));
+    assert_eq!((second.0, second.1), (2, false));
+    let paid = by_hand(
+        &stage,
+        "listClearedOrders",
+        &json!({ "betStatus": "SETTLED" }),
+    );
+    let rows = paid["clearedOrders"].as_array().unwrap();
+    let sum: Money = rows
+        .iter()
+        .map(|row| Money::nearest(row["profit"].as_f64().unwrap()).unwrap())
+        .sum();
+    assert_eq!(second.2, sum);
+    assert!(
+        !bettor.alarms.iter().any(|alarm| alarm.contains("DIFFERS")),
+        "{:?}",
+        bettor.alarms
+    );
+}
+
+/// Plays on, a few messages at a time, until something holds.
+fn step_until(stage: &Stage, bettor: &mut Bettor, holds: impl Fn(&Bettor) -> bool) {
+    let mut steps = 0;
+    while !holds(bettor) {
+        steps += 1;
+        assert!(steps < 5_000, "it is played to its end");
+        stage.control("clock", &json!({ "step": 1 }));
+        let lines = bettor.lines.len();
+        bettor.until("a message comes", |b| b.lines.len() > lines);
+    }
+}
+
+/// What is free to bet with, as another program of the same person is told.
+fn by_hand_funds(stage: &Stage) -> f64 {
+    let (out, _heard) = std::sync::mpsc::channel();
+    let mut plan = stage.plan();
+    plan.folder = stage.folder.path().join("other");
+    let connection =
+        bea::venue::betfair::client::connect(plan, stage.runtime.handle(), out).unwrap();
+    let funds = stage.runtime.block_on(connection.reads().funds()).unwrap();
+    funds.available_to_bet_balance
+}

@@ -1,0 +1,149 @@
+//! A look-alike and a host that is to follow it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use bea::ledger::{BetRow, Filter};
+use bea::market::Money;
+use serde_json::{Value, json};
+
+use crate::host::{Host, Place, strategy};
+use crate::server::Server;
+
+/// Backs one runner after the other at the best price, each fourth time it is asked.
+pub(crate) const EAGER: &str = r#"
+fn markets() { #{ sport: "horse_racing", in_play: false } }
+
+fn on_odds(market, ctx) {
+    this.seen = (this.get("seen") ?? 0) + 1;
+    if this.seen % 4 != 0 { return []; }
+    let runner = market.active[(this.seen / 4) % market.active.len()];
+    if runner.best_back == () { return []; }
+    back(runner, runner.best_back.price, 2.0).reason(`seen ${this.seen}`)
+}
+"#;
+
+pub(crate) struct Bench {
+    pub(crate) server: Server,
+    pub(crate) place: Place,
+}
+
+impl Bench {
+    /// With more settings after those that every test needs.
+    pub(crate) fn new(more: &str) -> Self {
+        let server = Server::start(&["--plain"]);
+        let place = Place::new(&[("eager", EAGER)]);
+        let stream = server.stream.rsplit('/').next().unwrap();
+        place.write(
+            "config/bea.toml",
+            &format!(
+                r#"{more}
+[run]
+feed = "betfair"
+
+[betfair]
+identity_url = "{http}/api"
+certificate_url = "{http}/api"
+api_url = "{http}/exchange"
+stream_address = "{stream}"
+stream_tls = false
+login = "interactive"
+app_key_file = "secrets/key"
+username_file = "secrets/user"
+password_file = "secrets/password"
+listing_every_seconds = 5
+funds_every_seconds = 5
+
+[risk]
+max_snapshot_age_ms = 60000
+
+[recorder]
+min_free_mib = 0
+"#,
+                http = server.http
+            ),
+        );
+        for (name, word) in [("key", "key"), ("user", "ann"), ("password", "x")] {
+            let file = format!("secrets/{name}");
+            place.write(&file, word);
+            let private = fs::Permissions::from_mode(0o600);
+            fs::set_permissions(place.path(&file), private).unwrap();
+        }
+        Self { server, place }
+    }
+
+    /// Starts the host and waits until its feed is live.
+    pub(crate) fn start(&self) -> Host {
+        let mut host = self.place.start_with(&[]);
+        self.live(&mut host);
+        host
+    }
+
+    pub(crate) fn live(&self, host: &mut Host) {
+        host.until("live", |health| {
+            health["checks"]["feed"][0]["state"] == "live"
+        });
+    }
+
+    /// Plays so many messages, and waits until the host has them.
+    pub(crate) fn step(&self, host: &mut Host, messages: u64) {
+        let updates = |health: &Value| health["checks"]["feed"][0]["lines"].as_u64().unwrap_or(0);
+        let before = updates(&host.health());
+        self.server.control("clock", &json!({ "step": messages }));
+        host.until("at the next messages", |health| updates(health) > before);
+    }
+
+    /// Plays until a strategy has so many bets.
+    pub(crate) fn until_bets(&self, host: &mut Host, bets: u64) {
+        for _ in 0..200 {
+            let health = host.health();
+            if strategy(&health, "eager")["bets"].as_u64() >= Some(bets) {
+                return;
+            }
+            self.step(host, 5);
+        }
+        panic!("never {bets} bets: {:#}", host.health());
+    }
+
+    /// Every bet in the ledger, of all runs.
+    pub(crate) fn bets(&self) -> Vec<BetRow> {
+        let reader = self.place.reader();
+        let runs = reader.runs(100).unwrap();
+        let of = |run: i64| {
+            let filter = Filter {
+                run: Some(run),
+                limit: 10_000,
+                ..Filter::default()
+            };
+            reader.bets(&filter).unwrap()
+        };
+        runs.iter().flat_map(|run| of(run.run)).collect()
+    }
+
+    /// How often the exchange really accepted a bet of each name.
+    pub(crate) fn accepted(&self) -> BTreeMap<String, usize> {
+        let mut accepted = BTreeMap::new();
+        for (event, name) in self.server.truth() {
+            if event == "accepted" {
+                *accepted.entry(name).or_default() += 1;
+            }
+        }
+        accepted
+    }
+
+    /// The stakes of all bets that the exchange accepted, by market: more can never have been at risk at once.
+    pub(crate) fn staked(&self) -> BTreeMap<String, Money> {
+        let text = fs::read_to_string(self.server.folder.path().join("truth.jsonl")).unwrap();
+        let mut staked = BTreeMap::new();
+        for line in text.lines() {
+            let line: Value = serde_json::from_str(line).unwrap();
+            if line["event"] == "accepted" {
+                let market = line["market_id"].as_str().unwrap().to_owned();
+                let size = Money::nearest(line["size"].as_f64().unwrap()).unwrap();
+                *staked.entry(market).or_insert(Money::ZERO) += size;
+            }
+        }
+        staked
+    }
+}

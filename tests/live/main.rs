@@ -1,0 +1,11 @@
+//! The host on a live feed, in DRY_RUN and LIVE, against the look-alike of the exchange in a process of its own.
+
+mod bench;
+mod feed;
+#[allow(dead_code)]
+#[path = "../run/host.rs"]
+mod host;
+mod money;
+#[allow(dead_code)]
+#[path = "../lookalike/server.rs"]
+mod server;

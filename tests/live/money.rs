@@ -1,0 +1,201 @@
+//! LIVE: the door, and what happens at the exchange when things break. The exchange's own log is the truth.
+
+use std::process::Stdio;
+
+use bea::ledger::{BetRow, Filter, RejectionRow};
+use bea::market::Money;
+use serde_json::{Value, json};
+
+use crate::bench::{Bench, EAGER};
+use crate::host::{Host, strategy};
+
+/// What LIVE needs, apart from people.
+const LIVE: &str = r#"mode = "LIVE"
+
+[live]
+min_paper_days = 0
+min_paper_bets = 0
+
+[live.ramp]
+enabled = false
+"#;
+
+fn done(bench: &Bench, arguments: &[&str]) {
+    let (code, said) = bench.place.run(arguments);
+    assert_eq!(code, Some(0), "{arguments:?}: {said}");
+}
+
+fn arm(bench: &Bench) {
+    let words = [
+        "arm", "--for", "1h", "--by", "ann", "--yes", "--reason", "drill",
+    ];
+    done(bench, &words);
+}
+
+fn approve(bench: &Bench) {
+    done(
+        bench,
+        &["approve", "eager", "--by", "ann", "--reason", "read it"],
+    );
+}
+
+fn preflight(bench: &Bench) -> (Option<i32>, Value) {
+    let mut command = bench.place.command(&["preflight", "--json"]);
+    let output = command.stderr(Stdio::inherit()).output().unwrap();
+    let document = serde_json::from_slice(&output.stdout).unwrap();
+    (output.status.code(), document)
+}
+
+fn shut(preflight: &Value) -> Vec<String> {
+    let rows = preflight["rows"].as_array().unwrap();
+    let shut = rows.iter().filter(|row| row["passed"] == false);
+    shut.map(|row| row["gate"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// What the ledger says is or was at the exchange, and what really was.
+fn compare(bench: &Bench) {
+    let accepted = bench.accepted();
+    let doubled: Vec<_> = accepted.iter().filter(|(_, count)| **count > 1).collect();
+    assert!(doubled.is_empty(), "bets were placed twice: {doubled:?}");
+    let bets = bench.bets();
+    let known: Vec<String> = bets.iter().map(|bet| format!("b1{}", bet.bet)).collect();
+    for name in accepted.keys() {
+        assert!(known.contains(name), "{name} is nowhere in the ledger");
+    }
+    for bet in &bets {
+        let was_there = accepted.contains_key(&format!("b1{}", bet.bet));
+        let says_so = !matches!(
+            bet.state.as_str(),
+            "NOT_SENT" | "REJECTED" | "NOT_PLACED" | "SENDING" | "UNKNOWN" | "STUCK"
+        );
+        assert_eq!(was_there, says_so, "{} is {}", bet.bet, bet.state);
+    }
+    // Backs alone: what they can lose is what was staked.
+    let most = Money::from_major(500);
+    for (market, staked) in bench.staked() {
+        assert!(staked <= most, "{market}: {staked} at risk");
+    }
+}
+
+#[test]
+fn live_asks_for_everything_by_name_and_then_bets_at_the_exchange() {
+    let bench = Bench::new(LIVE);
+    let (code, found) = preflight(&bench);
+    assert_eq!(code, Some(8));
+    assert_eq!(shut(&found), ["armed", "approved", "ledger"], "{found:#}");
+    let (code, said) = bench.place.run(&["run"]);
+    assert_eq!(code, Some(8), "{said}");
+    for word in ["LIVE is refused", "bea arm", "bea approve eager"] {
+        assert!(said.contains(word), "{word} is missing in {said}");
+    }
+    approve(&bench);
+    arm(&bench);
+    let (code, found) = preflight(&bench);
+    assert_eq!((code, shut(&found)), (Some(0), vec![]), "{found:#}");
+
+    let mut host = bench.start();
+    assert_eq!(host.health()["mode"], "LIVE");
+    bench.until_bets(&mut host, 3);
+    host.until("heard of", |_| bench.accepted().len() >= 3);
+
+    // A version that nobody approved places nothing, until somebody does.
+    let first = host.hash_of("eager");
+    std::fs::write(bench.place.strategy("eager"), EAGER.replace("2.0", "3.0")).unwrap();
+    host.until("swapped", |health| {
+        strategy(health, "eager")["hash"] != first
+    });
+    let before = bench.accepted().len();
+    bench.step(&mut host, 40);
+    let (health, _) = host.until("barred", |health| {
+        health["checks"]["approved"][0]["status"] == "warn"
+    });
+    assert_eq!(health["status"], "warn");
+    let refused = bench.place.reader().rejections(&Filter::default()).unwrap();
+    let by_code = |row: &RejectionRow| row.code == "SCRIPT_NOT_APPROVED";
+    assert!(refused.iter().any(by_code), "{refused:?}");
+    assert_eq!(bench.accepted().len(), before);
+    approve(&bench);
+    host.until("let again", |health| health["checks"]["approved"].is_null());
+    let bets = strategy(&host.health(), "eager")["bets"].as_u64().unwrap();
+    bench.until_bets(&mut host, bets + 1);
+
+    // Disarmed, only what lowers the risk may be bet.
+    done(&bench, &["disarm"]);
+    host.until("reducing", |health| {
+        health["checks"]["mode"][0]["trading"] == "REDUCE"
+    });
+    let before = bench.accepted().len();
+    bench.step(&mut host, 40);
+    host.stop();
+    assert_eq!(bench.accepted().len(), before);
+    compare(&bench);
+    assert_eq!(bench.place.last_run().mode, "LIVE");
+}
+
+/// What goes wrong at the exchange and on the way there.
+fn faults() -> [Value; 8] {
+    [
+        json!({ "fault": "drop_after", "operation": "placeOrders" }),
+        json!({ "fault": "timeout_report", "operation": "placeOrders" }),
+        json!({ "fault": "html_after", "operation": "placeOrders" }),
+        json!({ "fault": "stream_drop" }),
+        json!({ "fault": "expire_sessions", "operation": "placeOrders" }),
+        json!({ "fault": "stream_duplicate", "operation": "ocm", "next": 5 }),
+        json!({ "fault": "drop_before", "operation": "placeOrders" }),
+        json!({ "fault": "delay_after", "operation": "placeOrders", "ms": 1_500 }),
+    ]
+}
+
+/// One fault a round, a bet or more while it lasts, and every third time the host is killed in the midst of it.
+fn ordeal(rounds: usize) {
+    let bench = Bench::new(LIVE);
+    approve(&bench);
+    arm(&bench);
+    let mut host = bench.start();
+    let bets = |host: &Host| {
+        let health = host.health();
+        strategy(&health, "eager")["bets"].as_u64().unwrap_or(0)
+    };
+    for (round, fault) in faults().iter().cycle().take(rounds).enumerate() {
+        bench.server.control("faults", fault);
+        let now = bets(&host);
+        bench.until_bets(&mut host, now + 1);
+        if round % 3 == 2 {
+            host.signal("-KILL");
+            drop(host);
+            host = bench.start();
+        }
+        bench.live(&mut host);
+    }
+    // What came into doubt is cleared up by the exchange's own lists.
+    host.until("sure of every bet", |_| {
+        bench.bets().iter().all(|bet| !in_doubt(bet))
+    });
+    done(&bench, &["kill", "--reason", "the end"]);
+    host.stop();
+    compare(&bench);
+    let (accepted, known) = (bench.accepted().len(), bench.bets().len());
+    println!(
+        "{rounds} rounds: {known} bets in the ledger, {accepted} at the exchange, none twice, none unexplained"
+    );
+}
+
+fn in_doubt(bet: &BetRow) -> bool {
+    matches!(bet.state.as_str(), "SENDING" | "UNKNOWN" | "STUCK")
+}
+
+#[test]
+fn kills_and_faults_double_nothing_and_leave_nothing_unexplained() {
+    ordeal(8);
+}
+
+/// `ROUNDS=200 cargo test --test live -- --ignored --nocapture soak`
+#[test]
+#[ignore = "takes as long as it is told to"]
+fn soak() {
+    let rounds = std::env::var("ROUNDS")
+        .ok()
+        .and_then(|rounds| rounds.parse().ok());
+    ordeal(rounds.unwrap_or(100));
+}
