@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::tz::TimeZone;
+
 use super::codec::{Event, Listing, Usage};
 use crate::market::{MarketFilter, TimeMs, sport_id};
 
@@ -483,7 +485,7 @@ impl Plan {
 fn resets_at(now: TimeMs, day: u8) -> TimeMs {
     let reset = || {
         let today = jiff::Timestamp::from_millisecond(now.0).ok()?;
-        let today = today.to_zoned(jiff::tz::TimeZone::UTC).date();
+        let today = TimeZone::UTC.to_datetime(today).date();
         let day = i8::try_from(day.clamp(1, 28)).ok()?;
         let this = jiff::civil::date(today.year(), today.month(), day);
         let next = if this > today {
@@ -491,8 +493,9 @@ fn resets_at(now: TimeMs, day: u8) -> TimeMs {
         } else {
             this.checked_add(jiff::Span::new().months(1)).ok()?
         };
-        let next = next.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
-        Some(TimeMs(next.timestamp().as_millisecond()))
+        let midnight = next.to_datetime(jiff::civil::Time::midnight());
+        let next = TimeZone::UTC.to_timestamp(midnight).ok()?;
+        Some(TimeMs(next.as_millisecond()))
     };
     reset().unwrap_or(now + 31 * DAY)
 }

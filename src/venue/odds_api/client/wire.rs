@@ -138,7 +138,8 @@ fn tls() -> Result<ClientConfig, ConnectError> {
         ))
     };
     let provider = Arc::new(ring::default_provider());
-    let verifier = Verifier::new(Arc::clone(&provider)).map_err(system)?;
+    let verifier =
+        Verifier::new_with_extra_roots(Vec::new(), Arc::clone(&provider)).map_err(system)?;
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(system)?;
