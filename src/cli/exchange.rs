@@ -1,7 +1,7 @@
 //! `bea exchange`: a local look-alike of the Betfair exchange.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -147,7 +147,7 @@ impl Exchange {
             bankroll: config.account.bankroll,
             currency: config.account.currency,
             exchange: config.exchange.clone(),
-            faults: self.read_faults()?,
+            faults: faults_of(self.faults.as_deref())?,
             seed: self.seed,
             truth: self.truth.clone(),
             wall_clock: prepare::wall_clock,
@@ -163,18 +163,20 @@ impl Exchange {
         spec.off = begins + i64::from(spec.minutes_before) * 60_000;
         spec
     }
+}
 
-    fn read_faults(&self) -> Result<Vec<Fault>, Failure> {
-        let Some(path) = &self.faults else {
-            return Ok(Vec::new());
-        };
-        let text = std::fs::read(path).map_err(|error| Failure::io("read it", path, &error))?;
-        read_faults(&text).map_err(|error| {
-            let message = format!("{}: {error}", path.display());
-            Failure::new(exit::CONFIG, message)
-                .hint(r#"a fault is written as {"fault": "drop_after", "operation": "placeOrders", "next": 1}"#)
-        })
-    }
+/// The faults of a file, if one is named.
+pub(super) fn faults_of(path: Option<&Path>) -> Result<Vec<Fault>, Failure> {
+    let Some(path) = path else {
+        return Ok(Vec::new());
+    };
+    let text = std::fs::read(path).map_err(|error| Failure::io("read it", path, &error))?;
+    read_faults(&text).map_err(|error| {
+        let message = format!("{}: {error}", path.display());
+        Failure::new(exit::CONFIG, message).hint(
+            r#"a fault is written as {"fault": "drop_after", "operation": "placeOrders", "next": 1}"#,
+        )
+    })
 }
 
 /// Says where clients find it.
@@ -194,7 +196,7 @@ fn announce(shared: &Shared, addresses: Addresses, is_plain: bool) {
     let _ = output::print(shared, &document, text);
 }
 
-fn failure(error: LookalikeError) -> Failure {
+pub(super) fn failure(error: LookalikeError) -> Failure {
     let code = match &error {
         LookalikeError::Feed(_) | LookalikeError::File { .. } => exit::DATA,
         LookalikeError::NotLocal(_) => exit::SAFETY,

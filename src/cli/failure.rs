@@ -318,9 +318,10 @@ impl From<HostError> for Failure {
                     .hint("bea preflight shows every gate; docs/live.md goes through them")
                     .with_details(details)
             }
-            HostError::Credentials(_) | HostError::Connect(_) | HostError::Ask(_) => {
-                Self::new(exit::VENUE, error.to_string())
-            }
+            HostError::Credentials(_)
+            | HostError::Connect(_)
+            | HostError::OddsApi(_)
+            | HostError::Ask(_) => Self::new(exit::VENUE, error.to_string()),
             HostError::Ledger(error) => error.into(),
             HostError::Run(error) => error.into(),
             HostError::Http(error) => error.into(),

@@ -5,6 +5,7 @@ mod approve;
 mod arm;
 mod backtest;
 mod bets;
+mod bookmaker;
 mod check;
 mod definitions;
 mod demo;
@@ -132,6 +133,7 @@ enum Command {
     Definitions(definitions::Definitions),
     Generate(generate::Generate),
     Exchange(exchange::Exchange),
+    Bookmaker(bookmaker::Bookmaker),
     Events(events::Events),
     Bets(bets::Bets),
     Pnl(pnl::Pnl),
@@ -183,6 +185,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Definitions(command) => command.run(&shared),
         Command::Generate(command) => command.run(&shared),
         Command::Exchange(command) => command.run(&shared),
+        Command::Bookmaker(command) => command.run(&shared),
         Command::Events(command) => command.run(&shared),
         Command::Bets(command) => command.run(&shared),
         Command::Pnl(command) => command.run(&shared),

@@ -23,11 +23,12 @@ Examples:
   bea run --data 1.181223995.bz2 --speed 10 --join 5  from five minutes before the off
   bea run --strategies my_strategies --speed max --json
   bea run --feed betfair                              the live odds of Betfair, bets to the simulated exchange
+  bea run --feed odds-api                             the live odds of bookmakers, bets to the simulated exchange
 
 Every strategy of the folder runs. Save one: it is compiled, tested and swapped in, its state kept.
 While the kill file exists nothing is bet. Ctrl-C ends the run in order, a second one at once.")]
 pub(super) struct Run {
-    /// Where the odds come from: recordings or betfair [default: run.feed]
+    /// Where the odds come from: recordings, betfair or odds-api [default: run.feed]
     #[arg(short, long, value_name = "FEED")]
     feed: Option<String>,
     /// Recordings: a file, a folder or a pattern [default: run.data]
@@ -65,7 +66,7 @@ impl Run {
         prepare::check_folder(settings)?;
         let files = match config.run.feed {
             FeedKind::Recordings => source::expand(&config.run.data)?,
-            FeedKind::Betfair => Vec::new(),
+            FeedKind::Betfair | FeedKind::OddsApi => Vec::new(),
         };
         let ledger = prepare::ledger(config, &config.ledger.path, Durability::Full)?;
         let plan = Plan {

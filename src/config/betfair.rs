@@ -238,13 +238,18 @@ impl Betfair {
 }
 
 /// Whether secrets may be sent there.
-fn is_safe_address(url: &str) -> bool {
+pub(super) fn is_safe_address(url: &str) -> bool {
     if url
         .strip_prefix("https://")
         .is_some_and(|rest| !rest.is_empty())
     {
         return true;
     }
+    is_local_address(url)
+}
+
+/// Whether it is this machine, without TLS.
+pub(super) fn is_local_address(url: &str) -> bool {
     let Some(rest) = url.strip_prefix("http://") else {
         return false;
     };

@@ -8,13 +8,15 @@ use crate::market::{Bound, Ratio};
 
 /// Where the host has its odds from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum FeedKind {
     /// Recordings, played as if live.
     #[default]
     Recordings,
     /// The stream of the Betfair exchange.
     Betfair,
+    /// The odds of many bookmakers, from The Odds API.
+    OddsApi,
 }
 
 /// How a live feed is judged, and which markets are followed.

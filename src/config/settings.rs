@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::alert::AlertSettings;
 use super::betfair::{Betfair, Breaker};
 use super::live::{Feed, FeedKind, Live, Recorder};
+use super::odds_api::OddsApi;
 use super::strategies::StrategySettings;
 use crate::exchange::ExchangeSettings;
 use crate::market::{Bound, Currency, Mode, Money, setting};
@@ -32,6 +33,8 @@ pub struct Config {
     pub exchange: ExchangeSettings,
     /// How the Betfair exchange is reached.
     pub betfair: Betfair,
+    /// How The Odds API is asked.
+    pub odds_api: OddsApi,
     /// When a venue that fails is left alone for a while.
     pub breaker: Breaker,
     /// How a live feed is judged.
@@ -414,6 +417,7 @@ impl Config {
             ("risk", self.risk.bounds()),
             ("exchange", self.exchange.bounds()),
             ("betfair", self.betfair.bounds()),
+            ("odds_api", self.odds_api.bounds()),
             ("breaker", self.breaker.bounds()),
             ("feed", self.feed.bounds()),
             ("recorder", self.recorder.bounds()),
@@ -454,6 +458,7 @@ impl Config {
             found.push((format!("http.{key}"), value, problem.to_owned()));
         }
         found.extend(self.betfair.problems());
+        found.extend(self.odds_api.problems());
         found.extend(self.alert.problems());
         found.extend(self.strategy_problems());
         found

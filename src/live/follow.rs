@@ -8,8 +8,8 @@ use std::thread;
 use super::approvals::LiveGate;
 use super::conductor::Conductor;
 use super::door::{Admitted, Doorkeeper};
-use super::feed::{Inbox, Tape, Watch};
-use super::host::{BETFAIR, Helpers, HostError, Plan, engine};
+use super::feed::{Inbox, Supply, Tape, Watch};
+use super::host::{BETFAIR, Helpers, HostError, ODDS_API, Plan, engine};
 use crate::backtest::{self, Driver, Report, Setup};
 use crate::engine::{Recovery, Sending, TradingState, Venue};
 use crate::exchange::Exchange;
@@ -18,6 +18,7 @@ use crate::market::Instruction;
 use crate::risk::Approved;
 use crate::source::{Recorder, Room};
 use crate::venue::betfair::client::{self, Betfair, Connection, Heard, Secrets};
+use crate::venue::odds_api;
 
 /// A live feed is one session; in DRY_RUN ids of orders are derived from its number alone, so that it can be played again.
 const ONLY_SESSION: u64 = 1;
@@ -62,7 +63,8 @@ pub(super) fn follow(
                 helpers,
                 conductor,
                 run,
-                &connection,
+                (BETFAIR, &config.betfair.stream_address),
+                Supply::Betfair(&connection),
                 heard,
                 bets,
             )
@@ -89,7 +91,8 @@ pub(super) fn follow(
                 helpers,
                 conductor,
                 run,
-                &connection,
+                (BETFAIR, &config.betfair.stream_address),
+                Supply::Betfair(&connection),
                 heard,
                 bets,
             )
@@ -98,6 +101,47 @@ pub(super) fn follow(
     // An order on its way is never cut off.
     runtime.block_on(connection.close());
     report
+}
+
+/// Follows the odds of bookmakers: what is bet goes to the simulated exchange, as a bookmaker would take it.
+pub(super) fn follow_odds(
+    plan: &Plan<'_>,
+    setup: &Setup,
+    helpers: Helpers<'_>,
+    mut conductor: Conductor<'_>,
+    run: &mut RunWriter,
+) -> Result<Report, HostError> {
+    let config = plan.config();
+    let settings = &config.odds_api;
+    let key = odds_api::client::find_key(settings)?;
+    let recorder = recorder(plan, run.run())?;
+    let (say, heard) = channel();
+    let connecting = odds_api::client::Setup {
+        settings: settings.clone(),
+        breaker: config.breaker,
+        key,
+        clock: plan.wall_clock,
+    };
+    let connection = odds_api::client::connect(connecting, helpers.runtime.handle(), say)?;
+    let switch = conductor.switch.clone();
+    let last_word = Box::new(move |_: &Instruction| switch.read().state < TradingState::Paused);
+    conductor.tape = Some(Tape::new(plan.wall_clock, last_word, recorder));
+    let bets = Bets {
+        epoch: ONLY_SESSION,
+        venue: Exchange::new(setup.exchange.clone()),
+        recovery: None,
+    };
+    attend(
+        plan,
+        setup,
+        helpers,
+        conductor,
+        run,
+        (ODDS_API, &settings.url),
+        Supply::OddsApi(&connection),
+        heard,
+        bets,
+    )
 }
 
 /// Where bets go, and what went there before.
@@ -143,7 +187,8 @@ fn attend<V: Venue<Approved> + Send>(
     helpers: Helpers<'_>,
     mut conductor: Conductor<'_>,
     run: &mut RunWriter,
-    connection: &Connection,
+    (name, address): (&'static str, &str),
+    supply: Supply<'_>,
     heard: Receiver<Heard>,
     bets: Bets<V>,
 ) -> Result<Report, HostError> {
@@ -157,11 +202,11 @@ fn attend<V: Venue<Approved> + Send>(
         .spawn(move || counted.pass_on(most, &heard, &tell))
         .map_err(|error| HostError::System("start a thread", error))?;
     engine(helpers, move || {
-        let mut watch = Watch::new(BETFAIR, &config.feed, connection, inbox, bets.recovery);
+        let mut watch = Watch::new(name, &config.feed, supply, inbox, bets.recovery);
         let strategies = (conductor.strategies()?, conductor.strategies()?);
         backtest::attend(
             setup,
-            (BETFAIR, &config.betfair.stream_address),
+            (name, address),
             (bets.epoch, bets.venue),
             strategies,
             Some(run),

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use super::alerting::{self, Alerting};
 use super::conductor::{Conductor, Shared, Told};
 use super::door::{self, Admitted, Checks, Preflight, Row};
-use super::follow::follow;
+use super::follow::{follow, follow_odds};
 use super::log::Voice;
 use super::memory::Keeper;
 use super::published::Publisher;
@@ -33,11 +33,14 @@ use crate::ledger::{Ledger, LedgerError, Outcome, RunInfo, RunWriter, StateRow, 
 use crate::market::{Mode, Ratio, TimeMs};
 use crate::strategy::{SCRIPT_STACK, Script};
 use crate::venue::betfair::client::{ConnectError, Missing, ReadError};
+use crate::venue::odds_api;
 
 /// How long connections to the health server may keep the process after the run.
 const FAREWELL: Duration = Duration::from_millis(200);
 /// What the feed of Betfair is called in the ledger.
 pub(super) const BETFAIR: &str = "betfair";
+/// What the feed of The Odds API is called in the ledger.
+pub(super) const ODDS_API: &str = "odds-api";
 
 /// What a host runs.
 #[derive(Clone, Copy, Debug)]
@@ -113,6 +116,9 @@ pub enum HostError {
     /// No connection to the venue can be made.
     #[error("{0}")]
     Connect(#[from] ConnectError),
+    /// The Odds API cannot be asked.
+    #[error("{0}")]
+    OddsApi(#[from] odds_api::client::ConnectError),
     /// The system refused something that every host needs.
     #[error("the host cannot {0}: {1}")]
     System(&'static str, std::io::Error),
@@ -248,6 +254,7 @@ pub fn run(plan: &Plan<'_>, ledger: Ledger, info: RunInfo) -> Result<Report, Hos
             &mut run,
             admitted.as_ref(),
         ),
+        FeedKind::OddsApi => follow_odds(plan, &setup, helpers, conductor, &mut run),
     };
     super::watchdog::stopping();
     drop(serving);
@@ -404,6 +411,10 @@ fn greet(
         FeedKind::Betfair => {
             let address = &config.betfair.stream_address;
             voice.say(format_args!("feed: {BETFAIR}, {address}"));
+        }
+        FeedKind::OddsApi => {
+            let address = &config.odds_api.url;
+            voice.say(format_args!("feed: {ODDS_API}, {address}"));
         }
     }
     for script in &first.good {

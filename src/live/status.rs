@@ -14,6 +14,7 @@ use crate::http::{Check, Health, Standing};
 use crate::ledger::HealthReport;
 use crate::market::{Currency, Mode, Money, Ratio, TimeMs};
 use crate::source::RecorderHealth;
+use crate::venue::odds_api::Credits;
 
 /// An engine that gives no sign of life for this long is stuck.
 pub(super) const STUCK: Duration = Duration::from_secs(5);
@@ -93,6 +94,8 @@ pub(super) struct LiveFeed {
     /// Lines that could not be read.
     pub(super) unreadable: u64,
     pub(super) recorder: Option<RecorderHealth>,
+    /// What the feed has cost and may cost, if it costs anything.
+    pub(super) credits: Option<Credits>,
 }
 
 /// One strategy. Figures are of the whole run.
@@ -368,6 +371,19 @@ fn recorder_figures(recorder: &RecorderHealth) -> Map<String, Value> {
     }))
 }
 
+/// Credits left, what will be left at the reset if all goes on like this, and how much slower than wished it goes.
+fn credit_figures(credits: &Credits) -> Value {
+    json!({
+        "remaining": credits.remaining,
+        "used": credits.used,
+        "last": credits.last,
+        "floor": credits.floor,
+        "forecast": credits.forecast,
+        "stretch": credits.stretch,
+        "resets_at": credits.resets_at.to_string(),
+    })
+}
+
 fn feed_figures(feed: &Feed, now: Instant) -> Map<String, Value> {
     let age = feed
         .last_message
@@ -387,6 +403,9 @@ fn feed_figures(feed: &Feed, now: Instant) -> Map<String, Value> {
             "lines": live.lines,
             "unreadable_lines": live.unreadable,
         })));
+        if let Some(credits) = &live.credits {
+            all.insert("credits".to_owned(), credit_figures(credits));
+        }
     }
     all
 }

@@ -83,7 +83,7 @@ async fn respond(
     }
 }
 
-fn page(status: u16) -> Response {
+pub(super) fn page(status: u16) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
     let kind = [(header::CONTENT_TYPE, "text/html")];
     let text =
@@ -314,7 +314,7 @@ fn forget_outcome(report: &mut Value) {
 }
 
 /// The fields of a form.
-fn form(body: &[u8]) -> Vec<(String, String)> {
+pub(super) fn form(body: &[u8]) -> Vec<(String, String)> {
     body.split(|&byte| byte == b'&')
         .map(|field| {
             let at = field.iter().position(|&byte| byte == b'=');

@@ -16,6 +16,7 @@ mod faults;
 mod feed;
 mod http;
 mod market_stream;
+mod odds;
 mod order_stream;
 mod orders;
 mod shop_window;
@@ -36,6 +37,7 @@ use std::time::{Duration, Instant};
 pub use accounts::Credentials;
 pub use faults::{Fault, Kind as FaultKind, read_faults};
 pub use feed::Input;
+pub use odds::{OddsPlan, serve_odds};
 
 use crate::config::Speed;
 use crate::exchange::{Exchange, ExchangeSettings};

@@ -224,6 +224,12 @@ impl PricedMarket {
         self.stage
     }
 
+    /// The event begins at another time, which the next change tells.
+    pub fn put_off(&mut self, event: &Arc<Event>) {
+        self.event = Arc::clone(event);
+        self.stage = None;
+    }
+
     /// Takes a stage and offers, and writes what changed into `delta`. The definition is in it if it is the first change,
     /// the stage is another, or an offer brings a new line.
     pub fn change(&mut self, stage: Stage, offers: &[Offer], delta: &mut MarketDelta) {

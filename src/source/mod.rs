@@ -4,7 +4,9 @@
 mod error;
 pub mod event;
 pub mod generate;
+mod lines;
 pub mod matching;
+mod odds_api;
 mod paths;
 mod recognise;
 mod recorder;
@@ -13,6 +15,8 @@ mod season;
 mod unpack;
 
 pub use error::{Cause, Problem, SourceError};
+pub use lines::Lines;
+pub use odds_api::OddsBoard;
 pub use paths::expand;
 pub use recorder::{Recorder, RecorderHealth, Room, free, parts_of};
 pub use recording::{Recording, Update};

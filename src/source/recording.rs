@@ -5,10 +5,11 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::rc::Rc;
 
 use super::error::{Cause, EXPECTED, Problem, SourceError};
+use super::lines::Lines;
 use super::recognise::{HEAD, no_market};
 use super::season::{self, Season, Warning};
 use crate::market::{MarketDelta, TimeMs};
-use crate::venue::betfair::{Decoder, Message, Op};
+use crate::venue::betfair::{Message, Op};
 use crate::venue::{DecodeError, excerpt};
 
 /// The longest line read; a full image of a large event is well below.
@@ -43,7 +44,7 @@ pub struct Recording<'a> {
     read: Rc<Cell<u64>>,
     line: Vec<u8>,
     number: u64,
-    decoder: Decoder,
+    lines: Lines,
     contents: Contents,
     problems: Vec<Problem>,
     ended: bool,
@@ -74,7 +75,7 @@ impl<'a> Recording<'a> {
             read,
             line: Vec::new(),
             number: 0,
-            decoder: Decoder::new(),
+            lines: Lines::default(),
             contents: Contents::default(),
             problems: Vec::new(),
             ended: false,
@@ -155,7 +156,7 @@ impl<'a> Recording<'a> {
             Ok(Some(published_at)) => Ok(Some(Update {
                 line: self.number,
                 published_at,
-                deltas: self.decoder.deltas(),
+                deltas: self.lines.deltas(),
                 raw: without_ending(&self.line),
             })),
             Ok(None) => {
@@ -190,7 +191,7 @@ impl<'a> Recording<'a> {
             if line.trim_ascii().is_empty() {
                 continue;
             }
-            match self.decoder.decode(line) {
+            match self.lines.read(line) {
                 Ok(Message::Markets {
                     published_at,
                     deltas,

@@ -42,7 +42,7 @@ impl DecodeError {
         &self.0.cause
     }
 
-    fn new(at: usize, cause: String) -> Self {
+    pub(super) fn new(at: usize, cause: String) -> Self {
         Self(Box::new(Detail {
             column: at + 1,
             field: String::new(),

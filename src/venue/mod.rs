@@ -2,6 +2,7 @@
 
 pub mod betfair;
 mod json;
+pub mod odds_api;
 
 pub use json::DecodeError;
 pub(crate) use json::excerpt;

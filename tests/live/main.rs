@@ -6,6 +6,7 @@ mod feed;
 #[path = "../run/host.rs"]
 mod host;
 mod money;
+mod odds;
 #[allow(dead_code)]
 #[path = "../lookalike/server.rs"]
 mod server;

@@ -36,6 +36,11 @@ pub(super) fn mode(checks: &Checks<'_>) -> Row {
 pub(super) fn feed(checks: &Checks<'_>) -> Row {
     match checks.loaded.config.run.feed {
         FeedKind::Betfair => Row::open("feed", "betfair"),
+        FeedKind::OddsApi => Row::shut(
+            "feed",
+            "the odds come from The Odds API, which takes no bets",
+            "set run.feed = \"betfair\"",
+        ),
         FeedKind::Recordings => Row::shut(
             "feed",
             "the odds come from recordings",

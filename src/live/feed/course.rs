@@ -5,8 +5,9 @@ use crate::config::Limits;
 use crate::engine::{Command, Strategy, Venue};
 use crate::market::{Instruction, TimeMs, VenueEvent};
 use crate::risk::Approved;
+use crate::source::Lines;
 use crate::venue::DecodeError;
-use crate::venue::betfair::{Decoder, Message};
+use crate::venue::betfair::Message;
 
 /// One thing that comes to a session from outside.
 pub(super) enum Input<'a> {
@@ -25,7 +26,7 @@ pub(super) enum Input<'a> {
 /// Moves a session along.
 #[derive(Default)]
 pub(super) struct Course {
-    decoder: Decoder,
+    lines: Lines,
     /// How many orders of the present input were asked about, and which of them were stopped.
     asked: u32,
     withheld: Vec<u32>,
@@ -66,7 +67,7 @@ impl Course {
                 session.hold_to(limits);
             }
             Input::Tick(said) => session.tick(at, said, &mut last_word)?,
-            Input::Line(line) => match self.decoder.decode(line) {
+            Input::Line(line) => match self.lines.read(line) {
                 Ok(Message::Markets {
                     published_at,
                     deltas,

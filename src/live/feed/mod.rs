@@ -5,6 +5,7 @@ mod inbox;
 mod markets;
 mod note;
 mod replay;
+mod supply;
 mod tape;
 #[cfg(test)]
 mod tests;
@@ -12,5 +13,6 @@ mod watch;
 
 pub(super) use inbox::Inbox;
 pub use replay::{Replay, ReplayError, Replayed, replay};
+pub(super) use supply::Supply;
 pub(super) use tape::Tape;
 pub(super) use watch::Watch;

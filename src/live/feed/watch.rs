@@ -6,8 +6,8 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use super::Inbox;
-use super::markets::wanted;
 use super::note::{Beginning, FORM};
+use super::supply::{Supply, Wanted};
 use crate::backtest::{Attended, Fault, Playing, RunError, Trouble};
 use crate::config::{self, Config, Severity};
 use crate::engine::{Command, Fence, Recovery, TradingState, Venue};
@@ -15,8 +15,7 @@ use crate::live::conductor::{Conductor, Told};
 use crate::live::status::LiveFeed;
 use crate::market::{Mode, TimeMs};
 use crate::risk::Approved;
-use crate::venue::betfair::StreamFilter;
-use crate::venue::betfair::client::{Connection, FeedState, Heard};
+use crate::venue::betfair::client::{FeedState, Heard};
 
 /// How long the engine waits for something to happen before it looks around.
 const LOOK: Duration = Duration::from_millis(100);
@@ -31,11 +30,11 @@ const MOST_PROBLEMS: usize = 20;
 pub(in crate::live) struct Watch<'a> {
     name: &'static str,
     settings: config::Feed,
-    connection: &'a Connection,
+    supply: Supply<'a>,
     inbox: Inbox,
     /// What earlier sessions left, to begin with.
     recovery: Option<Recovery>,
-    asked_for: Option<StreamFilter>,
+    asked_for: Option<Wanted>,
     state: FeedState,
     heard_at: Instant,
     ticked_at: Instant,
@@ -54,7 +53,7 @@ impl<'a> Watch<'a> {
     pub(in crate::live) fn new(
         name: &'static str,
         settings: &config::Feed,
-        connection: &'a Connection,
+        supply: Supply<'a>,
         inbox: Inbox,
         recovery: Option<Recovery>,
     ) -> Self {
@@ -62,7 +61,7 @@ impl<'a> Watch<'a> {
         Self {
             name,
             settings: settings.clone(),
-            connection,
+            supply,
             inbox,
             recovery,
             asked_for: None,
@@ -109,6 +108,7 @@ impl<'a> Watch<'a> {
             lines: self.lines,
             unreadable: self.problems.len() as u64,
             recorder: None,
+            credits: self.supply.credits(),
         }
     }
 }
@@ -259,12 +259,12 @@ impl Conductor<'_> {
     fn ask_for<V: Venue<Approved>>(&mut self, session: &Playing<'_, V>, watch: &mut Watch<'_>) {
         let slots = session.slots();
         let filters = slots.iter().map(|slot| slot.filter());
-        let wanted = wanted(&watch.settings, filters);
+        let wanted = watch.supply.wanted(&watch.settings, filters);
         if wanted == watch.asked_for {
             return;
         }
         match &wanted {
-            Some(filter) => watch.connection.watch(filter.clone()),
+            Some(wanted) => watch.supply.watch(wanted),
             None => self.voice.warn(
                 "the strategies want every market there is, which no feed sends: have markets() name a sport, or name markets in feed.markets. The feed goes on as it is",
             ),
@@ -433,8 +433,8 @@ impl Conductor<'_> {
                 watch.settings.max_waiting
             ),
         });
-        if let Some(filter) = &watch.asked_for {
-            watch.connection.watch(filter.clone());
+        if let Some(wanted) = &watch.asked_for {
+            watch.supply.watch(wanted);
         }
     }
 }

@@ -1,0 +1,54 @@
+//! Where a live feed comes from, and what of it is asked for.
+
+use super::markets::wanted;
+use crate::config::Feed;
+use crate::market::MarketFilter;
+use crate::venue::betfair::{self, StreamFilter};
+use crate::venue::odds_api::{self, Credits};
+
+/// The connection that a live feed comes through.
+#[derive(Clone, Copy)]
+pub(in crate::live) enum Supply<'a> {
+    /// The stream of the Betfair exchange.
+    Betfair(&'a betfair::client::Connection),
+    /// The odds of many bookmakers.
+    OddsApi(&'a odds_api::client::Connection),
+}
+
+/// What a feed is asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Wanted {
+    Stream(StreamFilter),
+    Odds(Vec<MarketFilter>),
+}
+
+impl Supply<'_> {
+    /// What the strategies want of this feed; `None` if it is more than it sends.
+    pub(super) fn wanted<'f>(
+        self,
+        settings: &Feed,
+        filters: impl Iterator<Item = &'f MarketFilter> + Clone,
+    ) -> Option<Wanted> {
+        match self {
+            Self::Betfair(_) => wanted(settings, filters).map(Wanted::Stream),
+            Self::OddsApi(_) => Some(Wanted::Odds(filters.cloned().collect())),
+        }
+    }
+
+    /// Asks for it.
+    pub(super) fn watch(self, wanted: &Wanted) {
+        match (self, wanted) {
+            (Self::Betfair(connection), Wanted::Stream(filter)) => connection.watch(filter.clone()),
+            (Self::OddsApi(connection), Wanted::Odds(filters)) => connection.watch(filters.clone()),
+            _ => {}
+        }
+    }
+
+    /// Where the credits stand that the feed costs.
+    pub(super) fn credits(self) -> Option<Credits> {
+        match self {
+            Self::Betfair(_) => None,
+            Self::OddsApi(connection) => Some(connection.credits()),
+        }
+    }
+}
