@@ -14,6 +14,8 @@ mkdir -p "$folder"
 copy=$folder/ledger-$(date -u +%Y%m%dT%H%M%SZ).sqlite
 "$bea" ledger backup "$copy"
 "$bea" ledger verify --ledger "$copy"
+# What reading leaves beside a copy; one with anything in it is kept.
+[ -s "$copy-wal" ] || rm -f "$copy-wal" "$copy-shm"
 
 # Names sort by time; nothing but copies made here is touched.
 count=0

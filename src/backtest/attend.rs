@@ -22,6 +22,9 @@ pub struct Attended {
     pub faults: Vec<Fault>,
 }
 
+/// Strategies in any order.
+type Strategies = Vec<Box<dyn Strategy>>;
+
 /// Runs one session whose bets go to `venue`, as `through` moves it along, and reports what became of it. `name` and
 /// `path` say what is attended; `epoch` is that of [`Session::at`]. The
 /// strategies come twice: those that run, and those that the report lists.
@@ -32,7 +35,7 @@ pub fn attend<V: Venue<Approved>>(
     setup: &Setup,
     (name, path): (&str, &str),
     (epoch, venue): (u64, V),
-    (mut strategies, listed): (Vec<Box<dyn Strategy>>, Vec<Box<dyn Strategy>>),
+    (mut strategies, listed): (Strategies, Strategies),
     ledger: Option<&mut RunWriter>,
     through: &mut dyn FnMut(&mut Playing<'_, V>) -> Result<Attended, RunError>,
 ) -> Result<Report, RunError> {

@@ -45,7 +45,7 @@ pub struct Failure {
     message: String,
     hint: Option<String>,
     place: Option<Place>,
-    details: Option<serde_json::Value>,
+    details: Option<Box<serde_json::Value>>,
     as_json: bool,
 }
 
@@ -92,7 +92,7 @@ impl Failure {
     /// Adds what a program may want to know of it.
     #[must_use]
     pub(super) fn with_details(mut self, details: serde_json::Value) -> Self {
-        self.details = Some(details);
+        self.details = Some(Box::new(details));
         self
     }
 

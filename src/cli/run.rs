@@ -12,9 +12,10 @@ use crate::ledger::{Durability, RunKind};
 use crate::live::log::Voice;
 use crate::live::{self, Plan};
 use crate::logging;
+use crate::market::Mode;
 use crate::source;
 
-/// Follow live odds, or play recordings as if live (DRY_RUN): edit strategies meanwhile, watch /health
+/// Follow live odds, or play recordings as if live; edit strategies meanwhile
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -64,9 +65,10 @@ impl Run {
     fn play(&self, shared: &Shared, settings: &Loaded, is_json: bool) -> Result<ExitCode, Failure> {
         let config = &settings.config;
         prepare::check_folder(settings)?;
-        let files = match config.run.feed {
-            FeedKind::Recordings => source::expand(&config.run.data)?,
-            FeedKind::Betfair | FeedKind::OddsApi => Vec::new(),
+        let files = match (config.mode, config.run.feed) {
+            (Mode::DryRun, FeedKind::Recordings) => source::expand(&config.run.data)?,
+            // On recordings the door to LIVE is shut; that is said before any file is looked for.
+            (Mode::Live, _) | (_, FeedKind::Betfair | FeedKind::OddsApi) => Vec::new(),
         };
         let ledger = prepare::ledger(config, &config.ledger.path, Durability::Full)?;
         let plan = Plan {

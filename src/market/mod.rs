@@ -11,6 +11,7 @@ mod money;
 mod order;
 mod price;
 mod quote;
+mod report;
 pub mod setting;
 mod time;
 
@@ -26,11 +27,11 @@ pub use ladder::PriceLadder;
 pub use mode::Mode;
 pub use money::{Currency, Money};
 pub use order::{
-    Doubt, FillOrKill, Instruction, Intent, Listing, Malformed, Order, OrderChange, OrderEvent,
-    OrderKind, OrderState, OrderStatement, Persistence, Place, Reversal, Settlement, Side,
-    VenueEvent, VenueReason,
+    Doubt, FillOrKill, Instruction, Intent, Malformed, Order, OrderChange, OrderKind, OrderState,
+    Persistence, Place, Side, VenueReason,
 };
 pub use price::Price;
 pub use quote::{Quote, QuoteChange, Quotes};
+pub use report::{Listing, OrderEvent, OrderStatement, Reversal, Settlement, VenueEvent};
 pub use setting::{Bound, Ratio};
 pub use time::TimeMs;

@@ -186,7 +186,7 @@ fn step_until(stage: &Stage, bettor: &mut Bettor, holds: impl Fn(&Bettor) -> boo
     let mut steps = 0;
     while !holds(bettor) {
         steps += 1;
-        assert!(steps < 20, "it is played to its end");
+        assert!(steps < 300, "it is played to its end");
         stage.control("clock", &json!({ "step": 1 }));
         let lines = bettor.lines.len();
         bettor.until("a message comes", |b| b.lines.len() > lines);

@@ -314,7 +314,7 @@ proptest! {
                 }
             }
             dry.finish(TimeMs(story.now), Outcome::Completed, None).unwrap();
-            if story.run % 2 == 0 {
+            if story.run.is_multiple_of(2) {
                 live.finish(TimeMs(story.now), Outcome::Completed, None).unwrap();
             }
             ledger.close().unwrap();

@@ -1,6 +1,5 @@
 //! The engine thread's loop on a live feed: waits for what is said, judges how fresh it is, and lets time pass.
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
@@ -215,7 +214,7 @@ impl Conductor<'_> {
             run: self.status.run,
             feed: feed.to_owned(),
             config: serde_json::to_value(config).unwrap_or_default(),
-            states: states.map(BTreeMap::clone),
+            states: states.cloned(),
         };
         if let Some(tape) = &mut self.tape {
             tape.begin(beginning, &self.scripts);

@@ -290,7 +290,7 @@ impl Witnessed {
                 count: *count,
             });
         let mut counted: Vec<Refusals> = counted.collect();
-        counted.sort_by(|a, b| b.count.cmp(&a.count));
+        counted.sort_by_key(|refused| std::cmp::Reverse(refused.count));
         counted.into()
     }
 

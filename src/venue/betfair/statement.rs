@@ -351,7 +351,10 @@ mod tests {
             if let Ok(list) = ClearedOrders::deserialize(result) {
                 for bet in &list.cleared_orders {
                     let said = names().cleared(BetStatus::Settled, bet).unwrap();
-                    assert_eq!(said.matched.to_f64(), bet.size_settled.unwrap());
+                    assert_eq!(
+                        Some(said.matched),
+                        Money::nearest(bet.size_settled.unwrap())
+                    );
                     count += 1;
                 }
             }

@@ -81,13 +81,15 @@ mod tests {
     #[tokio::test]
     async fn a_line_without_end_is_given_up() {
         let (mut theirs, ours) = tokio::io::duplex(1 << 20);
-        let (reader, _writer) = tokio::io::split(ours);
+        let (reader, writer) = tokio::io::split(ours);
         let writing = tokio::spawn(async move {
             let part = vec![b'x'; 1 << 20];
             while theirs.write_all(&part).await.is_ok() {}
         });
         let error = Lines::new(reader).next().await.unwrap_err();
         assert!(error.to_string().contains("longer than 32 MiB"), "{error}");
+        // Both halves keep the connection.
+        drop(writer);
         writing.await.unwrap();
     }
 }
