@@ -85,7 +85,9 @@ fn live_asks_for_everything_by_name_and_then_bets_at_the_exchange() {
     let bench = Bench::new(LIVE);
     let (code, found) = preflight(&bench);
     assert_eq!(code, Some(8));
-    assert_eq!(shut(&found), ["armed", "approved", "ledger"], "{found:#}");
+    // Before the first start there is not even the folder of the kill file.
+    let gates = ["armed", "switch", "approved", "ledger"];
+    assert_eq!(shut(&found), gates, "{found:#}");
     let (code, said) = bench.place.run(&["run"]);
     assert_eq!(code, Some(8), "{said}");
     for word in ["LIVE is refused", "bea arm", "bea approve eager"] {

@@ -43,8 +43,13 @@ pub enum Missing {
         variable: &'static str,
     },
     /// Its file cannot be used.
-    #[error(transparent)]
-    Unusable(#[from] SecretError),
+    #[error("{what}: {source}")]
+    Unusable {
+        /// What.
+        what: &'static str,
+        /// Why not.
+        source: SecretError,
+    },
 }
 
 impl Secrets {
@@ -65,7 +70,7 @@ impl Secrets {
                 variable,
             };
             found
-                .map_err(Missing::from)
+                .map_err(|source| Missing::Unusable { what, source })
                 .and_then(|found| found.ok_or(lacking))
                 .map_err(|error| missing.push(error))
                 .ok()
