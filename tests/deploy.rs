@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use bea::config::Config;
+use bea::http::metrics::FAMILIES;
 use bea::ledger::{Durability, Ledger, LedgerSettings};
 use serde_json::Value;
 
@@ -241,18 +242,16 @@ fn metrics_in(text: &str, names: &mut BTreeSet<String>) {
     }
 }
 
-/// Every metric that the rules and the dashboard ask for.
-fn asked_for() -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    for line in read("deploy/prometheus/alerts.yml").lines() {
-        let rule = line
-            .trim()
-            .strip_prefix("expr:")
-            .or(line.trim().strip_prefix("and sum"));
-        if rule.is_some() || line.trim().starts_with("sum(") {
-            metrics_in(line, &mut names);
-        }
+/// Every expression of the rules and of the dashboard, with its legend.
+fn expressions() -> Vec<(String, String)> {
+    let mut all = Vec::new();
+    let rules = read("deploy/prometheus/alerts.yml");
+    for rule in rules.split("- alert: ").skip(1) {
+        let (_, rest) = rule.split_once("expr:").expect("a rule asks for something");
+        let (expression, _) = rest.split_once("labels:").expect("a rule has labels");
+        all.push((expression.to_owned(), String::new()));
     }
+    assert_eq!(all.len(), rules.matches("expr:").count());
     let dashboard: Value =
         serde_json::from_str(&read("deploy/grafana/dashboards/bea.json")).unwrap();
     let panels = dashboard["panels"].as_array().unwrap();
@@ -261,23 +260,81 @@ fn asked_for() -> BTreeSet<String> {
         .iter()
         .flat_map(|panel| panel["targets"].as_array().unwrap())
     {
-        metrics_in(target["expr"].as_str().unwrap(), &mut names);
+        let text = |key: &str| target[key].as_str().unwrap_or_default().to_owned();
+        all.push((text("expr"), text("legendFormat")));
     }
-    names
+    all
+}
+
+/// What stands between each `open` and the next `close`.
+fn between<'a>(text: &'a str, open: &'a str, close: &'a str) -> impl Iterator<Item = &'a str> {
+    text.split(open)
+        .skip(1)
+        .map(move |rest| rest.split(close).next().unwrap_or_default())
+}
+
+/// Names of labels that an expression chooses or sums by, and that its legend shows.
+fn labels_in(expression: &str, legend: &str) -> BTreeSet<String> {
+    let sums = between(expression, "by (", ")").flat_map(|inside| inside.split(','));
+    let chosen = between(expression, "{", "}")
+        .flat_map(|inside| inside.split(','))
+        .map(|pair| pair.split(['=', '!']).next().unwrap_or_default());
+    let shown = between(legend, "{{", "}}");
+    sums.chain(chosen)
+        .chain(shown)
+        .map(|label| label.trim().to_owned())
+        .collect()
 }
 
 #[test]
-fn names_of_metrics_are_found_in_expressions() {
+fn names_of_metrics_and_labels_are_found_in_expressions() {
     let mut names = BTreeSet::new();
-    metrics_in(
-        "sum by (le) (rate(bea_x_seconds_bucket[5m])) > bea_y{a=\"my_bea_z\"}",
-        &mut names,
-    );
+    let expression =
+        "sum by (le, a) (rate(bea_x_seconds_bucket[5m])) > bea_y{b=\"my_bea_z\",c!=\"d\"}";
+    metrics_in(expression, &mut names);
     assert_eq!(
         names.into_iter().collect::<Vec<_>>(),
         ["bea_x_seconds", "bea_y"]
     );
-    assert!(asked_for().len() > 15, "{:?}", asked_for());
+    let labels = labels_in(expression, "{{e}} and {{f}}");
+    assert_eq!(
+        labels.into_iter().collect::<Vec<_>>(),
+        ["a", "b", "c", "e", "f", "le"]
+    );
+}
+
+#[test]
+fn every_metric_and_label_that_is_asked_for_is_served() {
+    let mut asked = BTreeSet::new();
+    for (expression, legend) in expressions() {
+        let mut names = BTreeSet::new();
+        metrics_in(&expression, &mut names);
+        let families: Vec<_> = FAMILIES
+            .iter()
+            .filter(|family| names.contains(family.name))
+            .collect();
+        let served: Vec<&str> = families.iter().map(|family| family.name).collect();
+        for name in &names {
+            assert!(served.contains(&name.as_str()), "{name} is not served");
+        }
+        let is_histogram = expression.contains("_bucket");
+        assert!(
+            !is_histogram || families.iter().any(|family| family.kind == "histogram"),
+            "there is no histogram in {expression}"
+        );
+        // What Prometheus adds by itself.
+        let mut known = vec!["job", "instance"];
+        known.extend(families.iter().flat_map(|family| family.labels));
+        known.extend(is_histogram.then_some("le"));
+        for label in labels_in(&expression, &legend) {
+            assert!(
+                known.contains(&label.as_str()),
+                "no metric of {expression} has the label {label}"
+            );
+        }
+        asked.extend(names);
+    }
+    assert!(asked.len() > 15, "{asked:?}");
 }
 
 #[test]

@@ -48,7 +48,8 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// Those that a host begins with.
+    /// Those that a host begins with. They were read a while ago, and the files may have changed before these stamps of
+    /// them; so they are read once more as soon as they have been left alone.
     pub(super) fn new(loaded: &Loaded) -> Self {
         Self {
             limits: Limits::of(&loaded.config),
@@ -56,7 +57,7 @@ impl Settings {
             loaded: loaded.clone(),
             waiting: None,
             trouble: None,
-            moved_at: None,
+            moved_at: Some(Instant::now()),
         }
     }
 
@@ -289,6 +290,27 @@ mod tests {
         ));
         assert_eq!(files.max_stake(), Money::from_major(10));
         assert!(!file.exists() && !files.settings.is_waiting());
+    }
+
+    #[test]
+    fn what_changed_while_the_host_started_is_found() {
+        let mut files = Files::new("[risk]\nmax_stake = 20\n");
+        fs::write(
+            files.folder.path().join("bea.toml"),
+            "[risk]\nmax_stake = 5\n",
+        )
+        .unwrap();
+        let loaded = files.settings.loaded().clone();
+        files.settings = Settings::new(&loaded);
+        assert!(files.settings.look(Instant::now()).is_none());
+        let later = Instant::now() + SETTLE;
+        let Some(News::Changed(changes)) = files.settings.look(later) else {
+            panic!("no change was found");
+        };
+        assert_eq!(changes.len(), 1);
+        assert_eq!(files.max_stake(), Money::from_major(5));
+        let later = later + SETTLE;
+        assert!(files.settings.look(later).is_none(), "it is told once");
     }
 
     #[test]

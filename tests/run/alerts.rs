@@ -385,10 +385,11 @@ fn no_secret_comes_out_anywhere_whatever_goes_wrong() {
     ]);
     fs::write(place.strategy("fav"), BROKEN).unwrap();
     host.hear("kept ");
-    let kill = "POST /api/v1/kill HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n";
+    let kill = "POST /api/v1/kill HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nX-Requested-With: test\r\n";
     let reason = r#"{"reason":"1:canary-of-the-token"}"#;
     let request = format!("{kill}Content-Length: {}\r\n\r\n{reason}", reason.len());
-    host.ask(&request);
+    let answer = host.ask(&request);
+    assert_eq!(answer.code, 200, "{}", answer.body);
     host.until("halted", |health| {
         health["checks"]["mode"][0]["trading"] == "HALTED"
     });

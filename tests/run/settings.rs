@@ -107,7 +107,7 @@ fn what_is_wrong_is_refused_whole_and_what_needs_a_restart_is_said() {
     host.until("well", |health| health["status"] == "pass");
 
     write(&place, &format!("mode = \"LIVE\"\n{START}"));
-    host.hear("LIVE is entered only at a start");
+    host.hear("this host stays in DRY_RUN: LIVE begins at the next start");
     write(
         &place,
         &format!("{START}[log]\nlevel = \"debug\"\n[run]\nspeed = 5\n"),
