@@ -73,7 +73,11 @@ fn feed(session: &mut Playing<'_>, tape: &mut Tape, next: &Script) -> Result<(),
     let fence =
         |detail: Option<&str>| Command::Fence(Fence::FeedUnreliable, detail.map(str::to_owned));
     tape.operate(session, fence(Some("on its way")))?;
-    for (number, line) in race.split(|byte| *byte == b'\n').enumerate() {
+    for (number, line) in race
+        .trim_ascii_end()
+        .split(|byte| *byte == b'\n')
+        .enumerate()
+    {
         wait_for(line);
         match number {
             3 => tape.operate(session, fence(None))?,
