@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::io::{ErrorKind, IsTerminal};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use super::alerting::{self, Alerting};
 use super::conductor::{Conductor, Shared, Told};
 use super::door::{self, Admitted, Checks, Preflight, Row};
+use super::first_look::{FirstLook, first_look};
 use super::follow::{follow, follow_odds};
 use super::log::Voice;
 use super::memory::Keeper;
@@ -29,7 +30,7 @@ use crate::config::{Config, ConfigError, FeedKind, Loaded, Severity};
 use crate::engine::TradingState;
 use crate::http::metrics::Metrics;
 use crate::http::{Alerts, Ask, Operate, Server, ServerError, Service};
-use crate::ledger::{Ledger, LedgerError, Outcome, RunInfo, RunWriter, StateRow, Verdict};
+use crate::ledger::{Ledger, LedgerError, Outcome, RunInfo, RunWriter, StateRow};
 use crate::market::{Mode, Ratio, TimeMs};
 use crate::strategy::{SCRIPT_STACK, Script};
 use crate::venue::betfair::client::{ConnectError, Missing, ReadError};
@@ -297,80 +298,7 @@ fn remembered(states: &[StateRow]) -> Memory {
     )
 }
 
-/// What was found in the folder at the start.
-struct FirstLook {
-    shelf: Shelf,
-    good: Vec<Script>,
-    wrong: Vec<Finding>,
-}
-
-impl FirstLook {
-    /// Keeps every version that was found, and what became of it.
-    fn record(&self, run: &mut RunWriter, wall_clock: fn() -> TimeMs) -> Result<(), LedgerError> {
-        for script in &self.good {
-            run.version(backtest::version(script, wall_clock(), Verdict::Accepted))?;
-        }
-        for finding in &self.wrong {
-            if let Finding::Bad {
-                draft: Some(draft), ..
-            } = finding
-            {
-                let refused = Verdict::Refused(finding.to_string());
-                run.version(backtest::version(draft, wall_clock(), refused))?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Reads the strategies. A host starts if at least one is good; the others are told of.
-fn first_look(plan: &Plan<'_>, memory: Option<&Memory>) -> Result<FirstLook, HostError> {
-    let mut shelf = Shelf::new(plan.settings);
-    let findings = on_script_stack(|| {
-        let findings = shelf.look().into_iter();
-        let findings: Vec<Finding> = findings.map(|found| reminded(found, memory)).collect();
-        findings
-    })?;
-    let mut good = Vec::new();
-    let mut wrong = Vec::new();
-    for finding in findings {
-        match finding {
-            Finding::Good(script) => good.push(script),
-            finding => wrong.push(finding),
-        }
-    }
-    if !good.is_empty() {
-        return Ok(FirstLook { shelf, good, wrong });
-    }
-    if wrong.is_empty() {
-        let folder = &plan.config().run.strategies;
-        return match std::fs::read_dir(folder) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                let (path, source) = (folder.clone(), error);
-                Err(HostError::Folder { path, source })
-            }
-            _ => Err(HostError::NoStrategy(folder.clone())),
-        };
-    }
-    Err(HostError::Strategies(wrong))
-}
-
-/// A good version must also be able to go on from what is remembered of it.
-fn reminded(finding: Finding, memory: Option<&Memory>) -> Finding {
-    let (Finding::Good(script), Some(memory)) = (&finding, memory) else {
-        return finding;
-    };
-    let fault = match script.compile() {
-        Ok(mut ready) => memory.give_to(&mut ready).err(),
-        Err(error) => return Finding::bad(script.clone(), error),
-    };
-    match fault {
-        Some(fault) => Finding::unfit(script.clone(), &fault),
-        None => finding,
-    }
-}
-
-fn on_script_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, HostError> {
+pub(super) fn on_script_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, HostError> {
     thread::scope(|scope| {
         script_thread("check")
             .spawn_scoped(scope, work)

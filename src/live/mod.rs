@@ -18,6 +18,7 @@ mod conductor;
 pub mod door;
 mod feed;
 mod fences;
+mod first_look;
 mod follow;
 mod host;
 pub mod log;
