@@ -170,16 +170,16 @@ fn speed_of(command: &str) -> Option<String> {
     rest.split_whitespace().next().map(str::to_owned)
 }
 
-/// The health server's port as the configuration has it.
+/// The HTTP server's port as the configuration has it, wherever it is named.
 fn without_port(text: &str) -> String {
     const HOST: &str = "http://127.0.0.1:";
-    match text.split_once(HOST) {
-        None => text.to_owned(),
-        Some((before, after)) => {
-            let rest = after.trim_start_matches(|c: char| c.is_ascii_digit());
-            format!("{before}{HOST}8080{rest}")
-        }
+    let mut parts = text.split(HOST);
+    let mut all = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let rest = part.trim_start_matches(|c: char| c.is_ascii_digit());
+        all += &format!("{HOST}8080{rest}");
     }
+    all
 }
 
 /// A line without what differs from run to run.

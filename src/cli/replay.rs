@@ -9,7 +9,7 @@ use super::{Failure, Shared, exit, output, prepare};
 use crate::ledger::{Durability, Outcome, RunKind};
 use crate::live::{self, ReplayError, Replayed};
 
-/// Play a recorded live session again, exactly: same scripts, same settings, same words of the operator
+/// Play a recorded live session again, exactly as it was decided
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

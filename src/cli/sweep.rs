@@ -37,7 +37,7 @@ struct Search {
     ledger: Option<PathBuf>,
 }
 
-/// Try a strategy with many settings on the same data, and say how much of the best is luck
+/// Try a strategy with many settings, and say how much of the best is luck
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

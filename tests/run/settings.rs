@@ -110,10 +110,10 @@ fn what_is_wrong_is_refused_whole_and_what_needs_a_restart_is_said() {
     host.hear("this host stays in DRY_RUN: LIVE begins at the next start");
     write(
         &place,
-        &format!("{START}[log]\nlevel = \"debug\"\n[run]\nspeed = 5\n"),
+        &format!("{START}[log]\nlevel = \"debug\"\n[run]\nkeep_state = false\n"),
     );
     host.hear("log.level \"info\" -> \"debug\"");
-    let said = host.hear("run.speed ");
+    let said = host.hear("run.keep_state ");
     assert!(
         said.ends_with("it takes effect at the next start"),
         "{said}"
