@@ -47,8 +47,8 @@ fn shown(case: &Case) -> String {
 
 /// A line without how long it took: that is not the program's to promise.
 fn untimed(line: &str) -> String {
-    let timed = line.split_once(" in ").and_then(|(head, rest)| {
-        let (seconds, tail) = rest.split_once(" s (")?;
+    let timed = line.split_once(" s (").and_then(|(before, tail)| {
+        let (head, seconds) = before.rsplit_once(" in ")?;
         seconds.parse::<f64>().ok()?;
         Some(format!("{head} in 0.00 s ({tail}"))
     });
