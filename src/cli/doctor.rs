@@ -13,7 +13,8 @@ use crate::config::{Config, Loaded};
 use crate::engine::TradingState;
 use crate::http::Standing;
 use crate::ledger::{self, Reader};
-use crate::live::{self, switch::Switch};
+use crate::live::switch::Switch;
+use crate::source;
 use crate::strategy::{Script, find};
 
 /// Look whether this machine and this folder are fit to run
@@ -129,7 +130,7 @@ fn disk(config: &Config) -> Found {
         _ => Path::new("."),
     };
     let floor = u64::from(config.fence.disk_free_mib);
-    match live::free(folder) {
+    match source::free(folder) {
         Ok(free) if free >> 20 >= floor => pass(format!("{} MiB free", free >> 20)),
         Ok(free) => fail(format!(
             "{} MiB free, and fence.disk_free_mib asks for {floor}: no orders would be placed",

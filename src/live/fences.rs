@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::config;
 use crate::engine::{Command, Fence};
+use crate::source;
 
 /// How often the disk is looked at.
 const LOOK: Duration = Duration::from_secs(2);
@@ -25,7 +26,7 @@ pub(super) struct Fences {
 impl Fences {
     /// Fences of a host that writes to this file's folder.
     pub(super) fn new(ledger: &Path) -> Self {
-        Self::with(ledger, free)
+        Self::with(ledger, source::free)
     }
 
     fn with(ledger: &Path, free: fn(&Path) -> io::Result<u64>) -> Self {
@@ -96,19 +97,6 @@ impl Fences {
         self.up.clear();
         self.looked_at = None;
     }
-}
-
-/// Bytes that are free on the disk of a folder.
-#[cfg(unix)]
-pub fn free(folder: &Path) -> io::Result<u64> {
-    let found = rustix::fs::statvfs(folder)?;
-    Ok(found.f_bavail.saturating_mul(found.f_frsize))
-}
-
-/// Elsewhere it is not known.
-#[cfg(not(unix))]
-pub fn free(_folder: &Path) -> io::Result<u64> {
-    Ok(u64::MAX)
 }
 
 #[cfg(test)]

@@ -35,7 +35,6 @@ pub mod switch;
 mod watchdog;
 
 pub use feed::{Replay, ReplayError, Replayed, replay};
-pub use fences::free;
 pub use host::{HostError, Plan, run};
 pub use reconcile::{Mismatch, Reconciled, reconcile};
 pub use settings::confirm;

@@ -426,9 +426,19 @@ pub fn parts_of(recording: &Path) -> io::Result<Vec<PathBuf>> {
 ///
 /// # Errors
 /// If the system does not say.
+#[cfg(unix)]
 pub fn free(folder: &Path) -> io::Result<u64> {
     let found = rustix::fs::statvfs(folder)?;
     Ok(found.f_bavail.saturating_mul(found.f_frsize))
+}
+
+/// Elsewhere it is not known.
+///
+/// # Errors
+/// Never.
+#[cfg(not(unix))]
+pub fn free(_folder: &Path) -> io::Result<u64> {
+    Ok(u64::MAX)
 }
 
 #[cfg(test)]
