@@ -21,8 +21,9 @@ mod venue;
 mod wire;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
@@ -43,7 +44,7 @@ use crate::market::{Instruction, TimeMs, VenueEvent};
 use session::Session;
 use stream::{Stream, Wanted};
 use tls::Tls;
-use trade::{Mouth, Parts, Trade};
+use trade::{Mouth, Trade};
 use wire::Wire;
 
 /// Reads the wall clock.
@@ -185,7 +186,7 @@ pub struct Connection {
     reads: Reads,
     wanted: watch::Sender<Wanted>,
     feed: watch::Receiver<Option<FeedState>>,
-    tasks: std::sync::Mutex<Vec<Task>>,
+    tasks: Mutex<Vec<Task>>,
 }
 
 impl std::fmt::Debug for Connection {
@@ -307,7 +308,8 @@ impl Connection {
                 "{folder}: the count of the hour's orders cannot be kept there: {error}"
             ))
         })?;
-        let parts = Parts {
+        let (chores, todo) = mpsc::unbounded_channel();
+        let trade = Arc::new(Trade {
             mouth: self.mouth.clone(),
             session: Arc::clone(&self.session),
             reads: self.reads.clone(),
@@ -321,10 +323,12 @@ impl Connection {
             },
             unfinished_since: identity.unfinished_since,
             guard,
-            budget,
-        };
-        let (chores, todo) = mpsc::unbounded_channel();
-        let trade = Arc::new(Trade::new(parts, chores));
+            budget: Mutex::new(budget),
+            bets: Mutex::default(),
+            chores,
+            hears_orders: AtomicBool::new(false),
+            under_way: watch::Sender::new(0),
+        });
         let rhythm = clerk::Rhythm::new(settings);
         let clerk = self
             .runtime

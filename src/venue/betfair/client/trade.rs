@@ -76,48 +76,15 @@ pub(super) struct Trade {
     pub(super) unfinished_since: Option<TimeMs>,
     pub(super) guard: Guard,
     pub(super) budget: Mutex<Budget>,
-    bets: Mutex<Bets>,
-    chores: mpsc::UnboundedSender<Chore>,
+    pub(super) bets: Mutex<Bets>,
+    pub(super) chores: mpsc::UnboundedSender<Chore>,
     /// Whether the stream tells of every change of our bets.
-    hears_orders: AtomicBool,
+    pub(super) hears_orders: AtomicBool,
     /// How many orders and cancels are on their way.
     pub(super) under_way: watch::Sender<usize>,
 }
 
-/// What a trade is made of beside what it makes itself.
-pub(super) struct Parts {
-    pub(super) mouth: Mouth,
-    pub(super) session: Arc<Session>,
-    pub(super) reads: Reads,
-    pub(super) wire: Wire,
-    pub(super) api_url: String,
-    pub(super) order_timeout: Duration,
-    pub(super) names: Names,
-    pub(super) unfinished_since: Option<TimeMs>,
-    pub(super) guard: Guard,
-    pub(super) budget: Budget,
-}
-
 impl Trade {
-    pub(super) fn new(parts: Parts, chores: mpsc::UnboundedSender<Chore>) -> Self {
-        Self {
-            mouth: parts.mouth,
-            session: parts.session,
-            reads: parts.reads,
-            wire: parts.wire,
-            api_url: parts.api_url,
-            order_timeout: parts.order_timeout,
-            names: parts.names,
-            unfinished_since: parts.unfinished_since,
-            guard: parts.guard,
-            budget: Mutex::new(parts.budget),
-            bets: Mutex::new(Bets::default()),
-            chores,
-            hears_orders: AtomicBool::new(false),
-            under_way: watch::Sender::new(0),
-        }
-    }
-
     pub(super) fn bets(&self) -> MutexGuard<'_, Bets> {
         // Nothing in there fails half-way.
         self.bets.lock().unwrap_or_else(PoisonError::into_inner)
