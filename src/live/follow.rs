@@ -11,6 +11,7 @@ use super::door::{Admitted, Doorkeeper};
 use super::feed::{Inbox, Supply, Tape, Watch};
 use super::host::{BETFAIR, Helpers, HostError, ODDS_API, Plan, engine};
 use crate::backtest::{self, Driver, Report, Setup};
+use crate::config::Config;
 use crate::engine::{Recovery, Sending, TradingState, Venue};
 use crate::exchange::Exchange;
 use crate::ledger::{Ledger, RunWriter};
@@ -45,31 +46,21 @@ pub(super) fn follow(
         clock: plan.wall_clock,
     };
     let connection = client::connect(connecting, helpers.runtime.handle(), say)?;
+    let feed = Feed {
+        config,
+        name: BETFAIR,
+        address: &config.betfair.stream_address,
+        supply: Supply::Betfair(&connection),
+        heard,
+    };
     let runtime = helpers.runtime;
-    let switch = conductor.switch.clone();
     let report = match admitted {
         None => {
-            let last_word =
-                Box::new(move |_: &Instruction| switch.read().state < TradingState::Paused);
-            conductor.tape = Some(Tape::new(plan.wall_clock, last_word, recorder));
-            let bets = Bets {
-                epoch: ONLY_SESSION,
-                venue: Exchange::new(setup.exchange.clone()),
-                recovery: None,
-            };
-            attend(
-                plan,
-                setup,
-                helpers,
-                conductor,
-                run,
-                (BETFAIR, &config.betfair.stream_address),
-                Supply::Betfair(&connection),
-                heard,
-                bets,
-            )
+            let bets = simulated(plan, setup, &mut conductor, recorder);
+            feed.attend(setup, helpers, conductor, run, bets)
         }
         Some(admitted) => {
+            let switch = conductor.switch.clone();
             let door = Doorkeeper::new(admitted, &config.live, switch, plan.wall_clock);
             let ledger = conductor.ledger;
             let approved = ledger.reader()?.approvals()?;
@@ -85,17 +76,7 @@ pub(super) fn follow(
             let bets = live_bets(plan, setup, ledger, run, &connection, &door)?;
             let last_word = Box::new(move |order: &Instruction| door.may_send(order));
             conductor.tape = Some(Tape::new(plan.wall_clock, last_word, recorder));
-            attend(
-                plan,
-                setup,
-                helpers,
-                conductor,
-                run,
-                (BETFAIR, &config.betfair.stream_address),
-                Supply::Betfair(&connection),
-                heard,
-                bets,
-            )
+            feed.attend(setup, helpers, conductor, run, bets)
         }
     };
     // An order on its way is never cut off.
@@ -123,25 +104,15 @@ pub(super) fn follow_odds(
         clock: plan.wall_clock,
     };
     let connection = odds_api::client::connect(connecting, helpers.runtime.handle(), say)?;
-    let switch = conductor.switch.clone();
-    let last_word = Box::new(move |_: &Instruction| switch.read().state < TradingState::Paused);
-    conductor.tape = Some(Tape::new(plan.wall_clock, last_word, recorder));
-    let bets = Bets {
-        epoch: ONLY_SESSION,
-        venue: Exchange::new(setup.exchange.clone()),
-        recovery: None,
-    };
-    attend(
-        plan,
-        setup,
-        helpers,
-        conductor,
-        run,
-        (ODDS_API, &settings.url),
-        Supply::OddsApi(&connection),
+    let bets = simulated(plan, setup, &mut conductor, recorder);
+    let feed = Feed {
+        config,
+        name: ODDS_API,
+        address: &settings.url,
+        supply: Supply::OddsApi(&connection),
         heard,
-        bets,
-    )
+    };
+    feed.attend(setup, helpers, conductor, run, bets)
 }
 
 /// Where bets go, and what went there before.
@@ -149,6 +120,23 @@ struct Bets<V> {
     epoch: u64,
     venue: V,
     recovery: Option<Recovery>,
+}
+
+/// The simulated exchange. An order is sent to it unless betting is paused or halted at that moment.
+fn simulated(
+    plan: &Plan<'_>,
+    setup: &Setup,
+    conductor: &mut Conductor<'_>,
+    recorder: Option<Recorder>,
+) -> Bets<Exchange> {
+    let switch = conductor.switch.clone();
+    let last_word = Box::new(move |_: &Instruction| switch.read().state < TradingState::Paused);
+    conductor.tape = Some(Tape::new(plan.wall_clock, last_word, recorder));
+    Bets {
+        epoch: ONLY_SESSION,
+        venue: Exchange::new(setup.exchange.clone()),
+        recovery: None,
+    }
 }
 
 /// The venue itself, and what earlier runs left there.
@@ -179,40 +167,53 @@ fn live_bets(
     })
 }
 
-/// Runs the session on the engine's thread, with what the feed says.
-#[allow(clippy::too_many_arguments)]
-fn attend<V: Venue<Approved> + Send>(
-    plan: &Plan<'_>,
-    setup: &Setup,
-    helpers: Helpers<'_>,
-    mut conductor: Conductor<'_>,
-    run: &mut RunWriter,
-    (name, address): (&'static str, &str),
-    supply: Supply<'_>,
+/// A live feed that is heard.
+struct Feed<'f> {
+    config: &'f Config,
+    name: &'static str,
+    address: &'f str,
+    supply: Supply<'f>,
     heard: Receiver<Heard>,
-    bets: Bets<V>,
-) -> Result<Report, HostError> {
-    let config = plan.config();
-    let inbox = Inbox::default();
-    let (counted, tell) = (inbox.clone(), helpers.tell.clone());
-    let most = config.feed.max_waiting as usize;
-    // It ends with the connection, or when the engine does not listen any more.
-    thread::Builder::new()
-        .name("feed".to_owned())
-        .spawn(move || counted.pass_on(most, &heard, &tell))
-        .map_err(|error| HostError::System("start a thread", error))?;
-    engine(helpers, move || {
-        let mut watch = Watch::new(name, &config.feed, supply, inbox, bets.recovery);
-        let strategies = (conductor.strategies()?, conductor.strategies()?);
-        backtest::attend(
-            setup,
-            (name, address),
-            (bets.epoch, bets.venue),
-            strategies,
-            Some(run),
-            &mut |session| conductor.follow(session, &mut watch, config, config.mode),
-        )
-    })
+}
+
+impl Feed<'_> {
+    /// Runs the session on the engine's thread, with what the feed says.
+    fn attend<V: Venue<Approved> + Send>(
+        self,
+        setup: &Setup,
+        helpers: Helpers<'_>,
+        mut conductor: Conductor<'_>,
+        run: &mut RunWriter,
+        bets: Bets<V>,
+    ) -> Result<Report, HostError> {
+        let Self {
+            config,
+            name,
+            address,
+            supply,
+            heard,
+        } = self;
+        let inbox = Inbox::default();
+        let (counted, tell) = (inbox.clone(), helpers.tell.clone());
+        let most = config.feed.max_waiting as usize;
+        // It ends with the connection, or when the engine does not listen any more.
+        thread::Builder::new()
+            .name("feed".to_owned())
+            .spawn(move || counted.pass_on(most, &heard, &tell))
+            .map_err(|error| HostError::System("start a thread", error))?;
+        engine(helpers, move || {
+            let mut watch = Watch::new(name, &config.feed, supply, inbox, bets.recovery);
+            let strategies = (conductor.strategies()?, conductor.strategies()?);
+            backtest::attend(
+                setup,
+                (name, address),
+                (bets.epoch, bets.venue),
+                strategies,
+                Some(run),
+                &mut |session| conductor.follow(session, &mut watch, config, config.mode),
+            )
+        })
+    }
 }
 
 /// Begins to record the feed, if that is wanted.

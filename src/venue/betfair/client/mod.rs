@@ -247,7 +247,7 @@ pub fn connect(
         reads,
         wanted,
         feed,
-        tasks: std::sync::Mutex::new(tasks.into()),
+        tasks: Mutex::new(tasks.into()),
         plan,
     })
 }
