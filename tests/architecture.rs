@@ -102,7 +102,11 @@ const MAY_READ_FILES: [&str; 3] = [
 ];
 
 /// Where venues do I/O. All else of them is bytes in, values out.
-const CLIENTS: [&str; 2] = ["venue/betfair/client/", "venue/odds_api/client/"];
+const CLIENTS: [&str; 3] = [
+    "venue/betfair/client/",
+    "venue/odds_api/client/",
+    "venue/wire.rs",
+];
 
 /// What a codec has no business with.
 const NO_CODEC: [&str; 6] = ["tokio", "reqwest", "failsafe", "rustls", "fs", "net"];

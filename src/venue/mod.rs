@@ -3,6 +3,7 @@
 pub mod betfair;
 mod json;
 pub mod odds_api;
+mod wire;
 
 pub use json::DecodeError;
 pub(crate) use json::excerpt;

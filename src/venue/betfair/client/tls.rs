@@ -2,17 +2,15 @@
 //! certificate of our own where one logs in with it.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use rustls_platform_verifier::Verifier;
 use tokio_rustls::rustls::ClientConfig;
-use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::ConnectError;
 use super::secrets::Secrets;
 use crate::config::Secret;
+use crate::venue::wire;
 
 /// How servers are checked, and who we are to them.
 pub(super) struct Tls {
@@ -28,32 +26,19 @@ impl Tls {
             true => Vec::new(),
             false => certificates(roots)?,
         };
-        let provider = Arc::new(ring::default_provider());
         let system = |error: tokio_rustls::rustls::Error| {
             ConnectError::System(format!(
                 "no server's certificate can be checked: {error}. Install the system's root certificates \
                  (ca-certificates), or name some with betfair.root_certificates"
             ))
         };
-        let verifier =
-            Verifier::new_with_extra_roots(more, Arc::clone(&provider)).map_err(system)?;
-        let verifier = Arc::new(verifier);
-        let builder = || {
-            ClientConfig::builder_with_provider(Arc::clone(&provider))
-                .with_safe_default_protocol_versions()
-                .map(|builder| {
-                    builder
-                        .dangerous()
-                        .with_custom_certificate_verifier(verifier.clone())
-                })
-        };
-        let plain = builder().map_err(system)?.with_no_client_auth();
+        let builder = wire::checked(more).map_err(system)?;
+        let plain = builder.clone().with_no_client_auth();
         let certified = match &secrets.certificate {
             None => None,
             Some((certificate, key)) => {
                 let chain = certificates(certificate)?;
-                let own = builder()
-                    .map_err(system)?
+                let own = builder
                     .with_client_auth_cert(chain, private_key(key)?)
                     .map_err(|error| {
                         unusable(

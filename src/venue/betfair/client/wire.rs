@@ -1,19 +1,14 @@
 //! One HTTP request and its answer, through a circuit breaker: whether it has left, and what came back.
 
-use std::error::Error as _;
-use std::fmt::Write as _;
 use std::time::Duration;
 
-use failsafe::StateMachine;
-use failsafe::backoff::{self, Constant};
-use failsafe::failure_policy::{self, ConsecutiveFailures};
 use reqwest::header::{ACCEPT, DATE};
-use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder};
 use tokio_rustls::rustls::ClientConfig;
 
 use super::ConnectError;
 use crate::config::Breaker;
+use crate::venue::wire::{self, CircuitBreaker, told};
 
 /// The longest answer that is read.
 const LONGEST_BODY: usize = 8 << 20;
@@ -62,7 +57,7 @@ impl NoAnswer {
 /// A pool of connections for one purpose, with its breaker.
 pub(super) struct Wire {
     client: Client,
-    breaker: StateMachine<ConsecutiveFailures<Constant>, ()>,
+    breaker: CircuitBreaker,
 }
 
 impl Wire {
@@ -71,24 +66,16 @@ impl Wire {
         breaker: Breaker,
         connect_timeout: Duration,
     ) -> Result<Self, ConnectError> {
-        let client = Client::builder()
-            .tls_backend_preconfigured(tls)
-            // Nothing may send a request again, or to somebody else.
+        let client = wire::client(tls)
             .http1_only()
-            .redirect(Policy::none())
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .gzip(true)
             .connect_timeout(connect_timeout)
             .pool_idle_timeout(IDLE)
             .tcp_nodelay(true)
             .build()
             .map_err(|error| ConnectError::System(format!("no HTTP client: {}", told(error))))?;
-        let rest = backoff::constant(Duration::from_secs(u64::from(breaker.open_seconds)));
-        let policy = failure_policy::consecutive_failures(breaker.failures, rest);
         Ok(Self {
             client,
-            breaker: StateMachine::new(policy, ()),
+            breaker: wire::breaker(breaker),
         })
     }
 
@@ -154,16 +141,4 @@ fn no_answer(error: reqwest::Error) -> NoAnswer {
     } else {
         NoAnswer::Lost(told(error))
     }
-}
-
-/// An error with all its causes, and without the address, in which secrets may stand.
-fn told(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        let _ = write!(text, ": {next}");
-        cause = next.source();
-    }
-    text
 }

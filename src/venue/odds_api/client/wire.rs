@@ -1,23 +1,14 @@
 //! One question and its answer, through a circuit breaker. The key is in the address: no address is ever told.
 
-use std::error::Error as _;
-use std::fmt::Write as _;
-use std::sync::Arc;
 use std::time::Duration;
 
-use failsafe::StateMachine;
-use failsafe::backoff::{self, Constant};
-use failsafe::failure_policy::{self, ConsecutiveFailures};
 use reqwest::Client;
 use reqwest::header::{ACCEPT, DATE, HeaderMap};
-use reqwest::redirect::Policy;
-use rustls_platform_verifier::Verifier;
-use tokio_rustls::rustls::ClientConfig;
-use tokio_rustls::rustls::crypto::ring;
 
 use super::{ConnectError, Setup};
 use crate::config::Secret;
 use crate::venue::odds_api::Usage;
+use crate::venue::wire::{self, CircuitBreaker, told};
 
 /// The longest answer that is read; one of many events and all regions is a tenth of it.
 const LONGEST_BODY: usize = 16 << 20;
@@ -34,29 +25,26 @@ pub(super) struct Wire {
     client: Client,
     url: String,
     key: Secret,
-    breaker: StateMachine<ConsecutiveFailures<Constant>, ()>,
+    breaker: CircuitBreaker,
 }
 
 impl Wire {
     pub(super) fn new(setup: &Setup) -> Result<Self, ConnectError> {
         let timeout = Duration::from_secs(u64::from(setup.settings.timeout_seconds));
-        let client = Client::builder()
-            .tls_backend_preconfigured(tls()?)
-            .redirect(Policy::none())
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .gzip(true)
+        let tls = wire::checked(Vec::new()).map_err(|error| {
+            ConnectError::System(format!(
+                "no server's certificate can be checked: {error}. Install the system's root certificates (ca-certificates)"
+            ))
+        })?;
+        let client = wire::client(tls.with_no_client_auth())
             .timeout(timeout)
             .build()
             .map_err(|error| ConnectError::System(format!("no HTTP client: {}", told(error))))?;
-        let rest = Duration::from_secs(u64::from(setup.breaker.open_seconds));
-        let policy =
-            failure_policy::consecutive_failures(setup.breaker.failures, backoff::constant(rest));
         Ok(Self {
             client,
             url: setup.settings.url.trim_end_matches('/').to_owned(),
             key: setup.key.clone(),
-            breaker: StateMachine::new(policy, ()),
+            breaker: wire::breaker(setup.breaker),
         })
     }
 
@@ -129,36 +117,6 @@ fn without(body: Vec<u8>, key: &str) -> Vec<u8> {
     }
     clean.extend_from_slice(rest);
     clean
-}
-
-fn tls() -> Result<ClientConfig, ConnectError> {
-    let system = |error: tokio_rustls::rustls::Error| {
-        ConnectError::System(format!(
-            "no server's certificate can be checked: {error}. Install the system's root certificates (ca-certificates)"
-        ))
-    };
-    let provider = Arc::new(ring::default_provider());
-    let verifier =
-        Verifier::new_with_extra_roots(Vec::new(), Arc::clone(&provider)).map_err(system)?;
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(system)?;
-    Ok(builder
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth())
-}
-
-/// An error with all its causes, and without the address, in which the key stands.
-fn told(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        let _ = write!(text, ": {next}");
-        cause = next.source();
-    }
-    text
 }
 
 #[cfg(test)]
