@@ -336,9 +336,8 @@ fn a_halt_cancels_what_rests_where_neither_market_nor_strategy_is_there() {
     assert_eq!(house.at_risk.event("1"), Money::ZERO);
 }
 
-#[test]
-fn what_is_not_known_counts_everywhere_and_where_it_belongs_once_its_market_is_defined() {
-    let mut world = after(vec![stray(working(5))]);
+/// The venue tells of a bet elsewhere that is none of ours.
+fn a_bet_of_others_is_heard_of(world: &mut World) {
     let of_others = OrderStatement {
         order: None,
         market: MarketId::new(ELSEWHERE),
@@ -347,6 +346,12 @@ fn what_is_not_known_counts_everywhere_and_where_it_belongs_once_its_market_is_d
     let event = VenueEvent::Statement(TimeMs(world.now), of_others);
     world.desk.venue.to_say.push(event);
     world.tick();
+}
+
+#[test]
+fn what_is_not_known_counts_everywhere_and_where_it_belongs_once_its_market_is_defined() {
+    let mut world = after(vec![stray(working(5))]);
+    a_bet_of_others_is_heard_of(&mut world);
     let at_risk = |world: &World| {
         let at_risk = &world.desk.engine.house().at_risk;
         (
@@ -377,14 +382,7 @@ fn a_market_that_is_not_in_the_books_is_settled_like_others() {
     let mut order = working(5);
     advance(&mut order, TimeMs(0), super::tests::FILL);
     let mut world = after(vec![stray(order), stray(working(6))]);
-    let of_others = OrderStatement {
-        order: None,
-        market: MarketId::new(ELSEWHERE),
-        ..statement(&working(9), 4)
-    };
-    let event = VenueEvent::Statement(TimeMs(world.now), of_others);
-    world.desk.venue.to_say.push(event);
-    world.tick();
+    a_bet_of_others_is_heard_of(&mut world);
     let settled = crate::market::Settlement {
         market: MarketId::new(ELSEWHERE),
         at: TimeMs(world.now),

@@ -11,10 +11,9 @@ mkdir -p "$NODE_HOME"
 [ -d "$NODE_HOME/node_modules/playwright-core" ] ||
     npm install --silent --no-audit --no-fund --prefix "$NODE_HOME" playwright-core@1
 
-place=$(mktemp -d)
-host=
-trap '[ -n "$host" ] && kill "$host" 2>/dev/null; wait 2>/dev/null; rm -rf "$place"' EXIT
-cd "$place"
+# shellcheck source=tests/http/host.sh
+. "$root/tests/http/host.sh"
+host_begin
 mkdir strategies
 cat >strategies/fav.rhai <<'RHAI'
 // Asks at every change for a bet that rests, and for one that is too large.
@@ -24,14 +23,5 @@ fn on_odds(market, ctx) {
 }
 RHAI
 token=$("$bea" token new alice --role control --quiet)
-"$bea" run --data "$root/examples/recordings" --speed 20 --set http.bind=127.0.0.1:0 2>said &
-host=$!
-: >>said
-address=
-for _ in $(seq 100); do
-    address=$(sed -n 's|.*health: \(http://[^/]*\)/health.*|\1|p' said | head -n 1)
-    [ -n "$address" ] && break
-    kill -0 "$host" || { cat said; exit 1; }
-    sleep 0.1
-done
+host_start --data "$root/examples/recordings"
 node "$root/tests/dashboard/drive.mjs" "$address" "$place" "$token" "${2:-}"
