@@ -5,11 +5,11 @@ use super::play::{remind, visits};
 use super::report::Summary;
 use super::{Fault, Playing, Report, RunError, Session, Setup, Trouble};
 use crate::engine::{Journal, NoJournal, Strategy, Venue};
-use crate::ledger::RunWriter;
+use crate::ledger::{RunWriter, VisitRow};
 use crate::risk::Approved;
 
-/// The only session of its run.
-const ORDINAL: u32 = 1;
+/// The number of the only session of such a run.
+pub const ORDINAL: u32 = 1;
 
 /// How a session that was attended went.
 #[derive(Debug, Default)]
@@ -20,6 +20,8 @@ pub struct Attended {
     pub problems: Vec<Trouble>,
     /// How strategies failed.
     pub faults: Vec<Fault>,
+    /// What strategies were shown of markets that were forgotten on the way.
+    pub forgotten: Vec<VisitRow>,
 }
 
 /// Strategies in any order.
@@ -56,7 +58,7 @@ pub fn attend<V: Venue<Approved>>(
         problems: attended.problems,
         warnings: Vec::new(),
         faults: attended.faults,
-        visits: visits(&session),
+        visits: [attended.forgotten, visits(&session)].concat(),
         trace_hash: session.trace_hash(),
     };
     drop(session);

@@ -22,7 +22,7 @@ use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-pub use attend::{Attended, attend};
+pub use attend::{Attended, ORDINAL, attend};
 pub use band::{BandLine, BandResult};
 pub use closing::Closing;
 pub use orders::write_orders;

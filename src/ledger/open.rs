@@ -14,7 +14,7 @@ use super::deaths::Death;
 use super::health::Health;
 use super::lock::Lock;
 use super::pen::Pen;
-use super::run::{RunInfo, RunWriter};
+use super::run::{RunInfo, RunWriter, VisitRow};
 use super::strategies::{State, Version};
 use super::writer::{Entry, Job, Writer};
 use super::{Instance, LedgerError, Reader, schema};
@@ -199,6 +199,24 @@ impl Ledger {
     pub fn version(&self, run: Option<i64>, version: Version) -> Result<(), LedgerError> {
         let version = Box::new(version);
         self.pen.write(Entry::Version { run, version })
+    }
+
+    /// Keeps what strategies were shown of markets that a session without end forgets, while it writes: `recording` is its
+    /// number in the run.
+    ///
+    /// # Errors
+    /// If the ledger cannot be written.
+    pub fn visits(
+        &self,
+        run: i64,
+        recording: u32,
+        visits: Vec<VisitRow>,
+    ) -> Result<(), LedgerError> {
+        self.pen.write(Entry::Visits {
+            run,
+            recording,
+            visits,
+        })
     }
 
     /// Keeps a configuration that comes into force in a run that writes: what is written after this returned comes

@@ -3,11 +3,15 @@
 use crate::backtest::{Playing, RunError};
 use crate::config::Limits;
 use crate::engine::{Command, Strategy, Venue};
+use crate::ledger::VisitRow;
 use crate::market::{Instruction, TimeMs, VenueEvent};
 use crate::risk::Approved;
 use crate::source::Lines;
 use crate::venue::DecodeError;
 use crate::venue::betfair::Message;
+
+/// How often what is past is forgotten, by the session's own time.
+const FORGET_MS: i64 = 60_000;
 
 /// One thing that comes to a session from outside.
 pub(super) enum Input<'a> {
@@ -27,6 +31,9 @@ pub(super) enum Input<'a> {
 #[derive(Default)]
 pub(super) struct Course {
     lines: Lines,
+    forgot_at: TimeMs,
+    /// What strategies were shown of the markets that were forgotten.
+    forgotten: Vec<VisitRow>,
     /// How many orders of the present input were asked about, and which of them were stopped.
     asked: u32,
     withheld: Vec<u32>,
@@ -66,7 +73,13 @@ impl Course {
                 session.begin(at)?;
                 session.hold_to(limits);
             }
-            Input::Tick(said) => session.tick(at, said, &mut last_word)?,
+            Input::Tick(said) => {
+                session.tick(at, said, &mut last_word)?;
+                if at - self.forgot_at >= FORGET_MS {
+                    self.forgot_at = at;
+                    self.forgotten.extend(session.forget_past());
+                }
+            }
             Input::Line(line) => match self.lines.read(line) {
                 Ok(Message::Markets {
                     published_at,
@@ -77,6 +90,11 @@ impl Course {
             },
         }
         Ok(None)
+    }
+
+    /// What strategies were shown of the markets that were forgotten since this was asked last.
+    pub(super) fn forgotten(&mut self) -> Vec<VisitRow> {
+        std::mem::take(&mut self.forgotten)
     }
 
     /// The orders of the last input that were stopped.

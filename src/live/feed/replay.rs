@@ -244,6 +244,7 @@ impl Replay {
         }
         session.finish().map_err(RunError::from)?;
         hand_out(session, &mut attended);
+        attended.forgotten = course.forgotten();
         ending.trace_hash = session.trace_hash();
         ending.updates = session.updates();
         Ok(attended)

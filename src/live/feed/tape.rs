@@ -7,6 +7,7 @@ use super::note::{Beginning, Note, Version};
 use crate::backtest::{Playing, RunError};
 use crate::config::Limits;
 use crate::engine::{Command, Venue};
+use crate::ledger::VisitRow;
 use crate::market::{Instruction, TimeMs, VenueEvent};
 use crate::risk::Approved;
 use crate::source::{Recorder, RecorderHealth};
@@ -103,15 +104,17 @@ impl Tape {
         self.take(session, at, Input::Limits(limits)).map(drop)
     }
 
-    /// Time passes, in which the venue said something or nothing.
+    /// Time passes, in which the venue said something or nothing. What is past may be forgotten: what strategies were
+    /// shown of it is given back.
     pub(in crate::live) fn tick<V: Venue<Approved>>(
         &mut self,
         session: &mut Playing<'_, V>,
         said: &mut Vec<VenueEvent>,
-    ) -> Result<(), RunError> {
+    ) -> Result<Vec<VisitRow>, RunError> {
         let at = self.now();
         self.note(at, Note::Tick);
-        self.take(session, at, Input::Tick(said)).map(drop)
+        self.take(session, at, Input::Tick(said))?;
+        Ok(self.course.forgotten())
     }
 
     /// A line came at a time, and is handled now. What is wrong with it is given back.

@@ -92,12 +92,18 @@ fn feed(session: &mut Playing<'_>, tape: &mut Tape, next: &Script) -> Result<(),
                     .is_some()
             ),
             201 => drop(tape.line(session, TimeMs(0), b"{\"op\":\"status\",\"id\":1}")?),
-            _ if number % 50 == 0 => tape.tick(session, &mut Vec::new())?,
+            _ if number % 50 == 0 => drop(tape.tick(session, &mut Vec::new())?),
             _ => {}
         }
         let at = tape.now();
         tape.line(session, at, line)?;
     }
+    // The race is forgotten when nothing of it can be taken back any more.
+    assert!(tape.tick(session, &mut Vec::new())?.is_empty());
+    TIME.set(TIME.get() + 3 * 24 * 3_600_000);
+    let forgotten = tape.tick(session, &mut Vec::new())?;
+    assert_eq!(forgotten.len(), 1, "{forgotten:?}");
+    assert!(forgotten[0].calls > 50, "{forgotten:?}");
     session.finish()?;
     Ok(())
 }

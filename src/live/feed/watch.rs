@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::Inbox;
 use super::note::{Beginning, FORM};
 use super::supply::{Supply, Wanted};
-use crate::backtest::{Attended, Fault, Playing, RunError, Trouble};
+use crate::backtest::{Attended, Fault, ORDINAL, Playing, RunError, Trouble};
 use crate::config::{self, Config, Severity};
 use crate::engine::{Command, Fence, Recovery, TradingState, Venue};
 use crate::live::conductor::{Conductor, Told};
@@ -174,6 +174,8 @@ impl Conductor<'_> {
             interrupted: true,
             problems: std::mem::take(&mut watch.problems),
             faults: std::mem::take(&mut watch.faults),
+            // It was kept on the way.
+            forgotten: Vec::new(),
         })
     }
 
@@ -234,9 +236,12 @@ impl Conductor<'_> {
         let Some(tape) = &mut self.tape else {
             return Ok(());
         };
-        tape.tick(session, said)?;
+        let forgotten = tape.tick(session, said)?;
         if tape.has_withheld() {
             self.looked_at = None;
+        }
+        if !forgotten.is_empty() {
+            self.ledger.visits(self.status.run, ORDINAL, forgotten)?;
         }
         Ok(())
     }
