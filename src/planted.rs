@@ -1,5 +1,5 @@
-//! Faults planted on purpose, to show that the simulator finds such faults. Compiled to nothing without the feature
-//! `planted-bugs`, which no release has.
+//! Faults planted on purpose, to show that the simulator finds such faults. Compiled to nothing in release builds,
+//! except with the feature `planted-bugs`. Nothing but the simulator can switch one on.
 //!
 //! One line at the place of each asks [`is`]. `tests/simulator` chooses the one that is switched on; see `docs/proof.md`.
 
@@ -84,23 +84,22 @@ impl Bug {
     ];
 }
 
-#[cfg(feature = "planted-bugs")]
-static CHOSEN: std::sync::atomic::AtomicU8 = std::sync::atomic::AtomicU8::new(0);
+#[cfg(any(debug_assertions, feature = "planted-bugs"))]
+thread_local!(static CHOSEN: std::cell::Cell<u8> = const { std::cell::Cell::new(0) });
 
-/// Switches one fault on, or all off. For the simulator alone.
-#[cfg(feature = "planted-bugs")]
+/// Switches one fault on for this thread, or all off. For the simulator alone.
+#[cfg(any(debug_assertions, feature = "planted-bugs"))]
 pub fn plant(bug: Option<Bug>) {
-    let chosen = bug.map_or(0, |bug| bug as u8);
-    CHOSEN.store(chosen, std::sync::atomic::Ordering::SeqCst);
+    CHOSEN.set(bug.map_or(0, |bug| bug as u8));
 }
 
-/// Whether this fault is switched on: never, without the feature.
+/// Whether this fault is switched on: never, in a release build.
 #[inline]
 #[must_use]
 pub(crate) fn is(bug: Bug) -> bool {
-    #[cfg(feature = "planted-bugs")]
-    return CHOSEN.load(std::sync::atomic::Ordering::Relaxed) == bug as u8;
-    #[cfg(not(feature = "planted-bugs"))]
+    #[cfg(any(debug_assertions, feature = "planted-bugs"))]
+    return CHOSEN.get() == bug as u8;
+    #[cfg(not(any(debug_assertions, feature = "planted-bugs")))]
     {
         let _ = bug;
         false

@@ -31,7 +31,7 @@ The simulator: the whole core with faults, from a seed.
   --seed N [--trace]    one seed; --trace tells what happens
   --determinism N       N seeds in two processes each, whose traces must be equal
   --exposure-cases N    the exposure formulas against trying everything
-  --planted [--seeds N] every planted bug must be found within N seeds (feature planted-bugs)
+  --planted [--seeds N] every planted bug must be found within N seeds (in release builds, with --features planted-bugs)
 ";
 
 /// What is asked for on the command line.

@@ -81,6 +81,8 @@ pub(crate) struct Truth {
     ready: bool,
     /// The operator was told that no bet is placed any more.
     pub(crate) stopped: bool,
+    /// The kill switch is thrown when the last word on the next order is asked for: none may leave unasked.
+    pub(crate) armed: bool,
     pub(crate) dead: Rc<Cell<bool>>,
     unanswered: BTreeSet<OrderId>,
     doubted: BTreeSet<OrderId>,
@@ -114,6 +116,7 @@ impl Truth {
             deaf_at: -1,
             ready: false,
             stopped: false,
+            armed: false,
             dead: Rc::default(),
             unanswered: BTreeSet::new(),
             doubted: BTreeSet::new(),
@@ -767,7 +770,7 @@ impl Truth {
                 order,
                 persistence,
             } => {
-                if self.stopped && persistence != Persistence::Lapse {
+                if (self.stopped || self.armed) && persistence != Persistence::Lapse {
                     let what = format!("I6: {order} is let live longer although betting is halted");
                     self.violations.push(what);
                 }
@@ -869,7 +872,7 @@ impl Truth {
         if !self.disk.borrow().intents.contains(&id) {
             say("I2: sent before its intent was durable");
         }
-        if self.stopped {
+        if self.stopped || self.armed {
             say("I6: sent although betting is halted");
         }
         if !self.ready {

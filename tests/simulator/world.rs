@@ -93,9 +93,8 @@ pub(crate) struct World {
     rules: DoubtRules,
     imaged: BTreeSet<usize>,
     quiet: Rc<Cell<bool>>,
-    /// The kill switch, and whether it is about to be thrown while orders leave.
+    /// The kill switch.
     killed: Rc<Cell<bool>>,
-    armed: Rc<Cell<bool>>,
     /// What the operator was last told that betting is.
     told: Option<TradingState>,
     checks: Checks,
@@ -144,7 +143,6 @@ impl World {
             imaged: BTreeSet::new(),
             quiet: Rc::default(),
             killed: Rc::default(),
-            armed: Rc::default(),
             told: Some(TradingState::Active),
             healed: false,
             over: false,
@@ -256,20 +254,21 @@ impl World {
         let Some(desk) = &mut self.desk else {
             return Ok(false);
         };
-        let (killed, armed, truth) = (&self.killed, &self.armed, &self.truth);
+        let (killed, truth) = (&self.killed, &self.truth);
         let mut guard = |order: &Instruction| {
-            if armed.take() {
+            let mut truth = truth.borrow_mut();
+            if std::mem::take(&mut truth.armed) {
                 killed.set(true);
-                truth.borrow_mut().stopped = true;
+                truth.stopped = true;
             }
             if killed.get() {
-                let known = truth.borrow().bet(order.id).is_some();
+                let known = truth.bet(order.id).is_some();
                 let mark = if known {
                     Mark::ProlongingStopped
                 } else {
                     Mark::KilledAtTheLastMoment
                 };
-                truth.borrow_mut().marks.hit(mark);
+                truth.marks.hit(mark);
                 return Sending::Stopped;
             }
             Sending::Allowed
@@ -527,7 +526,7 @@ impl World {
             3 => self.command(TradingState::Reduce),
             4 => {
                 // The kill switch is thrown while orders leave.
-                self.armed.set(true);
+                self.truth.borrow_mut().armed = true;
                 Ok(())
             }
             5 | 6 => {
@@ -545,8 +544,8 @@ impl World {
         let stops = matches!(state, TradingState::Halted | TradingState::Paused);
         if !stops {
             self.killed.set(false);
-            self.armed.set(false);
-            self.truth.borrow_mut().stopped = false;
+            let mut truth = self.truth.borrow_mut();
+            (truth.armed, truth.stopped) = (false, false);
         }
         if self.desk.is_none() {
             self.truth.borrow_mut().stopped = self.is_stopped();
