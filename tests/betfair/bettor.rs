@@ -23,7 +23,7 @@ use bea::venue::betfair::{Decoder, Message, Names, StreamFilter};
 use crate::stage::{Stage, now};
 
 /// How long anything may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A strategy that proposes what it is told to.
 struct Puppet {

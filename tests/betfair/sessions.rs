@@ -121,7 +121,7 @@ fn a_login_that_gets_no_answer_is_tried_again_after_a_pause() {
     }
     assert_eq!(proxy.count("/api/login"), 1, "the pause is kept");
     proxy.judge(|_| crate::proxy::Act::Pass);
-    let by = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    let by = std::time::Instant::now() + std::time::Duration::from_secs(60);
     while asked().is_err() {
         assert!(std::time::Instant::now() < by);
         std::thread::yield_now();
@@ -184,7 +184,7 @@ fn whoever_watches_alone_has_no_way_to_bet_and_is_told_why_nothing_comes() {
     assert_eq!(connection.standing().betting, None);
     connection.watch(bea::venue::betfair::StreamFilter::default());
     let alarm = loop {
-        let heard = heard.recv_timeout(std::time::Duration::from_secs(20));
+        let heard = heard.recv_timeout(std::time::Duration::from_secs(120));
         if let Heard::Alarm { code, detail } = heard.unwrap() {
             break (code, detail);
         }

@@ -23,7 +23,7 @@ const LATEST_MILLIS: u64 = 500;
 /// Pause between two questions after its health.
 const BETWEEN_QUESTIONS: Duration = Duration::from_millis(5);
 /// Nothing that is awaited takes longer than this.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Takes what is offered, asks for what is not, and takes back what waits.
 const BUSY: &str = "fn on_odds(market, ctx) {

@@ -284,7 +284,7 @@ fn a_second_request_hidden_in_a_first_is_not_done() {
     ] {
         let mut stream = TcpStream::connect(guarded.host.address()).unwrap();
         stream
-            .set_read_timeout(Some(Duration::from_secs(20)))
+            .set_read_timeout(Some(Duration::from_secs(120)))
             .unwrap();
         let outer =
             format!("POST /livez HTTP/1.1\r\nHost: localhost\r\n{lengths}\r\n0\r\n\r\n{hidden}");

@@ -11,7 +11,7 @@ use crate::client::{Guarded, get, post};
 fn open(guarded: &Guarded, path: &str, more: &str) -> BufReader<TcpStream> {
     let mut stream = TcpStream::connect(guarded.host.address()).unwrap();
     stream
-        .set_read_timeout(Some(Duration::from_secs(30)))
+        .set_read_timeout(Some(Duration::from_secs(120)))
         .unwrap();
     let request = format!(
         "GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n{more}\r\n",

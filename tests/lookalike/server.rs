@@ -31,9 +31,15 @@ impl Answer {
 impl Server {
     /// Starts with a made-up race, five minutes before its start, and a clock that stands still.
     pub(crate) fn start(more: &[&str]) -> Self {
+        Self::with_races(1, more)
+    }
+
+    /// The same with more races, which start ten minutes one after the other.
+    pub(crate) fn with_races(races: u32, more: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut process = Command::new(env!("CARGO_BIN_EXE_bea"))
-            .args(["exchange", "--generate", "1", "--paused", "--json"])
+            .args(["exchange", "--paused", "--json"])
+            .args(["--generate", &races.to_string()])
             .args(["--http", "127.0.0.1:0", "--stream", "127.0.0.1:0"])
             .arg("--truth")
             .arg(folder.path().join("truth.jsonl"))

@@ -163,7 +163,7 @@ fn what_may_work_later_is_tried_again_and_what_will_not_goes_elsewhere() {
     world
         .fake
         .runtime()
-        .block_on(world.alerts.flush(Duration::from_secs(30)));
+        .block_on(world.alerts.flush(Duration::from_secs(120)));
     let tallies = world.alerts.tallies();
     let telegram = tallies
         .iter()

@@ -12,7 +12,7 @@ use bea::ledger::{BetRow, Filter, Reader, RunRow};
 use serde_json::Value;
 
 /// Nothing that is awaited takes longer than this, even on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A folder with strategies and a recording, in which a host may be started.
 pub(crate) struct Place {
