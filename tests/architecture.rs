@@ -102,9 +102,13 @@ const MAY_READ_FILES: [&str; 3] = [
 ];
 
 /// Where venues do I/O. All else of them is bytes in, values out.
-const CLIENTS: [&str; 3] = [
+const CLIENTS: [&str; 7] = [
     "venue/betfair/client/",
     "venue/odds_api/client/",
+    "venue/pinnacle/client/",
+    "venue/heard.rs",
+    "venue/pace.rs",
+    "venue/polling.rs",
     "venue/wire.rs",
 ];
 

@@ -140,7 +140,7 @@ impl<J: Journal, V: Venue<Approved>> Session<J, V> {
         let gate = setup.own.iter().fold(gate, |gate, (strategy, own)| {
             gate.with_own(strategy, &own.limits)
         });
-        let engine = Engine::new(gate, epoch, setup.bank);
+        let engine = Engine::new(gate, epoch, setup.bank).with_doubt_rules(venue.doubt_rules());
         let engine = setup.own.iter().fold(engine, |engine, (strategy, own)| {
             engine.with_bank(strategy, own.bank)
         });

@@ -321,7 +321,9 @@ impl From<HostError> for Failure {
             HostError::Credentials(_)
             | HostError::Connect(_)
             | HostError::OddsApi(_)
+            | HostError::Pinnacle(_)
             | HostError::Ask(_) => Self::new(exit::VENUE, error.to_string()),
+            HostError::Elsewhere(_) => Self::new(exit::SAFETY, error.to_string()),
             HostError::Ledger(error) => error.into(),
             HostError::Run(error) => error.into(),
             HostError::Http(error) => error.into(),

@@ -25,11 +25,12 @@ Examples:
   bea run --strategies my_strategies --speed max --json
   bea run --feed betfair                              the live odds of Betfair, bets to the simulated exchange
   bea run --feed odds-api                             the live odds of bookmakers, bets to the simulated exchange
+  bea run --feed pinnacle                             the live odds of Pinnacle, bets to the simulated exchange
 
 Every strategy of the folder runs. Save one: it is compiled, tested and swapped in, its state kept.
 While the kill file exists nothing is bet. Ctrl-C ends the run in order, a second one at once.")]
 pub(super) struct Run {
-    /// Where the odds come from: recordings, betfair or odds-api [default: run.feed]
+    /// Where the odds come from: recordings, betfair, odds-api or pinnacle [default: run.feed]
     #[arg(short, long, value_name = "FEED")]
     feed: Option<String>,
     /// Recordings: a file, a folder or a pattern [default: run.data]
@@ -68,7 +69,9 @@ impl Run {
         let files = match (config.mode, config.run.feed) {
             (Mode::DryRun, FeedKind::Recordings) => source::expand(&config.run.data)?,
             // On recordings the door to LIVE is shut; that is said before any file is looked for.
-            (Mode::Live, _) | (_, FeedKind::Betfair | FeedKind::OddsApi) => Vec::new(),
+            (Mode::Live, _) | (_, FeedKind::Betfair | FeedKind::OddsApi | FeedKind::Pinnacle) => {
+                Vec::new()
+            }
         };
         let ledger = prepare::ledger(config, &config.ledger.path, Durability::Full)?;
         let plan = Plan {

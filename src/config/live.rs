@@ -17,6 +17,8 @@ pub enum FeedKind {
     Betfair,
     /// The odds of many bookmakers, from The Odds API.
     OddsApi,
+    /// The odds of Pinnacle.
+    Pinnacle,
 }
 
 /// How a live feed is judged, and which markets are followed.

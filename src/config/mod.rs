@@ -12,6 +12,7 @@ mod layers;
 mod live;
 mod odds_api;
 mod origin;
+mod pinnacle;
 mod ratchet;
 mod schema;
 mod secret;
@@ -30,6 +31,7 @@ pub use error::{ConfigError, nearest};
 pub use live::{Feed, FeedKind, Live, Ramp, Recorder};
 pub use odds_api::OddsApi;
 pub use origin::Origin;
+pub use pinnacle::{FillType, OddsFormat, Pinnacle, WinRisk};
 pub use schema::{Row, guide, schema, words_of};
 pub use secret::{Secret, SecretError, redact};
 pub use settings::{

@@ -12,6 +12,7 @@ use super::alert::AlertSettings;
 use super::betfair::{Betfair, Breaker};
 use super::live::{Feed, FeedKind, Live, Recorder};
 use super::odds_api::OddsApi;
+use super::pinnacle::Pinnacle;
 use super::strategies::StrategySettings;
 use crate::exchange::ExchangeSettings;
 use crate::market::{Bound, Currency, Mode, Money, setting};
@@ -35,6 +36,8 @@ pub struct Config {
     pub betfair: Betfair,
     /// How The Odds API is asked.
     pub odds_api: OddsApi,
+    /// How Pinnacle is asked, and bet with.
+    pub pinnacle: Pinnacle,
     /// When a venue that fails is left alone for a while.
     pub breaker: Breaker,
     /// How a live feed is judged.
@@ -418,6 +421,7 @@ impl Config {
             ("exchange", self.exchange.bounds()),
             ("betfair", self.betfair.bounds()),
             ("odds_api", self.odds_api.bounds()),
+            ("pinnacle", self.pinnacle.bounds()),
             ("breaker", self.breaker.bounds()),
             ("feed", self.feed.bounds()),
             ("recorder", self.recorder.bounds()),
@@ -459,6 +463,7 @@ impl Config {
         }
         found.extend(self.betfair.problems());
         found.extend(self.odds_api.problems());
+        found.extend(self.pinnacle.problems(self.mode));
         found.extend(self.alert.problems());
         found.extend(self.strategy_problems());
         found

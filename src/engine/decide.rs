@@ -349,6 +349,13 @@ impl<G: Gate> Engine<G> {
         if order.cancel_pending {
             return Err(busy(order.id));
         }
+        if order.book.is_some() {
+            let (value, limit) = (
+                Figure::Text("CHANGE".into()),
+                Figure::Text("BACK LIMIT".into()),
+            );
+            return Err(Refusal::of(ReasonCode::BookTerms, value, limit));
+        }
         Ok(order)
     }
 

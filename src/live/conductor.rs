@@ -29,7 +29,7 @@ use crate::market::{Instruction, Money, TimeMs};
 use crate::risk::Approved;
 use crate::source::Update;
 use crate::strategy::{RhaiStrategy, Script, ScriptError};
-use crate::venue::betfair::client::Heard;
+use crate::venue::Heard;
 
 /// How often the kill file is looked for and the status published while nothing else happens.
 const LOOK: Duration = Duration::from_millis(100);

@@ -9,17 +9,17 @@ use super::approvals::LiveGate;
 use super::conductor::Conductor;
 use super::door::{Admitted, Doorkeeper};
 use super::feed::{Inbox, Supply, Tape, Watch};
-use super::host::{BETFAIR, Helpers, HostError, ODDS_API, Plan, engine};
+use super::host::{BETFAIR, Helpers, HostError, ODDS_API, PINNACLE, Plan, engine};
 use crate::backtest::{self, Driver, Report, Setup};
 use crate::config::Config;
 use crate::engine::{Recovery, Sending, TradingState, Venue};
 use crate::exchange::Exchange;
 use crate::ledger::{Ledger, RunWriter};
-use crate::market::Instruction;
+use crate::market::{Instruction, Order};
 use crate::risk::Approved;
 use crate::source::{Recorder, Room};
-use crate::venue::betfair::client::{self, Betfair, Connection, Heard, Secrets};
-use crate::venue::odds_api;
+use crate::venue::betfair::client::{self, Betfair, Connection, Secrets};
+use crate::venue::{Guard, Heard, odds_api, pinnacle};
 
 /// A live feed is one session; in DRY_RUN ids of orders are derived from its number alone, so that it can be played again.
 const ONLY_SESSION: u64 = 1;
@@ -60,22 +60,9 @@ pub(super) fn follow(
             feed.attend(setup, helpers, conductor, run, bets)
         }
         Some(admitted) => {
-            let switch = conductor.switch.clone();
-            let door = Doorkeeper::new(admitted, &config.live, switch, plan.wall_clock);
+            let door = go_live(plan, &mut conductor, admitted, recorder)?;
             let ledger = conductor.ledger;
-            let approved = ledger.reader()?.approvals()?;
-            conductor.gate = Some(LiveGate {
-                door: door.clone(),
-                approved: approved
-                    .into_iter()
-                    .map(|approval| (approval.strategy, approval.script_hash))
-                    .collect(),
-                barred: BTreeSet::new(),
-                limits_ratio: admitted.limits_ratio(),
-            });
             let bets = live_bets(plan, setup, ledger, run, &connection, &door)?;
-            let last_word = Box::new(move |order: &Instruction| door.may_send(order));
-            conductor.tape = Some(Tape::new(plan.wall_clock, last_word, recorder));
             feed.attend(setup, helpers, conductor, run, bets)
         }
     };
@@ -115,6 +102,116 @@ pub(super) fn follow_odds(
     feed.attend(setup, helpers, conductor, run, bets)
 }
 
+/// Follows the odds of Pinnacle. Without an admission what is bet goes to the simulated exchange, as a bookmaker would take
+/// it; with one it goes to Pinnacle.
+pub(super) fn follow_pinnacle(
+    plan: &Plan<'_>,
+    setup: &Setup,
+    helpers: Helpers<'_>,
+    mut conductor: Conductor<'_>,
+    run: &mut RunWriter,
+    admitted: Option<&Admitted>,
+) -> Result<Report, HostError> {
+    let config = plan.config();
+    let settings = &config.pinnacle;
+    let secrets = pinnacle::client::Secrets::find(settings)?;
+    let recorder = recorder(plan, run.run())?;
+    let (say, heard) = channel();
+    let connecting = pinnacle::client::Setup {
+        settings: settings.clone(),
+        breaker: config.breaker,
+        secrets,
+        clock: plan.wall_clock,
+    };
+    let connection = pinnacle::client::connect(connecting, helpers.runtime.handle(), say)?;
+    let feed = Feed {
+        config,
+        name: PINNACLE,
+        address: &settings.url,
+        supply: Supply::Pinnacle(&connection),
+        heard,
+    };
+    let runtime = helpers.runtime;
+    let report = match admitted {
+        None => {
+            let bets = simulated(plan, setup, &mut conductor, recorder);
+            feed.attend(setup, helpers, conductor, run, bets)
+        }
+        Some(admitted) => {
+            let door = go_live(plan, &mut conductor, admitted, recorder)?;
+            let recovery = left_there(plan, setup, conductor.ledger, run, |order| {
+                order
+                    .book
+                    .as_ref()
+                    .is_some_and(|book| book.as_str() == pinnacle::BOOK)
+            })?;
+            let left = recovery
+                .orders
+                .iter()
+                .map(|left| (&left.market, &left.order));
+            let bets = Bets {
+                epoch: recovery.epoch.unwrap_or_default(),
+                venue: connection.trade(left, guard(&door))?,
+                recovery: Some(recovery),
+            };
+            feed.attend(setup, helpers, conductor, run, bets)
+        }
+    };
+    // A bet on its way is never cut off.
+    runtime.block_on(connection.close());
+    report
+}
+
+/// From here on bets are with money: who may bet, and until when, is watched, and nothing leaves without the door's word.
+fn go_live(
+    plan: &Plan<'_>,
+    conductor: &mut Conductor<'_>,
+    admitted: &Admitted,
+    recorder: Option<Recorder>,
+) -> Result<Doorkeeper, HostError> {
+    let switch = conductor.switch.clone();
+    let door = Doorkeeper::new(admitted, &plan.config().live, switch, plan.wall_clock);
+    let approved = conductor.ledger.reader()?.approvals()?;
+    conductor.gate = Some(LiveGate {
+        door: door.clone(),
+        approved: approved
+            .into_iter()
+            .map(|approval| (approval.strategy, approval.script_hash))
+            .collect(),
+        barred: BTreeSet::new(),
+        limits_ratio: admitted.limits_ratio(),
+    });
+    let keeper = door.clone();
+    let last_word = Box::new(move |order: &Instruction| keeper.may_send(order));
+    conductor.tape = Some(Tape::new(plan.wall_clock, last_word, recorder));
+    Ok(door)
+}
+
+/// The door's word, as senders ask for it.
+fn guard(door: &Doorkeeper) -> Guard {
+    let door = door.clone();
+    Arc::new(move |order: &Instruction| match door.may_send(order) {
+        true => Sending::Allowed,
+        false => Sending::Stopped,
+    })
+}
+
+/// What earlier runs left at a venue. One venue does not know what became of orders at another.
+fn left_there(
+    plan: &Plan<'_>,
+    setup: &Setup,
+    ledger: &Ledger,
+    run: &RunWriter,
+    is_there: impl Fn(&Order) -> bool,
+) -> Result<Recovery, HostError> {
+    let recovery = ledger.recovery(run, 1, (plan.wall_clock)(), setup.bank)?;
+    let elsewhere = recovery.orders.iter().filter(|left| !is_there(&left.order));
+    match elsewhere.count() {
+        0 => Ok(recovery),
+        count => Err(HostError::Elsewhere(count)),
+    }
+}
+
 /// Where bets go, and what went there before.
 struct Bets<V> {
     epoch: u64,
@@ -148,21 +245,16 @@ fn live_bets(
     connection: &Connection,
     door: &Doorkeeper,
 ) -> Result<Bets<Betfair>, HostError> {
-    let recovery = ledger.recovery(run, 1, (plan.wall_clock)(), setup.bank)?;
+    let recovery = left_there(plan, setup, ledger, run, |order| order.book.is_none())?;
     let mut lives = ledger.reader()?.lives()?;
     let identity = client::Identity {
         epoch: lives.pop().unwrap_or_default(),
         earlier: lives,
         unfinished_since: recovery.orders.iter().map(|o| o.order.requested_at).min(),
     };
-    let door = door.clone();
-    let guard = Arc::new(move |order: &Instruction| match door.may_send(order) {
-        true => Sending::Allowed,
-        false => Sending::Stopped,
-    });
     Ok(Bets {
         epoch: recovery.epoch.unwrap_or_default(),
-        venue: connection.trade(identity, guard)?,
+        venue: connection.trade(identity, guard(door))?,
         recovery: Some(recovery),
     })
 }

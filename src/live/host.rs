@@ -17,7 +17,7 @@ use super::alerting::{self, Alerting};
 use super::conductor::{Conductor, Shared, Told};
 use super::door::{self, Admitted, Checks, Preflight, Row};
 use super::first_look::{FirstLook, first_look};
-use super::follow::{follow, follow_odds};
+use super::follow::{follow, follow_odds, follow_pinnacle};
 use super::log::Voice;
 use super::memory::Keeper;
 use super::published::Publisher;
@@ -34,7 +34,7 @@ use crate::ledger::{Ledger, LedgerError, Outcome, RunInfo, RunWriter, StateRow};
 use crate::market::{Mode, Ratio, TimeMs};
 use crate::strategy::{SCRIPT_STACK, Script};
 use crate::venue::betfair::client::{ConnectError, Missing, ReadError};
-use crate::venue::odds_api;
+use crate::venue::{odds_api, pinnacle};
 
 /// How long connections to the health server may keep the process after the run.
 const FAREWELL: Duration = Duration::from_millis(200);
@@ -42,6 +42,8 @@ const FAREWELL: Duration = Duration::from_millis(200);
 pub(super) const BETFAIR: &str = "betfair";
 /// What the feed of The Odds API is called in the ledger.
 pub(super) const ODDS_API: &str = "odds-api";
+/// What the feed of Pinnacle is called in the ledger.
+pub(super) const PINNACLE: &str = "pinnacle";
 
 /// What a host runs.
 #[derive(Clone, Copy, Debug)]
@@ -120,6 +122,15 @@ pub enum HostError {
     /// The Odds API cannot be asked.
     #[error("{0}")]
     OddsApi(#[from] odds_api::client::ConnectError),
+    /// Pinnacle cannot be asked.
+    #[error("{0}")]
+    Pinnacle(#[from] pinnacle::client::ConnectError),
+    /// The ledger holds orders at another venue that are not over.
+    #[error(
+        "the ledger holds {0} orders at another venue that are not over, of which this venue knows nothing: \
+         run that venue until they are, or keep a ledger for each venue (ledger.path)"
+    )]
+    Elsewhere(usize),
     /// The system refused something that every host needs.
     #[error("the host cannot {0}: {1}")]
     System(&'static str, std::io::Error),
@@ -256,6 +267,14 @@ pub fn run(plan: &Plan<'_>, ledger: Ledger, info: RunInfo) -> Result<Report, Hos
             admitted.as_ref(),
         ),
         FeedKind::OddsApi => follow_odds(plan, &setup, helpers, conductor, &mut run),
+        FeedKind::Pinnacle => follow_pinnacle(
+            plan,
+            &setup,
+            helpers,
+            conductor,
+            &mut run,
+            admitted.as_ref(),
+        ),
     };
     super::watchdog::stopping();
     drop(serving);
@@ -343,6 +362,10 @@ fn greet(
         FeedKind::OddsApi => {
             let address = &config.odds_api.url;
             voice.say(format_args!("feed: {ODDS_API}, {address}"));
+        }
+        FeedKind::Pinnacle => {
+            let address = &config.pinnacle.url;
+            voice.say(format_args!("feed: {PINNACLE}, {address}"));
         }
     }
     for script in &first.good {

@@ -85,6 +85,24 @@ impl fmt::Display for RunnerId {
     }
 }
 
+/// What can be backed with bookmakers, as selections; those that Betfair has too are called as there.
+pub mod selection {
+    /// The home side.
+    pub const HOME: u64 = 1;
+    /// The other side.
+    pub const AWAY: u64 = 2;
+    /// Neither.
+    pub const DRAW: u64 = 58_805;
+    /// Fewer.
+    pub const UNDER: u64 = 47_972;
+    /// More.
+    pub const OVER: u64 = 47_973;
+    /// It happens.
+    pub const YES: u64 = 30_246;
+    /// It does not.
+    pub const NO: u64 = 110_503;
+}
+
 /// The id of an intent and of the order it became: 128 bits derived from journaled inputs, so that the same
 /// input evaluated twice gives the same id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -95,6 +113,12 @@ impl OrderId {
     #[must_use]
     pub const fn from_bits(bits: u128) -> Self {
         Self(bits)
+    }
+
+    /// The 128 bits.
+    #[must_use]
+    pub const fn bits(self) -> u128 {
+        self.0
     }
 
     /// Reads the 26 letters that [`fmt::Display`] writes.

@@ -22,7 +22,7 @@ pub use definition::{
 };
 pub use delta::{LadderKind, LevelChange, MarketDelta, RunnerDelta};
 pub use depth::{Depth, Level};
-pub use ids::{BookName, MarketId, OrderId, RunnerId};
+pub use ids::{BookName, MarketId, OrderId, RunnerId, selection};
 pub use ladder::PriceLadder;
 pub use mode::Mode;
 pub use money::{Currency, Money};

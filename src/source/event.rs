@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use crate::market::selection::{AWAY, DRAW, HOME, NO, OVER, UNDER, YES};
 use crate::market::{
     BettingType, BookName, MarketDefinition, MarketDelta, MarketId, MarketStatus, Money, Price,
     PriceLadder, Quote, QuoteChange, RunnerDefinition, RunnerId, RunnerStatus, Score, TimeMs,
@@ -90,6 +91,8 @@ pub enum Stage {
     Suspended,
     /// The event is under way, and no bets are taken.
     UnderWay,
+    /// It is, and bets are taken.
+    InPlay,
     /// It is over, with this score; without one all bets are void.
     Over(Option<Score>),
 }
@@ -121,15 +124,6 @@ pub struct PricedMarket {
     runners: Vec<RunnerId>,
 }
 
-const HOME: u64 = 1;
-const AWAY: u64 = 2;
-/// What Betfair calls these selections.
-const DRAW: u64 = 58_805;
-const UNDER_25: u64 = 47_972;
-const OVER_25: u64 = 47_973;
-const YES: u64 = 30_246;
-const NO: u64 = 110_503;
-
 impl Pick {
     /// The runner that it is.
     #[must_use]
@@ -138,14 +132,14 @@ impl Pick {
             Self::Home => (HOME, 0),
             Self::Away => (AWAY, 0),
             Self::Draw => (DRAW, 0),
-            Self::Over => (OVER_25, 0),
-            Self::Under => (UNDER_25, 0),
+            Self::Over => (OVER, 0),
+            Self::Under => (UNDER, 0),
             Self::Yes => (YES, 0),
             Self::No => (NO, 0),
             Self::HomeWith(line) => (HOME, line),
             Self::AwayWith(line) => (AWAY, line),
-            Self::OverLine(line) => (OVER_25, line),
-            Self::UnderLine(line) => (UNDER_25, line),
+            Self::OverLine(line) => (OVER, line),
+            Self::UnderLine(line) => (UNDER, line),
         };
         RunnerId {
             selection,
@@ -273,7 +267,7 @@ impl PricedMarket {
         let pair = match selection {
             HOME => [runner, Pick::AwayWith(-handicap).runner()],
             AWAY => [Pick::HomeWith(-handicap).runner(), runner],
-            OVER_25 => [Pick::UnderLine(handicap).runner(), runner],
+            OVER => [Pick::UnderLine(handicap).runner(), runner],
             _ => [runner, Pick::OverLine(handicap).runner()],
         };
         for runner in pair {
@@ -311,11 +305,11 @@ impl PricedMarket {
         MarketDefinition {
             venue: BOOKMAKERS,
             status: match stage {
-                Stage::Open => MarketStatus::Open,
+                Stage::Open | Stage::InPlay => MarketStatus::Open,
                 Stage::Suspended | Stage::UnderWay => MarketStatus::Suspended,
                 Stage::Over(_) => MarketStatus::Closed,
             },
-            in_play: matches!(stage, Stage::UnderWay | Stage::Over(_)),
+            in_play: matches!(stage, Stage::UnderWay | Stage::InPlay | Stage::Over(_)),
             bet_delay_seconds: 0,
             bsp_market: false,
             bsp_reconciled: false,
@@ -365,8 +359,8 @@ impl PricedMarket {
             HOME => self.event.home.clone(),
             AWAY => self.event.away.clone(),
             DRAW => "The Draw".to_owned(),
-            OVER_25 => format!("Over {} Goals", goals(line)),
-            UNDER_25 => format!("Under {} Goals", goals(line)),
+            OVER => format!("Over {} Goals", goals(line)),
+            UNDER => format!("Under {} Goals", goals(line)),
             YES => "Yes".to_owned(),
             _ => "No".to_owned(),
         }
@@ -387,8 +381,8 @@ impl PricedMarket {
             HOME => (home - away) * 100 + line > 0,
             AWAY => (away - home) * 100 + line > 0,
             DRAW => home == away,
-            OVER_25 => (home + away) * 100 > line,
-            UNDER_25 => (home + away) * 100 < line,
+            OVER => (home + away) * 100 > line,
+            UNDER => (home + away) * 100 < line,
             YES => home > 0 && away > 0,
             _ => home == 0 || away == 0,
         };

@@ -1,18 +1,40 @@
 //! Lines of feeds, whichever they are of: each is read by its own codec.
 
-use super::OddsBoard;
+use super::{OddsBoard, PinnacleBoard};
 use crate::market::MarketDelta;
 use crate::venue::DecodeError;
 use crate::venue::betfair::{Decoder, Message};
-use crate::venue::odds_api::MARK;
+use crate::venue::{odds_api, pinnacle};
 
 /// Reads the lines of one feed. Keep one per feed: what a line means depends on those before it.
 #[derive(Debug, Default)]
 pub struct Lines {
     stream: Decoder,
     odds: OddsBoard,
-    /// Whether the last line was an answer about odds.
-    is_odds: bool,
+    pinnacle: PinnacleBoard,
+    /// What the last line was of.
+    last: Kind,
+}
+
+/// What a line is of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Kind {
+    #[default]
+    Stream,
+    OddsApi,
+    Pinnacle,
+}
+
+impl Kind {
+    fn of(line: &[u8]) -> Self {
+        if line.starts_with(odds_api::MARK) {
+            Self::OddsApi
+        } else if line.starts_with(pinnacle::MARK) {
+            Self::Pinnacle
+        } else {
+            Self::Stream
+        }
+    }
 }
 
 impl Lines {
@@ -21,11 +43,12 @@ impl Lines {
     /// # Errors
     /// Says which byte cannot be read, and why. The next line can be read all the same.
     pub fn read(&mut self, line: &[u8]) -> Result<Message<'_>, DecodeError> {
-        self.is_odds = line.starts_with(MARK);
-        if !self.is_odds {
-            return self.stream.decode(line);
-        }
-        let (published_at, deltas) = self.odds.take(line)?;
+        self.last = Kind::of(line);
+        let (published_at, deltas) = match self.last {
+            Kind::Stream => return self.stream.decode(line),
+            Kind::OddsApi => self.odds.take(line)?,
+            Kind::Pinnacle => self.pinnacle.take(line)?,
+        };
         Ok(Message::Markets {
             published_at,
             deltas,
@@ -35,9 +58,10 @@ impl Lines {
     /// The changes in the line read last; none if it failed.
     #[must_use]
     pub fn deltas(&self) -> &[MarketDelta] {
-        match self.is_odds {
-            true => self.odds.deltas(),
-            false => self.stream.deltas(),
+        match self.last {
+            Kind::Stream => self.stream.deltas(),
+            Kind::OddsApi => self.odds.deltas(),
+            Kind::Pinnacle => self.pinnacle.deltas(),
         }
     }
 }

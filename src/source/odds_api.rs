@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::event::{Event, Family, Offer, Pick, PricedMarket, Stage};
-use crate::market::{
-    BookName, MarketDelta, MarketId, Money, Price, RunnerId, Score, TimeMs, sport_id,
-};
+use super::event::{Event, Family, Offer, Pick, Stage};
+use super::tracked::{Standing, Tracked};
+use crate::market::{BookName, MarketDelta, Money, Price, Score, TimeMs, sport_id};
 use crate::venue::DecodeError;
 use crate::venue::odds_api::{self as api, Answer, Listing, Priced, Side};
 
@@ -29,13 +28,6 @@ struct Fixture {
     /// Whether a draw can be backed; `None` before any odds.
     draw: Option<bool>,
     markets: BTreeMap<Family, Tracked>,
-}
-
-#[derive(Debug)]
-struct Tracked {
-    market: PricedMarket,
-    /// What stands, by book and runner.
-    standing: BTreeMap<(BookName, RunnerId), Offer>,
 }
 
 impl OddsBoard {
@@ -95,7 +87,7 @@ impl OddsBoard {
         }
         fixture.event = event();
         for tracked in fixture.markets.values_mut() {
-            tracked.market.put_off(&fixture.event);
+            tracked.put_off(&fixture.event);
             let stage = stage(&fixture.event, self.now);
             tracked.tell(stage, &[], &mut self.deltas);
         }
@@ -155,7 +147,7 @@ impl OddsBoard {
             }
             let stage = stage(&fixture.event, now);
             for tracked in fixture.markets.values_mut() {
-                if tracked.market.stage() != Some(stage) {
+                if tracked.stage() != Some(stage) {
                     tracked.tell(stage, &[], &mut self.deltas);
                 }
             }
@@ -166,7 +158,7 @@ impl OddsBoard {
     }
 }
 
-type Offers = BTreeMap<Family, BTreeMap<(BookName, RunnerId), Offer>>;
+type Offers = BTreeMap<Family, Standing>;
 
 impl Fixture {
     /// What an answer says that bookmakers offer on this event.
@@ -226,10 +218,9 @@ impl Fixture {
         deltas: &mut Vec<MarketDelta>,
     ) {
         for &family in offers.keys() {
-            self.markets.entry(family).or_insert_with(|| Tracked {
-                market: PricedMarket::new(&self.event, family),
-                standing: BTreeMap::new(),
-            });
+            self.markets
+                .entry(family)
+                .or_insert_with(|| Tracked::new(&self.event, family));
         }
         let stage = stage(&self.event, now);
         for (&family, tracked) in &mut self.markets {
@@ -237,33 +228,8 @@ impl Fixture {
                 continue;
             }
             let new = offers.remove(&family).unwrap_or_default();
-            let gone = tracked
-                .standing
-                .iter()
-                .filter(|(key, _)| !new.contains_key(*key));
-            let gone = gone.map(|(_, offer)| Offer {
-                price: None,
-                ..offer.clone()
-            });
-            let mut changed: Vec<Offer> = gone.collect();
-            changed.extend(
-                new.iter()
-                    .filter(|(key, offer)| tracked.standing.get(*key) != Some(*offer))
-                    .map(|(_, offer)| offer.clone()),
-            );
-            tracked.standing = new;
-            if !changed.is_empty() || tracked.market.stage() != Some(stage) {
-                tracked.tell(stage, &changed, deltas);
-            }
+            tracked.replace(stage, new, deltas);
         }
-    }
-}
-
-impl Tracked {
-    fn tell(&mut self, stage: Stage, offers: &[Offer], deltas: &mut Vec<MarketDelta>) {
-        let mut delta = MarketDelta::new(MarketId::new(""));
-        self.market.change(stage, offers, &mut delta);
-        deltas.push(delta);
     }
 }
 
@@ -323,7 +289,7 @@ fn backed(key: &str, draw: bool, outcome: &api::Outcome) -> Option<(Family, Pick
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::market::{Books, MarketStatus, RunnerStatus};
+    use crate::market::{Books, MarketId, MarketStatus, RunnerStatus};
 
     const ID: &str = "0123456789abcdef0123456789abcdef";
 

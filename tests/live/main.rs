@@ -7,6 +7,7 @@ mod feed;
 mod host;
 mod money;
 mod odds;
+mod pinnacle;
 #[allow(dead_code)]
 #[path = "../lookalike/server.rs"]
 mod server;

@@ -2,6 +2,7 @@
 
 mod inbox;
 mod keeper;
+mod pinnacle;
 mod preflight;
 mod rows;
 mod token;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::pinnacle;
 use super::preflight::{Checks, Row};
 use super::token::Armed;
 use crate::config::{FeedKind, Origin};
@@ -36,15 +37,16 @@ pub(super) fn mode(checks: &Checks<'_>) -> Row {
 pub(super) fn feed(checks: &Checks<'_>) -> Row {
     match checks.loaded.config.run.feed {
         FeedKind::Betfair => Row::open("feed", "betfair"),
+        FeedKind::Pinnacle => Row::open("feed", "pinnacle"),
         FeedKind::OddsApi => Row::shut(
             "feed",
             "the odds come from The Odds API, which takes no bets",
-            "set run.feed = \"betfair\"",
+            "set run.feed = \"betfair\" or \"pinnacle\"",
         ),
         FeedKind::Recordings => Row::shut(
             "feed",
             "the odds come from recordings",
-            "set run.feed = \"betfair\"",
+            "set run.feed = \"betfair\" or \"pinnacle\"",
         ),
     }
 }
@@ -244,14 +246,17 @@ pub(super) fn disk(checks: &Checks<'_>) -> Row {
 /// What was tried without money on the feed that it would be live on.
 pub(super) fn paper(checks: &Checks<'_>) -> Vec<Row> {
     let config = &checks.loaded.config;
-    let address = &config.betfair.stream_address;
+    let (feed, address) = match config.run.feed {
+        FeedKind::Pinnacle => ("pinnacle", &config.pinnacle.url),
+        _ => ("betfair", &config.betfair.stream_address),
+    };
     let record = match checks.reader.map(|reader| reader.paper_record(address)) {
         None => Default::default(),
         Some(Ok(record)) => record,
         Some(Err(error)) => return vec![unreadable("paper", &error)],
     };
     let (days, bets) = (config.live.min_paper_days, config.live.min_paper_bets);
-    let run = "go on in DRY_RUN: bea run --feed betfair";
+    let run = format!("go on in DRY_RUN: bea run --feed {feed}");
     vec![
         Row::of(
             "paper days",
@@ -277,6 +282,9 @@ pub(super) fn paper(checks: &Checks<'_>) -> Vec<Row> {
 /// Whether the venue knows us, agrees on the time and the money, and has some.
 pub(super) fn venue(checks: &Checks<'_>) -> Vec<Row> {
     let config = &checks.loaded.config;
+    if config.run.feed == FeedKind::Pinnacle {
+        return pinnacle::venue(checks);
+    }
     let secrets = match Secrets::find(&config.betfair) {
         Ok(secrets) => secrets,
         Err(missing) => {
@@ -315,18 +323,9 @@ async fn asked(checks: &Checks<'_>, connection: &client::Connection) -> Vec<Row>
             return vec![Row::shut("login", error.to_string(), remedy)];
         }
     };
-    let currency = config.account.currency.to_string();
     let mut rows = vec![
         Row::open("login", format!("{} takes us", config.betfair.api_url)),
-        Row::of(
-            "currency",
-            details.currency_code == currency,
-            format!(
-                "the account is in {}, the configuration in {currency}",
-                details.currency_code
-            ),
-            format!("set account.currency = \"{}\"", details.currency_code),
-        ),
+        currency(checks, &details.currency_code),
     ];
     rows.push(match reads.time().await {
         Ok(venue) => clock(checks, venue),
@@ -337,15 +336,11 @@ async fn asked(checks: &Checks<'_>, connection: &client::Connection) -> Vec<Row>
         ),
     });
     rows.push(match reads.funds().await {
-        Ok(funds) => {
-            let free = funds.available_to_bet_balance;
-            Row::of(
-                "funds",
-                free >= config.risk.min_stake.to_f64(),
-                format!("{free:.2} {} free to bet with", details.currency_code),
-                "pay in, or wait until bets are settled",
-            )
-        }
+        Ok(funds) => funds_of(
+            checks,
+            funds.available_to_bet_balance,
+            &details.currency_code,
+        ),
         Err(error) => Row::shut(
             "funds",
             error.to_string(),
@@ -355,8 +350,29 @@ async fn asked(checks: &Checks<'_>, connection: &client::Connection) -> Vec<Row>
     rows
 }
 
+/// Whether the account is in the currency of the configuration.
+pub(super) fn currency(checks: &Checks<'_>, code: &str) -> Row {
+    let ours = checks.loaded.config.account.currency.to_string();
+    Row::of(
+        "currency",
+        code == ours,
+        format!("the account is in {code}, the configuration in {ours}"),
+        format!("set account.currency = \"{code}\""),
+    )
+}
+
+/// Whether there is enough for a bet.
+pub(super) fn funds_of(checks: &Checks<'_>, free: f64, currency: &str) -> Row {
+    Row::of(
+        "funds",
+        free >= checks.loaded.config.risk.min_stake.to_f64(),
+        format!("{free:.2} {currency} free to bet with"),
+        "pay in, or wait until bets are settled",
+    )
+}
+
 /// The venue says the time to the second: half of one either way is no skew.
-fn clock(checks: &Checks<'_>, venue: TimeMs) -> Row {
+pub(super) fn clock(checks: &Checks<'_>, venue: TimeMs) -> Row {
     let skew = ((checks.clock)() - venue - 500).abs() - 500;
     let limit = i64::from(checks.loaded.config.live.max_clock_skew_ms);
     Row::of(

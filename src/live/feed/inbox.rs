@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 
 use crate::live::conductor::Told;
-use crate::venue::betfair::client::{FeedState, Heard};
+use crate::venue::{FeedState, Heard};
 
 /// Counts the lines that wait for the engine. Its clones are one.
 #[derive(Clone, Debug, Default)]

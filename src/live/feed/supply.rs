@@ -5,6 +5,7 @@ use crate::config::Feed;
 use crate::market::MarketFilter;
 use crate::venue::betfair::{self, StreamFilter};
 use crate::venue::odds_api::{self, Credits};
+use crate::venue::pinnacle;
 
 /// The connection that a live feed comes through.
 #[derive(Clone, Copy)]
@@ -13,6 +14,8 @@ pub(in crate::live) enum Supply<'a> {
     Betfair(&'a betfair::client::Connection),
     /// The odds of many bookmakers.
     OddsApi(&'a odds_api::client::Connection),
+    /// The odds of Pinnacle.
+    Pinnacle(&'a pinnacle::client::Connection),
 }
 
 /// What a feed is asked for.
@@ -31,7 +34,7 @@ impl Supply<'_> {
     ) -> Option<Wanted> {
         match self {
             Self::Betfair(_) => wanted(settings, filters).map(Wanted::Stream),
-            Self::OddsApi(_) => Some(Wanted::Odds(filters.cloned().collect())),
+            Self::OddsApi(_) | Self::Pinnacle(_) => Some(Wanted::Odds(filters.cloned().collect())),
         }
     }
 
@@ -40,6 +43,9 @@ impl Supply<'_> {
         match (self, wanted) {
             (Self::Betfair(connection), Wanted::Stream(filter)) => connection.watch(filter.clone()),
             (Self::OddsApi(connection), Wanted::Odds(filters)) => connection.watch(filters.clone()),
+            (Self::Pinnacle(connection), Wanted::Odds(filters)) => {
+                connection.watch(filters.clone());
+            }
             _ => {}
         }
     }
@@ -47,7 +53,7 @@ impl Supply<'_> {
     /// Where the credits stand that the feed costs.
     pub(super) fn credits(self) -> Option<Credits> {
         match self {
-            Self::Betfair(_) => None,
+            Self::Betfair(_) | Self::Pinnacle(_) => None,
             Self::OddsApi(connection) => Some(connection.credits()),
         }
     }

@@ -14,7 +14,7 @@ use crate::live::conductor::{Conductor, Told};
 use crate::live::status::LiveFeed;
 use crate::market::{Mode, TimeMs};
 use crate::risk::Approved;
-use crate::venue::betfair::client::{FeedState, Heard};
+use crate::venue::{FeedState, Heard};
 
 /// How long the engine waits for something to happen before it looks around.
 const LOOK: Duration = Duration::from_millis(100);

@@ -4,27 +4,24 @@
 //! header `Date`. Every bookmaker is in every region.
 
 mod answers;
-mod matches;
 
 use std::collections::VecDeque;
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{ConnectInfo, State};
-use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use axum::response::{IntoResponse, Response};
-use jiff::fmt::rfc2822::DateTimePrinter;
 use serde_json::{Value, json};
 
-use super::faults::{Fault, Faults, Kind, read_faults};
-use super::http::{document, page};
+use super::faults::{Fault, Faults};
+use super::http::document;
+use super::show::{self, Playbill, Show, Struck};
 use super::wire::{CuttableListener, Scissors};
 use super::{Addresses, LookalikeError};
-use crate::market::{Books, MarketDelta, TimeMs};
-use crate::source;
+use crate::market::TimeMs;
 
 /// Calls that one key may make in a second.
 const MOST_CALLS: usize = 30;
@@ -52,15 +49,8 @@ pub struct OddsPlan {
     pub wall_clock: fn() -> TimeMs,
 }
 
-/// What happens, in order.
-type Timeline = VecDeque<(TimeMs, Vec<MarketDelta>)>;
-
 struct Shop {
-    books: Books,
-    to_come: Timeline,
-    begun: Instant,
-    begins_at: TimeMs,
-    times: u32,
+    show: Show,
     key: Option<String>,
     left: u64,
     used: u64,
@@ -130,7 +120,7 @@ async fn respond(
         let Ok(body) = axum::body::to_bytes(body, 1 << 20).await else {
             return StatusCode::PAYLOAD_TOO_LARGE.into_response();
         };
-        return open().control(&parts.method, &body);
+        return show::control(&mut open().faults, &parts.method, &body);
     }
     if path == "/control/credits" {
         let shop = open();
@@ -141,20 +131,14 @@ async fn respond(
     }
     let operation = path.rsplit('/').next().unwrap_or_default().to_owned();
     let before = open().faults.before(&operation);
-    for fault in before {
-        match fault.fault {
-            Kind::DelayBefore => tokio::time::sleep(fault.pause()).await,
-            Kind::HtmlBefore => return page(fault.status.unwrap_or(503)),
-            Kind::ApiError => {
-                let code = fault.code.as_deref().unwrap_or("EXCEEDED_FREQ_LIMIT");
-                let status = fault.status.unwrap_or(429);
-                let told = Told::error(status, code, "as the fault says");
-                return open().answer(told);
-            }
-            _ => {
-                scissors.cut();
-                return StatusCode::INTERNAL_SERVER_ERROR.into_response();
-            }
+    match show::before(before, &scissors).await {
+        None => {}
+        Some(Struck::Answered(response)) => return response,
+        Some(Struck::Refused(fault)) => {
+            let code = fault.code.as_deref().unwrap_or("EXCEEDED_FREQ_LIMIT");
+            let status = fault.status.unwrap_or(429);
+            let told = Told::error(status, code, "as the fault says");
+            return open().answer(told);
         }
     }
     let (response, after) = {
@@ -163,52 +147,20 @@ async fn respond(
         let after = shop.faults.after(&operation);
         (shop.answer(told), after)
     };
-    for fault in after {
-        match fault.fault {
-            Kind::DelayAfter => tokio::time::sleep(fault.pause()).await,
-            Kind::HtmlAfter => return page(fault.status.unwrap_or(503)),
-            Kind::DropAfter => {
-                scissors.cut();
-                return StatusCode::INTERNAL_SERVER_ERROR.into_response();
-            }
-            _ => {}
-        }
-    }
-    response
+    show::after(after, &scissors, response).await
 }
 
 impl Shop {
     fn open(plan: OddsPlan) -> Result<Self, LookalikeError> {
-        let mut all: Vec<(TimeMs, Vec<MarketDelta>)> = Vec::new();
-        for path in &plan.files {
-            let mut failed = None;
-            let read = source::visit(path, &mut |recording| {
-                loop {
-                    match recording.next() {
-                        Ok(Some(update)) => all.push((update.published_at, update.deltas.to_vec())),
-                        Ok(None) => return ControlFlow::Continue(()),
-                        Err(error) => {
-                            failed = Some(error);
-                            return ControlFlow::Break(());
-                        }
-                    }
-                }
-            });
-            if let Some(error) = failed.or(read.err()) {
-                return Err(LookalikeError::Feed(error.to_string()));
-            }
-        }
-        // Seasons bring their own time; made-up matches begin now.
-        let first = all.iter().map(|(at, _)| *at).min();
-        let begins_at = first.unwrap_or_else(plan.wall_clock);
-        all.extend(matches::make_up(plan.generate, plan.seed, begins_at));
-        all.sort_by_key(|(at, _)| *at);
-        Ok(Self {
-            books: Books::default(),
-            to_come: all.into(),
-            begun: Instant::now(),
-            begins_at,
+        let bill = Playbill {
+            files: plan.files,
+            generate: plan.generate,
+            seed: plan.seed,
             times: plan.times,
+            wall_clock: plan.wall_clock,
+        };
+        Ok(Self {
+            show: Show::open(&bill)?,
             key: plan.key,
             left: plan.credits,
             used: 0,
@@ -217,37 +169,8 @@ impl Shop {
         })
     }
 
-    fn now(&self) -> TimeMs {
-        let passed = self.begun.elapsed().as_millis() * u128::from(self.times);
-        self.begins_at + i64::try_from(passed).unwrap_or(i64::MAX / 2)
-    }
-
-    /// Plays what has happened meanwhile.
-    fn catch_up(&mut self, now: TimeMs) {
-        while self.to_come.front().is_some_and(|(at, _)| *at <= now) {
-            if let Some((at, deltas)) = self.to_come.pop_front() {
-                for delta in &deltas {
-                    self.books.apply(at, delta);
-                }
-            }
-        }
-    }
-
-    fn control(&mut self, method: &Method, body: &[u8]) -> Response {
-        match *method {
-            Method::POST => match read_faults(body) {
-                Ok(faults) => self.faults.add(faults),
-                Err(error) => return document(400, &json!({ "error": error })),
-            },
-            Method::DELETE => self.faults.clear(),
-            _ => {}
-        }
-        document(200, &json!({ "faults": self.faults.active() }))
-    }
-
     fn tell(&mut self, path: &str, query: &str) -> Told {
-        let now = self.now();
-        self.catch_up(now);
+        self.show.catch_up();
         let query = answers::Query::read(query);
         let is_known = match (query.get("apiKey").or(query.get("api_key")), &self.key) {
             (None | Some(""), _) => {
@@ -269,7 +192,7 @@ impl Shop {
             return Told::error(429, "EXCEEDED_FREQ_LIMIT", message);
         }
         self.calls.push_back(instant);
-        let told = answers::tell(&self.books, path, &query, now);
+        let told = answers::tell(&self.show.books, path, &query, self.show.now());
         if told.cost > self.left {
             let message = "Usage quota has been reached";
             return Told::error(401, "OUT_OF_USAGE_CREDITS", message);
@@ -289,13 +212,9 @@ impl Shop {
         ] {
             headers.insert(name, HeaderValue::from(figure));
         }
-        let date = jiff::Timestamp::from_millisecond(self.now().0).ok();
-        let date = date.and_then(|at| DateTimePrinter::new().timestamp_to_rfc9110_string(&at).ok());
-        if let Some(date) = date.and_then(|date| HeaderValue::from_str(&date).ok()) {
-            headers.insert(header::DATE, date);
-        }
         let mut response = document(told.status, &told.body);
         response.headers_mut().extend(headers);
+        self.show.date(&mut response);
         response
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::market::TimeMs;
-use crate::venue::DecodeError;
+use crate::venue::{DecodeError, answer};
 
 /// What a recorded answer begins with.
 pub const MARK: &[u8] = br#"{"op":"odds-api","#;
@@ -217,26 +217,7 @@ impl Answer {
             stale_ms: self.stale_ms,
             usage: self.usage,
         };
-        let frame = serde_json::to_vec(&frame).unwrap_or_default();
-        let inside = frame
-            .get(1..frame.len().saturating_sub(1))
-            .unwrap_or_default();
-        let line = |body: &[u8]| [MARK, inside, b",\"body\":", body, b"}"].concat();
-        // What reads it again decides whether it can be read: a value by itself, and in its line.
-        let is_read = |text: &[u8]| serde_json::from_slice::<Value>(text).is_ok();
-        if is_read(&self.body) {
-            let on_one_line = self.body.iter().map(|&byte| match byte {
-                b'\n' | b'\r' => b' ',
-                byte => byte,
-            });
-            let as_it_came = line(&on_one_line.collect::<Vec<u8>>());
-            if is_read(&as_it_came) {
-                return as_it_came;
-            }
-        }
-        // A page of a proxy, or an answer cut short.
-        let text = String::from_utf8_lossy(&self.body);
-        line(&serde_json::to_vec(&text).unwrap_or_default())
+        answer::line(MARK, &frame, &self.body)
     }
 
     /// Reads a recorded answer.
@@ -244,14 +225,7 @@ impl Answer {
     /// # Errors
     /// If the line is not one.
     pub fn read(line: &[u8]) -> Result<(Self, Value), DecodeError> {
-        let wrong = |error: serde_json::Error| {
-            DecodeError::new(error.column().saturating_sub(1), error.to_string())
-        };
-        let mut value: Value = serde_json::from_slice(line).map_err(wrong)?;
-        let body = value.get_mut("body").map(Value::take).unwrap_or_default();
-        let frame: Frame = serde_json::from_value(value).map_err(|error| {
-            DecodeError::new(0, format!("no answer as it is recorded: {error}"))
-        })?;
+        let (frame, body): (Frame, Value) = answer::read(line)?;
         let answer = Self {
             at: TimeMs(frame.at),
             path: frame.path,
@@ -303,11 +277,7 @@ impl Answer {
     }
 
     fn parameter(&self, name: &str) -> Option<&str> {
-        self.query
-            .split('&')
-            .filter_map(|pair| pair.split_once('='))
-            .find(|(key, _)| *key == name)
-            .map(|(_, value)| value)
+        answer::parameter(&self.query, name)
     }
 }
 
@@ -418,7 +388,7 @@ fn outcome(value: &Value, event: &Event, lost: &mut usize) -> Option<Outcome> {
         };
         let line = match value.get("point") {
             None | Some(Value::Null) => None,
-            Some(point) => Some(hundredths(point.as_f64()?)?),
+            Some(point) => Some(answer::hundredths(point.as_f64()?)?),
         };
         // Odds of one and below win nothing, and American odds are over a hundred either way.
         (price > 1.0 && price <= 1_000.0).then_some(Outcome {
@@ -431,13 +401,6 @@ fn outcome(value: &Value, event: &Event, lost: &mut usize) -> Option<Outcome> {
     let found = read();
     *lost += usize::from(found.is_none());
     found
-}
-
-#[allow(clippy::cast_possible_truncation)]
-fn hundredths(point: f64) -> Option<i32> {
-    let scaled = point * 100.0;
-    let whole = scaled.round();
-    ((scaled - whole).abs() < 1e-6 && whole.abs() <= 100_000.0).then_some(whole as i32)
 }
 
 /// An instant as text, or in seconds since 1970.

@@ -18,7 +18,6 @@ mod stream;
 mod tls;
 mod trade;
 mod venue;
-mod wire;
 
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -39,19 +38,13 @@ pub use venue::Betfair;
 
 use super::{Names, StreamFilter};
 use crate::config;
-use crate::engine::Sending;
-use crate::market::{Instruction, TimeMs, VenueEvent};
+use crate::market::TimeMs;
+use crate::venue::wire::Wire;
+use crate::venue::{Clock, FeedState, Guard, Heard, Mouth};
 use session::Session;
 use stream::{Stream, Wanted};
 use tls::Tls;
-use trade::{Mouth, Trade};
-use wire::Wire;
-
-/// Reads the wall clock.
-pub type Clock = fn() -> TimeMs;
-
-/// The last word before an order leaves, asked by its sender: the kill switch and the mode.
-pub type Guard = Arc<dyn Fn(&Instruction) -> Sending + Send + Sync>;
+use trade::Trade;
 
 /// What a connection is made of.
 #[derive(Clone, Debug)]
@@ -77,48 +70,6 @@ pub struct Identity {
     pub earlier: Vec<String>,
     /// When the oldest order was asked for that the ledger does not know to be over and settled.
     pub unfinished_since: Option<TimeMs>,
-}
-
-/// What is heard from the exchange, in order.
-#[derive(Debug)]
-pub enum Heard {
-    /// A line of the market stream as it came, without its end.
-    Line {
-        /// When it came.
-        at: TimeMs,
-        /// The line.
-        bytes: Vec<u8>,
-    },
-    /// Words on our orders and money, for [`crate::engine::Desk::tick`].
-    Venue(Vec<VenueEvent>),
-    /// How the market stream is.
-    Feed(FeedState),
-    /// Something that a person must look at.
-    Alarm {
-        /// What, in a word that never changes.
-        code: &'static str,
-        /// The facts; no secrets.
-        detail: String,
-    },
-}
-
-/// How the market stream is. Only what was heard while it is live may be bet upon.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FeedState {
-    /// On its way: no books yet.
-    Connecting,
-    /// Every book is whole and fresh.
-    Live,
-    /// Connected, but the exchange says that its data is not to be trusted for now.
-    Stale {
-        /// Why.
-        why: String,
-    },
-    /// Not connected. It comes back by itself, unless a person is needed.
-    Down {
-        /// Why.
-        why: String,
-    },
 }
 
 /// Why no connection can be made. What can be mended by trying again is not among it.
@@ -256,7 +207,7 @@ impl Plan {
     /// A pool of connections for one purpose.
     fn wire(&self, tls: ClientConfig) -> Result<Wire, ConnectError> {
         let patience = seconds(self.settings.connect_timeout_seconds);
-        Wire::new(tls, self.breaker, patience)
+        Wire::new(tls, self.breaker, patience).map_err(ConnectError::System)
     }
 }
 
@@ -327,7 +278,7 @@ impl Connection {
             bets: Mutex::default(),
             chores,
             hears_orders: AtomicBool::new(false),
-            under_way: watch::Sender::new(0),
+            under_way: Arc::new(watch::Sender::new(0)),
         });
         let rhythm = clerk::Rhythm::new(settings);
         let clerk = self

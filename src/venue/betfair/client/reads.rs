@@ -10,7 +10,6 @@ use serde_json::json;
 
 use super::pauses::Pauses;
 use super::session::{Session, SessionError};
-use super::wire::{Answer, NoAnswer, Wire};
 use crate::config::Secret;
 use crate::market::TimeMs;
 use crate::venue::betfair::{
@@ -19,6 +18,7 @@ use crate::venue::betfair::{
     ListMarketCatalogue, MarketBook, MarketCatalogue, NoResult, Service, read_answer,
     without_nulls,
 };
+use crate::venue::wire::{Answer, NoAnswer, Wire};
 
 /// How often a question is asked.
 const TRIES: usize = 3;

@@ -8,7 +8,6 @@ use serde::Serialize;
 
 use super::reads::{call, endpoint, is_sound, is_throttled};
 use super::trade::{Chore, Trade};
-use super::wire::{Answer, NoAnswer};
 use crate::config::Secret;
 use crate::engine::Sending;
 use crate::market::{
@@ -20,6 +19,8 @@ use crate::venue::betfair::{
     Placed, Reply, Service, UpdateInstruction, UpdateOrders, read_cancel, read_update,
     without_nulls,
 };
+use crate::venue::heard::UnderWay;
+use crate::venue::wire::{Answer, NoAnswer};
 
 /// Numbers requests about bets.
 static NUMBER: AtomicU64 = AtomicU64::new(1);
@@ -31,39 +32,6 @@ pub(super) struct Seen {
     pub(super) version: Option<u64>,
     /// For how long it holds orders back.
     pub(super) bet_delay: Duration,
-}
-
-/// An order or cancel on its way. If its task ends before it is answered, nobody can say what became of it.
-struct UnderWay {
-    trade: Arc<Trade>,
-    /// A new order of which nothing was reported yet.
-    open: Option<(MarketId, OrderId)>,
-}
-
-impl UnderWay {
-    fn new(trade: &Arc<Trade>, open: Option<(MarketId, OrderId)>) -> Self {
-        trade.under_way.send_modify(|count| *count += 1);
-        Self {
-            trade: Arc::clone(trade),
-            open,
-        }
-    }
-
-    /// Reports what became of the new order.
-    fn report(&mut self, change: OrderChange) {
-        if let Some((market, order)) = self.open.take() {
-            self.trade.report(&market, order, change);
-        }
-    }
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        self.report(OrderChange::Doubted {
-            doubt: Doubt::ConnectionLost,
-        });
-        self.trade.under_way.send_modify(|count| *count -= 1);
-    }
 }
 
 /// Why a change of a bet was not made.
@@ -78,13 +46,13 @@ pub(super) fn place(
     order: Instruction,
     seen: Seen,
 ) -> impl Future<Output = ()> + Send + 'static {
-    let under_way = UnderWay::new(trade, Some((order.market.clone(), order.id)));
-    async move { send_order(under_way, order, seen).await }
+    let under_way = trade.set_out(Some((order.market.clone(), order.id)));
+    let trade = Arc::clone(trade);
+    async move { send_order(&trade, under_way, order, seen).await }
 }
 
 /// Sends a new order, once.
-async fn send_order(mut under_way: UnderWay, order: Instruction, seen: Seen) {
-    let trade = Arc::clone(&under_way.trade);
+async fn send_order(trade: &Trade, mut under_way: UnderWay, order: Instruction, seen: Seen) {
     let Some(token) = trade.session.token() else {
         tracing::warn!(event = "order_not_sent", intent_id = %order.id, "there is no session");
         return under_way.report(OrderChange::NotSent);
@@ -102,7 +70,7 @@ async fn send_order(mut under_way: UnderWay, order: Instruction, seen: Seen) {
     };
     let timeout = trade.order_timeout + seen.bet_delay;
     let last_word = || (trade.guard)(&order) == Sending::Allowed;
-    let sent = post(&trade, "placeOrders", &params, &token, timeout, last_word).await;
+    let sent = post(trade, "placeOrders", &params, &token, timeout, last_word).await;
     let placed = match sent {
         Ok((number, answer)) => Placed::read(reply(&answer, number), &name, order.market.as_str()),
         Err(error) if error.is_unsent() => {
@@ -110,7 +78,7 @@ async fn send_order(mut under_way: UnderWay, order: Instruction, seen: Seen) {
             return under_way.report(OrderChange::NotSent);
         }
         Err(error) => Placed::Doubted {
-            doubt: doubt(&error),
+            doubt: error.doubt(),
             what: error.to_string(),
         },
     };
@@ -129,10 +97,11 @@ async fn send_order(mut under_way: UnderWay, order: Instruction, seen: Seen) {
             trade.mouth.now(),
         ) {
             Some(statement) => {
-                under_way.open = None;
+                under_way.is_heard();
                 trade.hear(statement);
             }
             None => doubted(
+                trade,
                 &mut under_way,
                 &order,
                 Doubt::Unreadable,
@@ -149,25 +118,17 @@ async fn send_order(mut under_way: UnderWay, order: Instruction, seen: Seen) {
             // Nobody waits for it, and the order is not sent again.
             let _ = trade.session.renew(Some(&token)).await;
         }
-        Placed::Doubted { doubt, what } => doubted(&mut under_way, &order, doubt, &what),
+        Placed::Doubted { doubt, what } => doubted(trade, &mut under_way, &order, doubt, &what),
     }
 }
 
 /// Nobody can say what became of an order, unless the stream has said so meanwhile.
-fn doubted(under_way: &mut UnderWay, order: &Instruction, doubt: Doubt, what: &str) {
+fn doubted(trade: &Trade, under_way: &mut UnderWay, order: &Instruction, doubt: Doubt, what: &str) {
     tracing::warn!(event = "order_in_doubt", intent_id = %order.id, doubt = doubt.as_str(), "{what}");
-    if under_way.trade.bets().name(order.id).is_some() {
-        under_way.open = None;
+    if trade.bets().name(order.id).is_some() {
+        under_way.is_heard();
     } else {
         under_way.report(OrderChange::Doubted { doubt });
-    }
-}
-
-const fn doubt(error: &NoAnswer) -> Doubt {
-    match error {
-        NoAnswer::TimedOut => Doubt::TimedOut,
-        NoAnswer::TooLong => Doubt::Unreadable,
-        _ => Doubt::ConnectionLost,
     }
 }
 
@@ -209,10 +170,11 @@ pub(super) fn cancel(
     order: OrderId,
     size: Option<Money>,
 ) -> impl Future<Output = ()> + Send + 'static {
-    let under_way = UnderWay::new(trade, None);
+    let under_way = trade.set_out(None);
+    let trade = Arc::clone(trade);
     async move {
-        let trade = &under_way.trade;
-        if let Err(reason) = cancelled(trade, &market, order, size).await {
+        let _under_way = under_way;
+        if let Err(reason) = cancelled(&trade, &market, order, size).await {
             trade.report(&market, order, OrderChange::CancelFailed { reason });
         }
     }
@@ -227,9 +189,9 @@ pub(super) fn replace(
     new: Instruction,
     seen: Seen,
 ) -> impl Future<Output = ()> + Send + 'static {
-    let mut under_way = UnderWay::new(trade, Some((new.market.clone(), new.id)));
+    let mut under_way = trade.set_out(Some((new.market.clone(), new.id)));
+    let trade = Arc::clone(trade);
     async move {
-        let trade = Arc::clone(&under_way.trade);
         match cancelled(&trade, &market, old, None).await {
             Ok(freed) if freed.is_positive() => {
                 let order = Instruction {
@@ -238,7 +200,7 @@ pub(super) fn replace(
                 };
                 let excess = new.kind.amount() - order.kind.amount();
                 trade.bets().shorten(new.id, excess);
-                send_order(under_way, order, seen).await;
+                send_order(&trade, under_way, order, seen).await;
             }
             freed => {
                 under_way.report(OrderChange::NotSent);
@@ -314,15 +276,16 @@ pub(super) fn update(
     order: OrderId,
     persistence: Persistence,
 ) -> impl Future<Output = ()> + Send + 'static {
-    let under_way = UnderWay::new(trade, None);
+    let under_way = trade.set_out(None);
+    let trade = Arc::clone(trade);
     async move {
-        let trade = &under_way.trade;
+        let _under_way = under_way;
         let name = trade.bets().name(order);
         let made = match &name {
             None => Err(VenueReason::NotSaid),
             Some(bet) => {
                 change(
-                    trade,
+                    &trade,
                     bet,
                     || {
                         let instruction = UpdateInstruction {

@@ -11,14 +11,15 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use super::Plan;
 use super::pauses::Pauses;
 use super::secrets::Secrets;
-use super::wire::{Answer, NoAnswer, Wire};
-use super::{Clock, Plan};
 use crate::config::Login;
 use crate::config::Secret;
 use crate::market::TimeMs;
+use crate::venue::Clock;
 use crate::venue::betfair::read_identity;
+use crate::venue::wire::{Answer, NoAnswer, Wire};
 
 /// For how long the venue refuses logins after too many of them.
 const BAN_MS: i64 = 20 * 60 * 1_000;

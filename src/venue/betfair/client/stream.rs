@@ -16,14 +16,14 @@ use super::follow::{Clocks, Follow, Health, Meaning};
 use super::line::Lines;
 use super::pauses::Pauses;
 use super::session::{Session, SessionError};
-use super::trade::{Mouth, Trade};
-use super::{FeedState, Heard};
+use super::trade::Trade;
 use crate::config;
 use crate::config::Secret;
 use crate::venue::betfair::{
     DataFilter, Field, Head, LINE_END, MarketSubscription, OrderFilter, OrderSubscription,
     StatusMessage, StreamCode, StreamFilter, StreamRequest, runner_id, without_nulls,
 };
+use crate::venue::{FeedState, Heard, Mouth};
 
 /// How far apart connections are tried.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));

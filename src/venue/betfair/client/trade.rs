@@ -1,7 +1,6 @@
 //! What sender, clerk and stream share of betting: the bets, the budget, the way to the engine.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,39 +10,13 @@ use super::bets::Bets;
 use super::budget::Budget;
 use super::reads::Reads;
 use super::session::Session;
-use super::wire::Wire;
-use super::{Clock, Guard, Heard};
 use crate::market::{
-    MarketDefinition, MarketId, OrderChange, OrderEvent, OrderId, OrderStatement, TimeMs,
-    VenueEvent,
+    MarketDefinition, MarketId, OrderChange, OrderId, OrderStatement, TimeMs, VenueEvent,
 };
 use crate::venue::betfair::{Names, Nonsense, Told};
-
-/// The way to the engine. Nobody may be there any more; then nothing more is to be said.
-#[derive(Clone)]
-pub(super) struct Mouth {
-    pub(super) out: Sender<Heard>,
-    pub(super) clock: Clock,
-}
-
-impl Mouth {
-    pub(super) fn now(&self) -> TimeMs {
-        (self.clock)()
-    }
-
-    pub(super) fn say(&self, heard: Heard) {
-        let _ = self.out.send(heard);
-    }
-
-    pub(super) fn events(&self, events: Vec<VenueEvent>) {
-        self.say(Heard::Venue(events));
-    }
-
-    pub(super) fn alarm(&self, code: &'static str, detail: String) {
-        tracing::warn!(event = "betfair_alarm", code, "{detail}");
-        self.say(Heard::Alarm { code, detail });
-    }
-}
+use crate::venue::heard::UnderWay;
+use crate::venue::wire::Wire;
+use crate::venue::{Guard, Mouth};
 
 /// What the clerk is to do.
 #[derive(Debug)]
@@ -81,7 +54,7 @@ pub(super) struct Trade {
     /// Whether the stream tells of every change of our bets.
     pub(super) hears_orders: AtomicBool,
     /// How many orders and cancels are on their way.
-    pub(super) under_way: watch::Sender<usize>,
+    pub(super) under_way: Arc<watch::Sender<usize>>,
 }
 
 impl Trade {
@@ -124,12 +97,12 @@ impl Trade {
 
     /// Tells the engine what became of an order.
     pub(super) fn report(&self, market: &MarketId, order: OrderId, change: OrderChange) {
-        self.mouth.events(vec![VenueEvent::Order(OrderEvent {
-            market: market.clone(),
-            order,
-            at: self.mouth.now(),
-            change,
-        })]);
+        self.mouth.report(market, order, change);
+    }
+
+    /// An order or a change sets out. Of a new order something must be reported.
+    pub(super) fn set_out(&self, order: Option<(MarketId, OrderId)>) -> UnderWay {
+        UnderWay::new(&self.mouth, &self.under_way, order)
     }
 
     /// Whether the stream tells of every change of our bets.

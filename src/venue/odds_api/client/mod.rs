@@ -1,6 +1,5 @@
 //! The client of The Odds API: asks what the plan says, when it says so. Here is all of its I/O.
 
-mod clock;
 mod wire;
 
 use std::sync::mpsc::Sender;
@@ -16,18 +15,13 @@ use super::plan::{Credits, Pace, Plan, Question};
 use crate::config;
 use crate::config::{Secret, SecretError};
 use crate::market::{MarketFilter, TimeMs};
-use crate::venue::betfair::client::{FeedState, Heard};
-use clock::Clock;
+use crate::venue::pace::Clock;
+use crate::venue::polling::{Deaf, FIRST_PAUSE, HEARTBEAT, LONGEST_PAUSE, Polling};
+use crate::venue::{FeedState, Heard};
 use wire::{Reply, Wire};
 
-/// How often it is said that all is well, while there is nothing to ask.
-const HEARTBEAT: Duration = Duration::from_secs(3);
 /// The shortest time between two questions; the API allows thirty in a second.
 const GAP: Duration = Duration::from_millis(200);
-/// After a failure it waits so long, and twice as long after each further one.
-const FIRST_PAUSE: Duration = Duration::from_secs(2);
-const LONGEST_PAUSE: Duration = Duration::from_secs(120);
-
 /// What a connection is made of.
 #[derive(Clone, Debug)]
 pub struct Setup {
@@ -120,17 +114,11 @@ pub fn connect(
         credits: Arc::clone(&credits),
         settings: setup.settings,
         wire,
-        out,
-        failures: 0,
-        not_before: Instant::now(),
-        state: None,
+        feed: Polling::new(out),
     };
     runtime.spawn(poller.run(changes));
     Ok(Connection { wanted, credits })
 }
-
-/// Nobody listens any more.
-struct Deaf;
 
 struct Poller {
     settings: config::OddsApi,
@@ -138,11 +126,7 @@ struct Poller {
     plan: Plan,
     credits: Arc<Mutex<Credits>>,
     wire: Wire,
-    out: Sender<Heard>,
-    failures: u32,
-    /// Nothing is asked before this.
-    not_before: Instant,
-    state: Option<FeedState>,
+    feed: Polling,
 }
 
 impl Poller {
@@ -175,8 +159,8 @@ impl Poller {
                         && at <= Instant::now()
                     {
                         self.ask(question).await?;
-                    } else if let Some(state) = self.state.clone() {
-                        self.say(Heard::Feed(state))?;
+                    } else {
+                        self.feed.beat()?;
                     }
                 }
             }
@@ -198,7 +182,7 @@ impl Poller {
         }
         let now = self.clock.now();
         let (due, question) = self.plan.next(now)?;
-        let at = self.clock.instant(due).max(self.not_before);
+        let at = self.clock.instant(due).max(self.feed.not_before);
         self.publish(now);
         Some((at, question))
     }
@@ -208,34 +192,21 @@ impl Poller {
         *self.credits.lock().unwrap_or_else(PoisonError::into_inner) = credits;
     }
 
-    fn say(&self, heard: Heard) -> Result<(), Deaf> {
-        self.out.send(heard).map_err(|_| Deaf)
-    }
-
-    /// Says how the feed is, where that is news.
-    fn stand(&mut self, state: FeedState) -> Result<(), Deaf> {
-        if self.state.as_ref() != Some(&state) {
-            self.state = Some(state.clone());
-            self.say(Heard::Feed(state))?;
-        }
-        Ok(())
-    }
-
     async fn ask(&mut self, question: Question) -> Result<(), Deaf> {
         if !self.wire.is_open() {
-            self.not_before = Instant::now() + FIRST_PAUSE;
             let why = "The Odds API failed so often that it is left alone for a while".to_owned();
-            return self.stand(FeedState::Down { why });
+            return self.feed.rest(FIRST_PAUSE, why);
         }
         self.plan.ask(&question, self.clock.now());
         let query = self.query(&question);
         let reply = self.wire.get(&question.path(), &query).await;
-        self.not_before = Instant::now() + GAP;
+        self.feed.not_before = Instant::now() + GAP;
         match reply {
             Ok(reply) => self.heard(question, query, reply),
             Err(why) => {
                 self.plan.forget(&question);
-                self.fail(format!("The Odds API gives no answer: {why}"))
+                self.feed
+                    .fail(format!("The Odds API gives no answer: {why}"))
             }
         }
     }
@@ -279,7 +250,7 @@ impl Poller {
             }
         }
         self.publish(now);
-        self.say(Heard::Line { at, bytes })
+        self.feed.say(Heard::Line { at, bytes })
     }
 
     fn answered(&mut self, question: &Question, answer: &Answer, line: &[u8]) -> Result<(), Deaf> {
@@ -293,9 +264,8 @@ impl Poller {
                 answer.path
             );
         }
-        self.failures = 0;
         self.plan.hear(question, answer.usage, &listing, answer.at);
-        self.stand(FeedState::Live)
+        self.feed.succeed()
     }
 
     /// An answer says why it is none.
@@ -317,41 +287,27 @@ impl Poller {
                 let detail = format!(
                     "the credits of The Odds API are used up: nothing is asked until {resets_at} (odds_api.reset_day)"
                 );
-                self.alarm("ODDS_API_CREDITS_USED_UP", &detail)?;
-                self.stand(FeedState::Down { why: detail })
+                self.feed.alarm("ODDS_API_CREDITS_USED_UP", &detail)?;
+                self.feed.stand(FeedState::Down { why: detail })
             }
             (401 | 403, _) => {
                 // Nothing mends it but a person.
-                self.not_before = Instant::now() + LONGEST_PAUSE;
                 self.plan.forget(question);
-                self.alarm("ODDS_API_KEY_REFUSED", &why)?;
-                self.stand(FeedState::Down { why })
+                self.feed.alarm("ODDS_API_KEY_REFUSED", &why)?;
+                self.feed.rest(LONGEST_PAUSE, why)
             }
             (404 | 422, _) => {
                 self.plan.refund(question, usage);
                 self.plan.bar(question);
                 let what =
                     format!("{why}. It is not asked again; mend odds_api in the configuration");
-                self.alarm("ODDS_API_REFUSED", &what)
+                self.feed.alarm("ODDS_API_REFUSED", &what)
             }
             _ => {
                 self.plan.refund(question, usage);
                 self.plan.forget(question);
-                self.fail(why)
+                self.feed.fail(why)
             }
         }
-    }
-
-    fn alarm(&self, code: &'static str, detail: &str) -> Result<(), Deaf> {
-        let detail = detail.to_owned();
-        self.say(Heard::Alarm { code, detail })
-    }
-
-    /// Waits before it asks again, each time longer.
-    fn fail(&mut self, why: String) -> Result<(), Deaf> {
-        let pause = FIRST_PAUSE * 2_u32.saturating_pow(self.failures.min(10));
-        self.failures += 1;
-        self.not_before = Instant::now() + pause.min(LONGEST_PAUSE);
-        self.stand(FeedState::Down { why })
     }
 }

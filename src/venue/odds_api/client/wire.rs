@@ -31,12 +31,8 @@ pub(super) struct Wire {
 impl Wire {
     pub(super) fn new(setup: &Setup) -> Result<Self, ConnectError> {
         let timeout = Duration::from_secs(u64::from(setup.settings.timeout_seconds));
-        let tls = wire::checked(Vec::new()).map_err(|error| {
-            ConnectError::System(format!(
-                "no server's certificate can be checked: {error}. Install the system's root certificates (ca-certificates)"
-            ))
-        })?;
-        let client = wire::client(tls.with_no_client_auth())
+        let tls = wire::system_tls().map_err(ConnectError::System)?;
+        let client = wire::client(tls)
             .timeout(timeout)
             .build()
             .map_err(|error| ConnectError::System(format!("no HTTP client: {}", told(error))))?;

@@ -1,10 +1,16 @@
-//! The time as the API has it: ours, or that of a look-alike whose clock runs faster.
+//! The time as a polled venue has it: ours, or that of a look-alike whose clock runs faster.
 
 use jiff::fmt::rfc2822;
 use tokio::time::Instant;
 
 use crate::market::TimeMs;
 use std::time::Duration;
+
+/// What a header `Date` says.
+pub(super) fn date_of(text: &str) -> Option<TimeMs> {
+    let date = rfc2822::parse(text).ok()?;
+    Some(TimeMs(date.timestamp().as_millisecond()))
+}
 
 #[derive(Clone, Debug)]
 pub(super) struct Clock {
@@ -28,9 +34,7 @@ impl Clock {
         if self.times == 1 || self.anchor.is_some() {
             return;
         }
-        let date = date.and_then(|date| rfc2822::parse(&date).ok());
-        if let Some(date) = date {
-            let at = TimeMs(date.timestamp().as_millisecond());
+        if let Some(at) = date.as_deref().and_then(date_of) {
             self.anchor = Some((Instant::now(), at));
         }
     }
