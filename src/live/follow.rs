@@ -32,7 +32,7 @@ pub(super) fn follow(
     helpers: Helpers<'_>,
     mut conductor: Conductor<'_>,
     run: &mut RunWriter,
-    admitted: Option<&Admitted>,
+    door: Option<&(Admitted, Doorkeeper)>,
 ) -> Result<Report, HostError> {
     let config = plan.config();
     let recorder = recorder(plan, run.run())?;
@@ -54,14 +54,13 @@ pub(super) fn follow(
         heard,
     };
     let runtime = helpers.runtime;
-    let report = match admitted {
+    let report = match door {
         None => {
             let bets = simulated(plan, setup, &mut conductor, recorder);
             feed.attend(setup, helpers, conductor, run, bets)
         }
-        Some(admitted) => {
-            let switch = conductor.switch.clone();
-            let door = Doorkeeper::new(admitted, &config.live, switch, plan.wall_clock);
+        Some((admitted, door)) => {
+            let door = door.clone();
             let ledger = conductor.ledger;
             let approved = ledger.reader()?.approvals()?;
             conductor.gate = Some(LiveGate {
@@ -154,6 +153,7 @@ fn live_bets(
         epoch: lives.pop().unwrap_or_default(),
         earlier: lives,
         unfinished_since: recovery.orders.iter().map(|o| o.order.requested_at).min(),
+        settled: recovery.settled.clone(),
     };
     let door = door.clone();
     let guard = Arc::new(move |order: &Instruction| match door.may_send(order) {

@@ -12,6 +12,7 @@ mod recognise;
 mod recorder;
 mod recording;
 mod season;
+mod session;
 mod unpack;
 
 pub use error::{Cause, Problem, SourceError};

@@ -103,6 +103,7 @@ impl Bettor {
             epoch: "epoch2".to_owned(),
             earlier: vec!["epoch1".to_owned()],
             unfinished_since: recovery.orders.iter().map(|o| o.order.requested_at).min(),
+            settled: recovery.settled.clone(),
         };
         let betfair = connection.trade(identity, guard).unwrap();
         let mut limits = RiskLimits::reference();

@@ -8,5 +8,9 @@ mod host;
 mod money;
 mod odds;
 #[allow(dead_code)]
+#[path = "../betfair/proxy.rs"]
+mod proxy;
+#[allow(dead_code)]
 #[path = "../lookalike/server.rs"]
 mod server;
+mod trouble;

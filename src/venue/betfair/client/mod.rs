@@ -39,7 +39,7 @@ pub use venue::Betfair;
 
 use super::{Names, StreamFilter};
 use crate::config;
-use crate::engine::Sending;
+use crate::engine::{Earlier, Sending};
 use crate::market::{Instruction, TimeMs, VenueEvent};
 use session::Session;
 use stream::{Stream, Wanted};
@@ -69,7 +69,7 @@ pub struct Plan {
 }
 
 /// Which bets at the venue are ours.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Identity {
     /// The name of this life of the ledger, at most 15 letters or digits: every bet is placed with it.
     pub epoch: String,
@@ -77,6 +77,8 @@ pub struct Identity {
     pub earlier: Vec<String>,
     /// When the oldest order was asked for that the ledger does not know to be over and settled.
     pub unfinished_since: Option<TimeMs>,
+    /// What the ledger knows markets to have come to lately.
+    pub settled: Vec<Earlier>,
 }
 
 /// What is heard from the exchange, in order.
@@ -330,9 +332,10 @@ impl Connection {
             under_way: watch::Sender::new(0),
         });
         let rhythm = clerk::Rhythm::new(settings);
+        let settling = settling::Settling::after(&identity.settled, now);
         let clerk = self
             .runtime
-            .spawn(clerk::run(Arc::clone(&trade), rhythm, todo));
+            .spawn(clerk::run(Arc::clone(&trade), rhythm, settling, todo));
         let mut tasks = self
             .tasks
             .lock()
