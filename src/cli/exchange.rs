@@ -56,6 +56,9 @@ pub(super) struct Exchange {
     /// Move all times of recordings so that they begin now
     #[arg(long)]
     shift_to_now: bool,
+    /// Tell clients the time of this machine instead of the recording's, whatever the speed
+    #[arg(long)]
+    wall_clock: bool,
     /// Serve HTTP here; port 0 lets the system choose
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8090")]
     http: SocketAddr,
@@ -151,6 +154,7 @@ impl Exchange {
             seed: self.seed,
             truth: self.truth.clone(),
             wall_clock: prepare::wall_clock,
+            tells_wall_clock: self.wall_clock,
         })
     }
 

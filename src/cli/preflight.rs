@@ -34,7 +34,8 @@ impl Preflight {
     }
 }
 
-fn look(loaded: &Loaded) -> Result<Found, Failure> {
+/// Looks at every gate, on a thread with room for scripts.
+pub(super) fn look(loaded: &Loaded) -> Result<Found, Failure> {
     let config = &loaded.config;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)

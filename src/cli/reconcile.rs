@@ -16,8 +16,9 @@ Examples:
   bea reconcile                  the last seven days
   bea reconcile --days 30 --json
 
-The exit code is 6 if anything differs: a profit, an amount matched, a bet that only one of them knows. A market that was
-settled a moment ago may differ until the host has heard of it.")]
+The exit code is 6 if anything differs: a profit, an amount matched, a bet that only one of them knows, the commission of a
+market, or more at risk at the venue than our open bets could lose. A market that was settled a moment ago may differ until
+the host has heard of it.")]
 pub(super) struct Reconcile {
     /// From how many days ago on
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=90))]
@@ -50,9 +51,15 @@ fn text(found: &Reconciled) -> String {
         found.since, found.ledger_bets, found.venue_bets
     )];
     let shown = |amount: Option<Money>| amount.map_or("-".to_owned(), |amount| amount.to_string());
+    lines.push(format!(
+        "commission {}; at the venue {} are free, {} at risk",
+        found.commission,
+        shown(found.available),
+        shown(found.exposure)
+    ));
     for mismatch in &found.mismatches {
         lines.push(format!(
-            "{:<9} {}  ledger {}  venue {}",
+            "{:<10} {}  ledger {}  venue {}",
             mismatch.what,
             mismatch.bet,
             shown(mismatch.ledger),

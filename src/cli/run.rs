@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{Failure, Shared, backtest, output, prepare};
+use super::{Failure, Shared, backtest, output, preflight, prepare};
 use crate::config::{Config, FeedKind, Loaded, Sources};
 use crate::ledger::{Durability, RunKind};
 use crate::live::log::Voice;
-use crate::live::{self, Plan};
+use crate::live::{self, Ended, HostError, Plan};
 use crate::logging;
 use crate::market::Mode;
 use crate::source;
@@ -58,12 +58,25 @@ impl Run {
         let settings = self.settings(shared)?;
         prepare::start_log(&settings.config)?;
         let is_json = logging::is_json(&settings.config.log);
-        let played = self.play(shared, &settings, is_json);
-        played.map_err(|failure| failure.in_json(is_json))
+        let mut played = self.play(shared, &settings, is_json);
+        // The mode was edited while the host was LIVE: it goes on in the one that holds now.
+        while let Ok(None) = played {
+            let settings = self.settings(shared)?;
+            played = self.play(shared, &settings, is_json);
+        }
+        match played {
+            Ok(code) => Ok(code.unwrap_or(ExitCode::SUCCESS)),
+            Err(failure) => Err(failure.in_json(is_json)),
+        }
     }
 
-    /// Plays; `is_json` says whether what goes to stderr is JSON.
-    fn play(&self, shared: &Shared, settings: &Loaded, is_json: bool) -> Result<ExitCode, Failure> {
+    /// Plays; `is_json` says whether what goes to stderr is JSON. `None` if it is to go on in another mode.
+    fn play(
+        &self,
+        shared: &Shared,
+        settings: &Loaded,
+        is_json: bool,
+    ) -> Result<Option<ExitCode>, Failure> {
         let config = &settings.config;
         prepare::check_folder(settings)?;
         let files = match (config.mode, config.run.feed) {
@@ -73,6 +86,11 @@ impl Run {
                 Vec::new()
             }
         };
+        if config.mode == Mode::Live && !config.ledger.path.exists() {
+            // Nobody can have approved anything yet. A start that is refused leaves nothing behind.
+            let found = prepare::with_script_stack(|| preflight::look(settings))??;
+            found.admit().map_err(HostError::Shut)?;
+        }
         let ledger = prepare::ledger(config, &config.ledger.path, Durability::Full)?;
         let plan = Plan {
             settings,
@@ -84,19 +102,22 @@ impl Run {
             voice: Voice::new(&config.log, shared.quiet),
             wall_clock: prepare::wall_clock,
         };
-        let report = live::run(&plan, ledger, prepare::run_info(config, RunKind::Run))?;
+        let Ended { report, left_live } =
+            live::run(&plan, ledger, prepare::run_info(config, RunKind::Run))?;
         output::print(shared, &report, &report)?;
+        if left_live {
+            return Ok(None);
+        }
         let stderr = Shared {
             json: shared.json || is_json,
             ..shared.clone()
         };
         let code = backtest::conclude(&stderr, &report);
         // Ending a host by a signal is how a host ends.
-        Ok(if report.interrupted {
-            ExitCode::SUCCESS
-        } else {
-            code
-        })
+        Ok(Some(match report.interrupted {
+            true => ExitCode::SUCCESS,
+            false => code,
+        }))
     }
 
     /// The configuration with this command line's options over it, checked like any other setting.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Burden, ReasonCode};
-use crate::market::{Money, Order, Ratio, Side, TimeMs};
+use crate::market::{Money, Order, Side, TimeMs};
 
 /// One strategy's money within a session. All amounts are in the run's currency.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,20 +110,6 @@ pub(super) struct Booked {
 }
 
 impl Booked {
-    /// The result after commission: the net winnings on the exchange × the rate, to the nearest minor unit, nothing on a
-    /// loss. Bookmakers take none.
-    pub(super) fn new(at: TimeMs, gross: Money, on_exchange: Money, rate: Ratio) -> Self {
-        let (rate, whole) = (rate.millionths(), Ratio::ONE.millionths());
-        let commission = on_exchange
-            .max(Money::ZERO)
-            .scaled(i64::from(rate), i64::from(whole));
-        Self {
-            at,
-            gross,
-            commission,
-        }
-    }
-
     pub(super) fn net(self) -> Money {
         self.gross - self.commission
     }
@@ -200,27 +186,6 @@ impl Totals {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn commission_is_taken_from_net_winnings_alone_and_rounded_to_the_nearest_penny() {
-        for (gross, millionths, commission) in [
-            (1_050, 50_000, 53), // 52.5
-            (1_049, 50_000, 52), // 52.45
-            (1_000, 48_335, 48),
-            (-1_000, 50_000, 0),
-            (0, 50_000, 0),
-        ] {
-            let rate = Ratio::from_millionths(millionths).unwrap();
-            let booked = Booked::new(
-                TimeMs(0),
-                Money::from_minor(gross),
-                Money::from_minor(gross),
-                rate,
-            );
-            assert_eq!(booked.commission, Money::from_minor(commission));
-            assert_eq!(booked.net(), Money::from_minor(gross - commission));
-        }
-    }
 
     #[test]
     fn a_day_that_went_by_is_forgotten_and_time_running_back_forgets_nothing() {

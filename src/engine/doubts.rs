@@ -380,7 +380,7 @@ fn news(order: &Order, statement: &OrderStatement) -> Vec<OrderChange> {
     if lapsed.is_positive() {
         changes.push(OrderChange::Lapsed {
             size: lapsed,
-            reason: VenueReason::NotSaid,
+            reason: statement.lapse_reason,
         });
     }
     let cancelled = more(statement.cancelled + statement.voided, order.cancelled);
@@ -400,7 +400,7 @@ fn news(order: &Order, statement: &OrderStatement) -> Vec<OrderChange> {
         if rest.is_positive() {
             changes.push(OrderChange::Lapsed {
                 size: rest,
-                reason: VenueReason::NotSaid,
+                reason: statement.lapse_reason,
             });
         }
     }

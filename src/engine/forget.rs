@@ -94,5 +94,7 @@ impl<G: Gate> Engine<G> {
         let may_be_listed = |heard: &TimeMs| now - *heard < LISTED_FOR_MS;
         self.finished.retain(|_, heard| may_be_listed(heard));
         self.settled.retain(|_, since| may_be_listed(since));
+        let settled = &mut self.strays.settled;
+        settled.retain(|earlier| may_be_listed(&earlier.at));
     }
 }

@@ -4,9 +4,10 @@ use super::testing::{MARKET, defined, definition};
 use super::tests::{DOUBT, FILL, World, bet, once, statement};
 use super::*;
 use crate::market::{
-    Listing, MarketId, Money, Order, OrderChange, OrderId, OrderState, OrderStatement, Price,
-    Ratio, RunnerStatus, Settlement, TimeMs, VenueEvent,
+    Commission, Listing, MarketId, Money, Order, OrderChange, OrderId, OrderState, OrderStatement,
+    Price, Ratio, Reversal, RunnerStatus, Settlement, TimeMs, VenueEvent,
 };
+use std::sync::Arc;
 
 /// A world in which the first order is matched whole: 10.00 backed at 3.
 fn matched() -> (World, Order) {
@@ -139,7 +140,7 @@ fn a_bet_of_others_weighs_no_more_once_its_market_is_settled_though_it_is_listed
         market: MarketId::new(MARKET),
         at: TimeMs(world.now),
         version: 1,
-        commission_rate: Ratio::ZERO,
+        commission: crate::market::Commission::Rate(Ratio::ZERO),
         profits: vec![],
     };
     world.desk.venue.to_say.push(VenueEvent::Settled(settled));
@@ -160,7 +161,7 @@ fn what_rests_in_a_settled_market_is_over_though_nobody_said_so() {
         market: MarketId::new(MARKET),
         at: TimeMs(world.now),
         version: 1,
-        commission_rate: Ratio::ZERO,
+        commission: crate::market::Commission::Rate(Ratio::ZERO),
         profits: vec![],
     };
     world.desk.venue.to_say.push(VenueEvent::Settled(settled));
@@ -230,7 +231,7 @@ fn records_amount_to_what_was_when_they_were_written() {
         market: MarketId::new(MARKET),
         at: TimeMs(world.now),
         version: 1,
-        commission_rate: Ratio::percent(5),
+        commission: crate::market::Commission::Rate(Ratio::percent(5)),
         profits: vec![(order.id, Money::from_major(20))],
     };
     world.desk.venue.to_say.push(VenueEvent::Settled(settled));
@@ -244,6 +245,82 @@ fn records_amount_to_what_was_when_they_were_written() {
     let account = &after.accounts["native"];
     assert_eq!(account.bankroll(), world.slot().account.bankroll());
     assert_eq!(account.peak, world.slot().account.peak);
+}
+
+#[test]
+fn what_an_earlier_session_booked_is_taken_back_and_settled_anew() {
+    let market = MarketId::new("1.9");
+    let mut order = sending(5);
+    advance(&mut order, TimeMs(0), OrderChange::Accepted);
+    advance(&mut order, TimeMs(0), FILL);
+    order.profit = Some(Money::from_major(20));
+    let booked = Recovered {
+        market: market.clone(),
+        ..recovered(order)
+    };
+    let strategy = Arc::clone(&booked.strategy);
+    let mut account = Account::new(Money::from_major(1_000));
+    account.settle(TimeMs(0), Money::from_major(19));
+    let mut world = World::after(Recovery {
+        accounts: [(Arc::clone(&strategy), account)].into(),
+        settled: vec![Earlier {
+            strategy,
+            market: market.clone(),
+            at: TimeMs(0),
+            version: 1,
+            gross: Money::from_major(20),
+            commission: Money::from_major(1),
+            orders: vec![booked],
+            stands: true,
+        }],
+        ..Recovery::default()
+    });
+    let reversal = Reversal {
+        market: market.clone(),
+        at: TimeMs(world.now),
+        version: 1,
+    };
+    world
+        .desk
+        .venue
+        .to_say
+        .push(VenueEvent::Reversed(reversal.clone()));
+    world.tick();
+    let house = world.desk.engine.house();
+    assert_eq!(house.realised_today, Money::ZERO);
+    assert!(house.burden.at_risk.is_positive(), "it is open again");
+    let settled = Settlement {
+        market,
+        at: TimeMs(world.now),
+        version: 2,
+        commission: Commission::Charged {
+            amount: Money::ZERO,
+            others: Money::ZERO,
+        },
+        profits: vec![(OrderId::from_bits(5), Money::from_major(-10))],
+    };
+    world.desk.venue.to_say.push(VenueEvent::Settled(settled));
+    world.tick();
+    let house = world.desk.engine.house();
+    assert_eq!(house.realised_today, Money::from_major(-10));
+    assert_eq!(house.burden.at_risk, Money::ZERO);
+    // And that is taken back as well.
+    world.desk.venue.to_say.push(VenueEvent::Reversed(reversal));
+    world.tick();
+    assert_eq!(world.desk.engine.house().realised_today, Money::ZERO);
+    let versions: Vec<(u32, bool)> = world
+        .desk
+        .journal
+        .records
+        .iter()
+        .filter_map(|record| match record {
+            Record::Settled {
+                version, reversal, ..
+            } => Some((*version, *reversal)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(versions, [(1, true), (2, false), (2, true)]);
 }
 
 #[test]
@@ -263,7 +340,7 @@ fn a_match_that_was_never_heard_of_is_booked_where_the_market_is_not_in_the_book
         market,
         at: TimeMs(world.now),
         version: 1,
-        commission_rate: Ratio::ZERO,
+        commission: crate::market::Commission::Rate(Ratio::ZERO),
         profits: vec![(OrderId::from_bits(5), Money::from_major(20))],
     };
     world.desk.venue.to_say.push(VenueEvent::Settled(settled));

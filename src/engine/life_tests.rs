@@ -387,7 +387,7 @@ fn a_market_that_is_not_in_the_books_is_settled_like_others() {
         market: MarketId::new(ELSEWHERE),
         at: TimeMs(world.now),
         version: 1,
-        commission_rate: crate::market::Ratio::percent(5),
+        commission: crate::market::Commission::Rate(crate::market::Ratio::percent(5)),
         profits: vec![(OrderId::from_bits(5), Money::from_major(20))],
     };
     world.desk.venue.to_say.push(VenueEvent::Settled(settled));
@@ -530,7 +530,7 @@ fn a_session_without_end_does_not_grow() {
             market: id.clone(),
             at: TimeMs(world.now),
             version: 1,
-            commission_rate: crate::market::Ratio::ZERO,
+            commission: crate::market::Commission::Rate(crate::market::Ratio::ZERO),
             profits: vec![(order, profit)],
         };
         world.desk.venue.to_say.push(VenueEvent::Settled(settled));

@@ -47,7 +47,7 @@ pub use holding::{Holding, advance};
 pub use house::{AtRisk, Burden, Fence, Funds, House, Scopes, TradingState, Unready};
 pub use journal::{Journal, JournalError, NoJournal};
 pub use record::{Action, Because, IntentRecord, Record, StrategyChange, Verdict};
-pub use recovery::{LISTED_FOR_MS, Pace, Recovered, Recovery};
+pub use recovery::{Earlier, LISTED_FOR_MS, Pace, Recovered, Recovery};
 pub use shadow::{Differences, Shadow};
 pub use slot::{Slot, Standing, Visit};
 pub use strategy::{Answer, Fault, Moment, Strategy};

@@ -23,6 +23,8 @@ pub struct Recovery {
     /// Orders that are over and settled, and when they were last heard of: the venue may still list them, and that is
     /// no news.
     pub finished: BTreeMap<OrderId, TimeMs>,
+    /// What markets came to, by market and strategy, as long as the venue may take it back.
+    pub settled: Vec<Earlier>,
     /// The strategies' money.
     pub accounts: BTreeMap<Arc<str>, Account>,
     /// Whether betting was on, and why not.
@@ -31,6 +33,27 @@ pub struct Recovery {
     pub reason: String,
     /// How fast and how high was bet lately.
     pub pace: Pace,
+}
+
+/// What a strategy's bets in a market came to in an earlier session.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Earlier {
+    /// Whose bets.
+    pub strategy: Arc<str>,
+    /// In which market.
+    pub market: MarketId,
+    /// When it was settled, or that was taken back.
+    pub at: TimeMs,
+    /// Which settlement of the market.
+    pub version: u32,
+    /// Before commission.
+    pub gross: Money,
+    /// The commission.
+    pub commission: Money,
+    /// The bets, each with its profit.
+    pub orders: Vec<Recovered>,
+    /// Whether it holds, or was taken back already.
+    pub stands: bool,
 }
 
 /// What was bet lately: a restart must not begin the limits of pace anew.
@@ -65,6 +88,7 @@ impl Recovery {
         let mut recovery = Self::default();
         let mut orders: BTreeMap<OrderId, (Recovered, TimeMs)> = BTreeMap::new();
         let mut sequence: Vec<OrderId> = Vec::new();
+        let mut settled: BTreeMap<(MarketId, Arc<str>), Earlier> = BTreeMap::new();
         for record in records {
             match record {
                 Record::Intent(intent) => {
@@ -86,23 +110,35 @@ impl Recovery {
                 Record::Settled {
                     at,
                     strategy,
+                    market,
+                    version,
                     reversal,
                     gross,
                     commission,
-                    orders: settled,
-                    ..
+                    orders: profits,
                 } => {
                     let account = recovery
                         .accounts
                         .entry(Arc::clone(strategy))
                         .or_insert_with(|| Account::new(bank));
                     account.book(*at, *gross - *commission, *reversal);
-                    for (order, profit) in settled {
+                    for (order, profit) in profits {
                         if let Some((known, heard)) = orders.get_mut(order) {
                             known.order.profit = (!*reversal).then_some(*profit);
                             *heard = (*heard).max(*at);
                         }
                     }
+                    let earlier = Earlier {
+                        strategy: Arc::clone(strategy),
+                        market: market.clone(),
+                        at: *at,
+                        version: *version,
+                        gross: *gross,
+                        commission: *commission,
+                        orders: Vec::new(),
+                        stands: !*reversal,
+                    };
+                    settled.insert((market.clone(), Arc::clone(strategy)), earlier);
                 }
                 Record::Trading { state, reason, .. } if !planted::is(Bug::HaltForgotten) => {
                     recovery.state = *state;
@@ -111,6 +147,7 @@ impl Recovery {
                 _ => {}
             }
         }
+        recovery.settled = settled.into_values().collect();
         for id in sequence {
             if let Some((known, heard)) = orders.remove(&id) {
                 recovery.keep(known, heard);
@@ -123,17 +160,30 @@ impl Recovery {
     pub fn cut(&mut self, now: TimeMs) {
         self.finished
             .retain(|_, heard| now - *heard < LISTED_FOR_MS);
+        self.settled
+            .retain(|earlier| now - earlier.at < LISTED_FOR_MS);
         self.pace
             .placed
             .retain(|(_, at)| now - *at < Pace::WINDOW_MS);
     }
 
-    /// Takes an order up as what it is: one that may still matter, or one that is over, last heard of at this time.
+    /// Takes an order up as what it is: one that may still matter, or one that is over, last heard of at this time, and
+    /// belongs to what was booked.
     pub fn keep(&mut self, order: Recovered, heard: TimeMs) {
         if order.may_matter() {
             self.orders.push(order);
-        } else {
-            self.finished.insert(order.order.id, heard);
+            return;
+        }
+        self.finished.insert(order.order.id, heard);
+        if order.order.profit.is_some() {
+            let booked = self.settled.iter_mut().find(|earlier| {
+                earlier.stands
+                    && earlier.market == order.market
+                    && earlier.strategy == order.strategy
+            });
+            if let Some(booked) = booked {
+                booked.orders.push(order);
+            }
         }
     }
 }
@@ -217,6 +267,7 @@ impl<G: Gate> Engine<G> {
         self.epoch = recovery.epoch.unwrap_or(self.epoch);
         self.recovered_accounts = recovery.accounts;
         self.finished = recovery.finished;
+        self.strays.settled = recovery.settled;
         self.gate.recall(recovery.pace);
         self.house.roll_day(now);
         for account in self.recovered_accounts.values_mut() {

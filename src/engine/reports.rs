@@ -6,8 +6,8 @@ use super::account::Booked;
 use super::core::Calling;
 use super::{Effects, Engine, Funds, Gate, Notice, Record, Standing};
 use crate::market::{
-    Books, MarketIndex, Money, OrderChange, OrderEvent, OrderId, OrderState, Reversal, Settlement,
-    TimeMs, VenueEvent, VenueReason,
+    Books, MarketIndex, Money, Order, OrderChange, OrderEvent, OrderId, OrderState, Reversal,
+    Settlement, TimeMs, VenueEvent, VenueReason,
 };
 
 /// A fill of an order that is not known at all.
@@ -215,39 +215,35 @@ impl<G: Gate> Engine<G> {
     ) {
         self.settled.insert(settlement.market.clone(), now);
         self.forget_external(&settlement.market);
-        self.settle_strays(now, settlement, effects);
-        let Some(at) = books.find(&settlement.market) else {
-            return;
-        };
-        for slot in 0..self.slots.len() {
-            let owners = &self.owners;
-            let orders: Vec<(OrderId, Money)> = settlement
-                .profits
-                .iter()
-                .filter(|(order, _)| owners.get(order) == Some(&(slot, at)))
-                .copied()
-                .collect();
+        let strays = self.take_settled_strays(settlement);
+        let at = books.find(&settlement.market);
+        let held = at.map_or_else(Vec::new, |at| self.held_in(at, settlement));
+        // Those share the commission who have bets there, here or of earlier sessions.
+        let results: Vec<Money> = strays
+            .values()
+            .map(|strays| on_exchange(strays.iter().map(|(stray, profit)| (&stray.order, *profit))))
+            .chain(held.iter().map(|(_, _, on_exchange)| *on_exchange))
+            .collect();
+        let shares = settlement.commission.shares(&results);
+        let (of_strays, of_slots) = shares.split_at(strays.len());
+        self.settle_strays(now, settlement, strays, of_strays, effects);
+        let Some(at) = at else { return };
+        for ((slot, orders, _), commission) in held.into_iter().zip(of_slots) {
             let this = &mut self.slots[slot];
             let Some(desk) = this.desks.get_mut(at.0).and_then(Option::as_mut) else {
                 continue;
             };
-            if desk.settled.is_some() || orders.is_empty() {
-                continue;
-            }
             let holding = Arc::make_mut(&mut desk.holding);
-            let (mut gross, mut on_exchange) = (Money::ZERO, Money::ZERO);
+            let mut gross = Money::ZERO;
             for &(order, profit) in &orders {
                 holding.settle(order, profit);
                 gross += profit;
-                let with_book = holding.order(order).is_some_and(|o| o.book.is_some());
-                on_exchange += if with_book { Money::ZERO } else { profit };
             }
-            let booked = Booked::new(
-                settlement.at,
+            let booked = Booked {
+                at: settlement.at,
                 gross,
-                on_exchange,
-                settlement.commission_rate,
-            );
+                commission: *commission,
+            };
             desk.settled = Some(booked);
             this.account.roll_day(now);
             this.account.settle(settlement.at, booked.net());
@@ -272,6 +268,35 @@ impl<G: Gate> Engine<G> {
         }
     }
 
+    /// The orders of each strategy that a settlement books, and what they brought on the exchange itself.
+    fn held_in(
+        &self,
+        at: MarketIndex,
+        settlement: &Settlement,
+    ) -> Vec<(usize, Vec<(OrderId, Money)>, Money)> {
+        let mut held = Vec::new();
+        for (slot, this) in self.slots.iter().enumerate() {
+            let desk = this.desks.get(at.0).and_then(Option::as_ref);
+            let Some(desk) = desk.filter(|desk| desk.settled.is_none()) else {
+                continue;
+            };
+            let orders: Vec<(OrderId, Money)> = settlement
+                .profits
+                .iter()
+                .filter(|(order, _)| self.owners.get(order) == Some(&(slot, at)))
+                .copied()
+                .collect();
+            if !orders.is_empty() {
+                let those = orders.iter();
+                let those =
+                    those.filter_map(|(id, profit)| Some((desk.holding.order(*id)?, *profit)));
+                let on_exchange = on_exchange(those);
+                held.push((slot, orders, on_exchange));
+            }
+        }
+        held
+    }
+
     /// Takes a settlement back: every strategy's bets in the market are open again, and count as such.
     fn reverse(
         &mut self,
@@ -283,11 +308,12 @@ impl<G: Gate> Engine<G> {
         self.settled.remove(&reversal.market);
         let at = books.find(&reversal.market);
         let was_booked = at.is_some_and(|at| self.take_back(now, at, reversal, books, effects));
-        if !was_booked {
+        let was_booked_of_strays = self.take_back_of_strays(now, reversal, books, effects);
+        if !was_booked && !was_booked_of_strays {
             effects.notices.push(Notice::Alarm {
                 code: "SETTLEMENT_UNKNOWN",
                 detail: format!(
-                    "the settlement of {} was taken back, and is none that this session has booked: compare the ledger with the venue",
+                    "the settlement of {} was taken back, and is none that is in the books: compare the ledger with the venue",
                     reversal.market
                 ),
             });
@@ -332,4 +358,10 @@ impl<G: Gate> Engine<G> {
         }
         was_booked
     }
+}
+
+/// What orders brought on the exchange itself: bookmakers take no commission.
+fn on_exchange<'o>(orders: impl Iterator<Item = (&'o Order, Money)>) -> Money {
+    let there = orders.filter(|(order, _)| order.book.is_none());
+    there.map(|(_, profit)| profit).sum()
 }

@@ -11,11 +11,12 @@ use std::sync::Arc;
 use super::account::Booked;
 use super::house::{Burden, Scopes};
 use super::{
-    Account, Effects, Engine, Gate, Notice, Record, Recovered, Request, Standing, TradingState,
+    Account, Earlier, Effects, Engine, Gate, Notice, Record, Recovered, Request, Standing,
+    TradingState,
 };
 use crate::market::{
     Books, MarketDefinition, MarketId, MarketIndex, MarketStatus, Money, OrderEvent, OrderId,
-    OrderKind, OrderState, OrderStatement, Persistence, Price, Settlement, TimeMs,
+    OrderKind, OrderState, OrderStatement, Persistence, Price, Reversal, Settlement, TimeMs,
 };
 use crate::planted::{self, Bug};
 
@@ -26,6 +27,8 @@ pub(super) struct Strays {
     pub(super) orders: Vec<Recovered>,
     /// Those of others, by the venue's name of them.
     external: BTreeMap<Arc<str>, External>,
+    /// What was booked of those that are over, as long as it may be taken back.
+    pub(super) settled: Vec<Earlier>,
     /// When a sweep last asked for cancels.
     pub(super) swept_at: Option<TimeMs>,
     /// When a sweep last asked again for cancels that nothing was heard of.
@@ -39,6 +42,9 @@ struct External {
     scopes: Scopes,
     burden: Burden,
 }
+
+/// Strays that a settlement ends, by strategy, with what each brought.
+pub(super) type Settled = BTreeMap<Arc<str>, Vec<(Recovered, Money)>>;
 
 impl<G: Gate> Engine<G> {
     /// What a stray weighs has changed: for the house, and for the strategy whose it is.
@@ -191,38 +197,55 @@ impl<G: Gate> Engine<G> {
             .collect()
     }
 
-    /// A market is settled: what was matched of our strays in it is booked, whether or not it is in the books.
+    /// Our strays that a settlement ends, by strategy, with what each brought.
+    pub(super) fn take_settled_strays(&mut self, settlement: &Settlement) -> Settled {
+        let mut settled = Settled::new();
+        if planted::is(Bug::StraysNotSettled) {
+            return settled;
+        }
+        let orders = std::mem::take(&mut self.strays.orders);
+        for stray in orders {
+            let here = stray.market == settlement.market;
+            match settlement.profit(stray.order.id).filter(|_| here) {
+                Some(profit) => {
+                    let orders = settled.entry(Arc::clone(&stray.strategy)).or_default();
+                    orders.push((stray, profit));
+                }
+                None => self.strays.orders.push(stray),
+            }
+        }
+        settled
+    }
+
+    /// A market is settled: what was matched of our strays in it is booked, whether or not it is in the books. Each
+    /// strategy bears its commission.
     pub(super) fn settle_strays(
         &mut self,
         now: TimeMs,
         settlement: &Settlement,
+        strays: Settled,
+        commissions: &[Money],
         effects: &mut Effects<G::Pass>,
     ) {
-        if planted::is(Bug::StraysNotSettled) {
-            return;
-        }
-        let mut settled: BTreeMap<Arc<str>, Vec<(OrderId, Money, bool)>> = BTreeMap::new();
-        let (ended, rest) = std::mem::take(&mut self.strays.orders)
-            .into_iter()
-            .partition::<Vec<_>, _>(|stray| {
-                stray.market == settlement.market && settlement.profit(stray.order.id).is_some()
-            });
-        self.strays.orders = rest;
-        for stray in ended {
-            let order = &stray.order;
-            let (strategy, scopes) = (&stray.strategy, &stray.scopes);
-            self.shift_stray(Some(strategy), scopes, &stray.burden(), &Burden::default());
-            self.finished.insert(order.id, settlement.at);
-            let profit = settlement.profit(order.id).unwrap_or_default();
-            let orders = settled.entry(Arc::clone(strategy)).or_default();
-            orders.push((order.id, profit, order.book.is_none()));
-        }
-        for (strategy, orders) in settled {
-            let gross = orders.iter().map(|(_, profit, _)| *profit).sum();
-            let on_exchange = orders.iter().filter(|(_, _, on_exchange)| *on_exchange);
-            let on_exchange = on_exchange.map(|(_, profit, _)| *profit).sum();
-            let rate = settlement.commission_rate;
-            let booked = Booked::new(settlement.at, gross, on_exchange, rate);
+        for ((strategy, strays), commission) in strays.into_iter().zip(commissions) {
+            let orders: Vec<(OrderId, Money)> = strays
+                .iter()
+                .map(|(stray, profit)| (stray.order.id, *profit))
+                .collect();
+            let gross = orders.iter().map(|(_, profit)| *profit).sum();
+            let booked = Booked {
+                at: settlement.at,
+                gross,
+                commission: *commission,
+            };
+            let mut kept = Vec::new();
+            for (mut stray, profit) in strays {
+                let weighed = stray.burden();
+                self.shift_stray(Some(&strategy), &stray.scopes, &weighed, &Burden::default());
+                self.finished.insert(stray.order.id, settlement.at);
+                stray.order.profit = Some(profit);
+                kept.push(stray);
+            }
             let account = self.account_of(&strategy);
             account.roll_day(now);
             account.settle(settlement.at, booked.net());
@@ -233,18 +256,87 @@ impl<G: Gate> Engine<G> {
             }
             effects.records.push(Record::Settled {
                 at: settlement.at,
-                strategy,
+                strategy: Arc::clone(&strategy),
                 market: settlement.market.clone(),
                 version: settlement.version,
                 reversal: false,
                 gross,
                 commission: booked.commission,
-                orders: orders
-                    .into_iter()
-                    .map(|(id, profit, _)| (id, profit))
-                    .collect(),
+                orders,
+            });
+            self.strays.settled.push(Earlier {
+                strategy,
+                market: settlement.market.clone(),
+                at: settlement.at,
+                version: settlement.version,
+                gross,
+                commission: booked.commission,
+                orders: kept,
+                stands: true,
             });
         }
+    }
+
+    /// Takes back what was booked of strays in a market, or by earlier sessions: these bets are open again, and are settled
+    /// by what comes. Whether there was any.
+    pub(super) fn take_back_of_strays(
+        &mut self,
+        now: TimeMs,
+        reversal: &Reversal,
+        books: &Books,
+        effects: &mut Effects<G::Pass>,
+    ) -> bool {
+        let (taken, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.strays.settled)
+            .into_iter()
+            .partition(|earlier| earlier.market == reversal.market && earlier.stands);
+        self.strays.settled = rest;
+        let any = !taken.is_empty();
+        for earlier in taken {
+            let booked = Booked {
+                at: earlier.at,
+                gross: earlier.gross,
+                commission: earlier.commission,
+            };
+            let account = self.account_of(&earlier.strategy);
+            account.roll_day(now);
+            account.reverse(booked.net());
+            self.house.roll_day(now);
+            self.house.realised_today -= booked.net();
+            let mut slots = self.slots.iter_mut();
+            if let Some(slot) = slots.find(|slot| slot.name == earlier.strategy) {
+                slot.totals.reverse(booked);
+            }
+            let mut orders = Vec::new();
+            for mut stray in earlier.orders {
+                let Some(profit) = stray.order.profit.take() else {
+                    continue;
+                };
+                orders.push((stray.order.id, -profit));
+                self.finished.remove(&stray.order.id);
+                let burden = stray.burden();
+                self.shift_stray(
+                    Some(&stray.strategy),
+                    &stray.scopes,
+                    &Burden::default(),
+                    &burden,
+                );
+                self.strays.orders.push(stray);
+            }
+            effects.records.push(Record::Settled {
+                at: reversal.at,
+                strategy: earlier.strategy,
+                market: earlier.market,
+                version: earlier.version,
+                reversal: true,
+                gross: -booked.gross,
+                commission: -booked.commission,
+                orders,
+            });
+        }
+        if any && let Some(at) = books.find(&reversal.market) {
+            self.place_strays(at, books);
+        }
+        any
     }
 
     /// A bet that is not in our books: it counts, it is never touched, and a person is told.

@@ -273,6 +273,7 @@ pub(super) fn statement(order: &Order) -> OrderStatement {
         matched_value: order.matched_value,
         cancelled: order.cancelled,
         lapsed: order.lapsed,
+        lapse_reason: crate::market::VenueReason::NotSaid,
         voided: order.voided,
         is_complete: true,
     }
@@ -378,7 +379,7 @@ fn a_settled_market_pays_into_the_bank_less_commission() {
             market: MarketId::new(MARKET),
             at: TimeMs(world.now),
             version: 1,
-            commission_rate: crate::market::Ratio::percent(5),
+            commission: crate::market::Commission::Rate(crate::market::Ratio::percent(5)),
             profits: vec![(id, Money::from_major(20))],
         }));
     world.story();

@@ -130,6 +130,7 @@ impl SimOrder {
             matched_value: self.told_value,
             cancelled: Money::ZERO,
             lapsed,
+            lapse_reason: VenueReason::NotSaid,
             voided,
             is_complete: !self.is_live(),
         }

@@ -1,5 +1,7 @@
 //! Who approved which version of a strategy for LIVE, and what was settled so far in either mode.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Connection, named_params, params};
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +9,7 @@ use super::reader::count;
 use super::rows::RowError;
 use super::writer::Entry;
 use super::{Ledger, LedgerError, Reader};
-use crate::market::{Money, TimeMs};
+use crate::market::{MarketId, Money, TimeMs};
 
 /// A version of a strategy that somebody approved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -163,6 +165,27 @@ impl Reader {
                 })
             },
         )
+    }
+
+    /// The commission of each market that was settled in LIVE since a time, or taken back.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn live_commissions(
+        &self,
+        since: TimeMs,
+    ) -> Result<BTreeMap<MarketId, Money>, LedgerError> {
+        let rows = self.rows(
+            "SELECT s.market, sum(s.commission_minor)
+               FROM settlements s JOIN runs r ON r.id = s.run_id AND r.mode = 'LIVE'
+              GROUP BY s.market HAVING max(s.at_ms) >= :since",
+            named_params! { ":since": since.0 },
+            |row| {
+                let market = MarketId::new(row.get_ref(0)?.as_str()?);
+                Ok((market, Money::from_minor(row.get(1)?)))
+            },
+        )?;
+        Ok(rows.into_iter().collect())
     }
 
     /// Bets that were settled in LIVE.

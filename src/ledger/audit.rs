@@ -144,19 +144,24 @@ const RULES: &[(&str, &str)] = &[
     (
         "a reversal takes back exactly what was booked",
         "SELECT 'run ' || r.run_id || ' record ' || r.record FROM settlements r
-           JOIN settlements s ON s.run_id = r.run_id AND s.record = r.reverses
-          WHERE (r.strategy, r.market, r.version, r.gross_minor, r.commission_minor)
-             <> (s.strategy, s.market, s.version, -s.gross_minor, -s.commission_minor)
-             OR s.reverses IS NOT NULL OR r.record < s.record
+           LEFT JOIN settlements s ON s.run_id = coalesce(r.reverses_run, r.run_id) AND s.record = r.reverses
+          WHERE r.reverses IS NOT NULL AND (
+                (r.strategy, r.market, r.version, r.gross_minor, r.commission_minor)
+             IS NOT (s.strategy, s.market, s.version, -s.gross_minor, -s.commission_minor)
+             OR s.reverses IS NOT NULL OR (r.run_id, r.record) < (s.run_id, s.record)
              OR EXISTS (SELECT 1 FROM settlement_orders o
-                         WHERE o.run_id = r.run_id AND o.record IN (r.record, s.record)
-                         GROUP BY o.order_id HAVING count(*) <> 2 OR sum(o.profit_minor) <> 0)",
+                         WHERE (o.run_id = r.run_id AND o.record = r.record)
+                            OR (o.run_id = s.run_id AND o.record = s.record)
+                         GROUP BY o.order_id HAVING count(*) <> 2 OR sum(o.profit_minor) <> 0))",
     ),
     (
         "one settlement of a market stands at a time",
-        "SELECT 'run ' || run_id || ' ' || market || ' ' || strategy FROM settlements
+        "SELECT 'run ' || run_id || ' ' || market || ' ' || strategy FROM settlements s
+          WHERE reverses IS NULL
+            AND NOT EXISTS (SELECT 1 FROM settlements b
+                             WHERE b.reverses = s.record AND coalesce(b.reverses_run, b.run_id) = s.run_id)
           GROUP BY run_id, recording, strategy, market
-         HAVING sum(iif(reverses IS NULL, 1, -1)) NOT IN (0, 1)",
+         HAVING count(*) > 1",
     ),
     (
         "what is booked sums to nothing, for each currency",

@@ -7,7 +7,9 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::columns::{named, parsed, price_from, state_from};
 use super::{Ledger, LedgerError, Reader, RunWriter};
-use crate::engine::{Account, LISTED_FOR_MS, Pace, Recovered, Recovery, Scopes, TradingState};
+use crate::engine::{
+    Account, Earlier, LISTED_FOR_MS, Pace, Recovered, Recovery, Scopes, TradingState,
+};
 use crate::market::{
     BookName, FillOrKill, MarketId, Money, Order, OrderId, OrderKind, Persistence, RunnerId, Side,
     TimeMs,
@@ -45,6 +47,7 @@ impl Reader {
                 pace: pace(connection, now)?,
                 ..Recovery::default()
             };
+            settled(connection, now, &mut recovery)?;
             orders(connection, now, &mut recovery)?;
             accounts(connection, bank, &mut recovery)?;
             trading(connection, &mut recovery)?;
@@ -55,6 +58,34 @@ impl Reader {
             "read what earlier runs left",
         ))
     }
+}
+
+/// What markets came to lately: of each market and strategy the last word.
+fn settled(connection: &Connection, now: TimeMs, recovery: &mut Recovery) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare(
+        "SELECT strategy, market, at_ms, version, gross_minor, commission_minor, stands FROM (
+             SELECT s.*, s.reverses IS NULL AS stands,
+                    row_number() OVER (PARTITION BY s.market, s.strategy
+                                       ORDER BY s.run_id DESC, s.record DESC) AS back
+               FROM settlements s JOIN runs r ON r.id = s.run_id AND r.mode = 'LIVE'
+              WHERE s.at_ms > :since)
+          WHERE back = 1 ORDER BY market, strategy",
+    )?;
+    let since = now.0.saturating_sub(LISTED_FOR_MS);
+    let mut rows = statement.query(named_params! { ":since": since })?;
+    while let Some(row) = rows.next()? {
+        recovery.settled.push(Earlier {
+            strategy: row.get(0)?,
+            market: MarketId::new(row.get_ref(1)?.as_str()?),
+            at: TimeMs(row.get(2)?),
+            version: row.get(3)?,
+            gross: Money::from_minor(row.get(4)?),
+            commission: Money::from_minor(row.get(5)?),
+            orders: Vec::new(),
+            stands: row.get(6)?,
+        });
+    }
+    Ok(())
 }
 
 /// Orders that may still matter, and those that a venue may still list.

@@ -83,6 +83,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "approvals",
         sql: include_str!("../../migrations/0014_approvals.sql"),
     },
+    Migration {
+        name: "resettlement_over_runs",
+        sql: include_str!("../../migrations/0015_resettlement_over_runs.sql"),
+    },
 ];
 
 /// The number of the last step of a list.

@@ -54,7 +54,7 @@ pub(super) fn write_settlement(
     }
     connection
         .prepare_cached(
-            "INSERT INTO settlements VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            "INSERT INTO settlements VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         )?
         .execute(params![
             spot.run,
@@ -64,10 +64,13 @@ pub(super) fn write_settlement(
             strategy,
             market.as_str(),
             version,
-            reverses.map(|original| original.record),
+            reverses.as_ref().map(|original| original.record),
             gross.minor(),
             commission.minor(),
             (*gross - *commission).minor(),
+            reverses
+                .map(|original| original.run)
+                .filter(|run| *run != spot.run),
         ])?;
     book(connection, spot, *gross, *commission)?;
     orders.iter().try_for_each(|&(order, profit)| {
@@ -104,12 +107,14 @@ fn book(
 
 /// The settlement that a reversal takes back.
 struct Original {
+    run: i64,
     record: i64,
     gross: Money,
     commission: Money,
     orders: u32,
 }
 
+/// The settlement that stands of this version: of this session or, where it is LIVE, of one before.
 fn reversed(
     connection: &Connection,
     spot: Spot,
@@ -119,12 +124,18 @@ fn reversed(
 ) -> Result<Original, RowError> {
     let found = connection
         .prepare_cached(
-            "SELECT record, gross_minor, commission_minor,
+            "SELECT s.record, s.gross_minor, s.commission_minor,
                     (SELECT count(*) FROM settlement_orders o
-                      WHERE o.run_id = s.run_id AND o.record = s.record)
-               FROM settlements s
-              WHERE run_id = ?1 AND strategy = ?2 AND market = ?3 AND version = ?4
-                AND recording = ?5 AND reverses IS NULL",
+                      WHERE o.run_id = s.run_id AND o.record = s.record),
+                    s.run_id
+               FROM settlements s JOIN runs r ON r.id = s.run_id
+              WHERE s.strategy = ?2 AND s.market = ?3 AND s.version = ?4 AND s.reverses IS NULL
+                AND ((s.run_id = ?1 AND s.recording = ?5)
+                     OR (r.mode = 'LIVE' AND s.run_id <= ?1
+                         AND (SELECT mode FROM runs WHERE id = ?1) = 'LIVE'))
+                AND NOT EXISTS (SELECT 1 FROM settlements b
+                                 WHERE b.reverses = s.record AND coalesce(b.reverses_run, b.run_id) = s.run_id)
+              ORDER BY s.run_id DESC, s.record DESC LIMIT 1",
         )?
         .query_row(
             params![spot.run, strategy, market.as_str(), version, spot.recording],
@@ -134,6 +145,7 @@ fn reversed(
                     gross: Money::from_minor(row.get(1)?),
                     commission: Money::from_minor(row.get(2)?),
                     orders: row.get(3)?,
+                    run: row.get(4)?,
                 })
             },
         )
@@ -141,7 +153,7 @@ fn reversed(
     match found {
         Some(original) => Ok(original),
         None => contradiction(format!(
-            "settlement {version} of {market} for {strategy} is taken back, but it is not in run {}",
+            "settlement {version} of {market} for {strategy} is taken back, but none stands for run {} to take back",
             spot.run
         )),
     }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::rows::RowError;
 use super::{LedgerError, Reader};
-use crate::market::TimeMs;
+use crate::market::{Mode, TimeMs};
 
 /// What became of a version that was offered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -289,14 +289,15 @@ impl Reader {
         )
     }
 
-    /// How many bets each strategy placed in all runs, by strategy.
+    /// How many bets each strategy placed in all runs of a mode, by strategy.
     ///
     /// # Errors
     /// If the ledger cannot be read.
-    pub fn bets_placed(&self) -> Result<Vec<(String, u64)>, LedgerError> {
+    pub fn bets_placed(&self, mode: Mode) -> Result<Vec<(String, u64)>, LedgerError> {
         self.rows(
-            "SELECT strategy, count(*) FROM orders GROUP BY strategy ORDER BY strategy",
-            &[],
+            "SELECT o.strategy, count(*) FROM orders o JOIN runs r ON r.id = o.run_id
+              WHERE r.mode = :mode GROUP BY o.strategy ORDER BY o.strategy",
+            named_params! { ":mode": mode.as_str() },
             |row| Ok((row.get(0)?, super::reader::count(row, 1)?)),
         )
     }

@@ -89,6 +89,8 @@ pub(super) struct Conductor<'a> {
     pub(super) tape: Option<Tape>,
     /// Who may bet with money, where anybody may.
     pub(super) gate: Option<LiveGate>,
+    /// Since when the mode is not LIVE any more.
+    pub(super) shut_at: Option<Instant>,
 }
 
 impl<'a> Conductor<'a> {
@@ -131,6 +133,7 @@ impl<'a> Conductor<'a> {
             alerting,
             tape: None,
             gate: None,
+            shut_at: None,
         }
     }
 

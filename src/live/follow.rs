@@ -32,7 +32,7 @@ pub(super) fn follow(
     helpers: Helpers<'_>,
     mut conductor: Conductor<'_>,
     run: &mut RunWriter,
-    admitted: Option<&Admitted>,
+    door: Option<&(Admitted, Doorkeeper)>,
 ) -> Result<Report, HostError> {
     let config = plan.config();
     let recorder = recorder(plan, run.run())?;
@@ -54,15 +54,15 @@ pub(super) fn follow(
         heard,
     };
     let runtime = helpers.runtime;
-    let report = match admitted {
+    let report = match door {
         None => {
             let bets = simulated(plan, setup, &mut conductor, recorder);
             feed.attend(setup, helpers, conductor, run, bets)
         }
-        Some(admitted) => {
-            let door = go_live(plan, &mut conductor, admitted, recorder)?;
+        Some((admitted, door)) => {
+            go_live(plan, &mut conductor, admitted, door, recorder)?;
             let ledger = conductor.ledger;
-            let bets = live_bets(plan, setup, ledger, run, &connection, &door)?;
+            let bets = live_bets(plan, setup, ledger, run, &connection, door)?;
             feed.attend(setup, helpers, conductor, run, bets)
         }
     };
@@ -110,7 +110,7 @@ pub(super) fn follow_pinnacle(
     helpers: Helpers<'_>,
     mut conductor: Conductor<'_>,
     run: &mut RunWriter,
-    admitted: Option<&Admitted>,
+    door: Option<&(Admitted, Doorkeeper)>,
 ) -> Result<Report, HostError> {
     let config = plan.config();
     let settings = &config.pinnacle;
@@ -132,13 +132,13 @@ pub(super) fn follow_pinnacle(
         heard,
     };
     let runtime = helpers.runtime;
-    let report = match admitted {
+    let report = match door {
         None => {
             let bets = simulated(plan, setup, &mut conductor, recorder);
             feed.attend(setup, helpers, conductor, run, bets)
         }
-        Some(admitted) => {
-            let door = go_live(plan, &mut conductor, admitted, recorder)?;
+        Some((admitted, door)) => {
+            go_live(plan, &mut conductor, admitted, door, recorder)?;
             let recovery = left_there(plan, setup, conductor.ledger, run, |order| {
                 order
                     .book
@@ -151,7 +151,7 @@ pub(super) fn follow_pinnacle(
                 .map(|left| (&left.market, &left.order));
             let bets = Bets {
                 epoch: recovery.epoch.unwrap_or_default(),
-                venue: connection.trade(left, guard(&door))?,
+                venue: connection.trade(left, guard(door))?,
                 recovery: Some(recovery),
             };
             feed.attend(setup, helpers, conductor, run, bets)
@@ -167,10 +167,9 @@ fn go_live(
     plan: &Plan<'_>,
     conductor: &mut Conductor<'_>,
     admitted: &Admitted,
+    door: &Doorkeeper,
     recorder: Option<Recorder>,
-) -> Result<Doorkeeper, HostError> {
-    let switch = conductor.switch.clone();
-    let door = Doorkeeper::new(admitted, &plan.config().live, switch, plan.wall_clock);
+) -> Result<(), HostError> {
     let approved = conductor.ledger.reader()?.approvals()?;
     conductor.gate = Some(LiveGate {
         door: door.clone(),
@@ -184,7 +183,7 @@ fn go_live(
     let keeper = door.clone();
     let last_word = Box::new(move |order: &Instruction| keeper.may_send(order));
     conductor.tape = Some(Tape::new(plan.wall_clock, last_word, recorder));
-    Ok(door)
+    Ok(())
 }
 
 /// The door's word, as senders ask for it.
@@ -251,6 +250,7 @@ fn live_bets(
         epoch: lives.pop().unwrap_or_default(),
         earlier: lives,
         unfinished_since: recovery.orders.iter().map(|o| o.order.requested_at).min(),
+        settled: recovery.settled.clone(),
     };
     Ok(Bets {
         epoch: recovery.epoch.unwrap_or_default(),

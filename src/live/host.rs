@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use super::alerting::{self, Alerting};
 use super::conductor::{Conductor, Shared, Told};
-use super::door::{self, Admitted, Checks, Preflight, Row};
+use super::door::{self, Admitted, Checks, Doorkeeper, Preflight, Row};
 use super::first_look::{FirstLook, first_look};
 use super::follow::{follow, follow_odds, follow_pinnacle};
 use super::log::Voice;
@@ -149,12 +149,21 @@ fn missing(found: &Preflight) -> String {
     shut.map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// Runs until the recordings end, or SIGINT or SIGTERM comes. The report then says that it was interrupted. A second
-/// signal ends the process at once with exit code 130.
+/// A host that has ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// What came of it.
+    pub report: Report,
+    /// It was LIVE until the mode was edited: it is to go on in the mode that the settings have now.
+    pub left_live: bool,
+}
+
+/// Runs until the recordings end, SIGINT or SIGTERM comes, or the mode is not LIVE any more. The report then says that it
+/// was interrupted. A second signal ends the process at once with exit code 130.
 ///
 /// # Errors
 /// If it cannot start, or the ledger fails.
-pub fn run(plan: &Plan<'_>, ledger: Ledger, info: RunInfo) -> Result<Report, HostError> {
+pub fn run(plan: &Plan<'_>, ledger: Ledger, info: RunInfo) -> Result<Ended, HostError> {
     let runtime = runtime().map_err(|error| HostError::System("start its runtime", error))?;
     let (signals, halts, hangups) = {
         let _within = runtime.enter();
@@ -256,25 +265,18 @@ pub fn run(plan: &Plan<'_>, ledger: Ledger, info: RunInfo) -> Result<Report, Hos
         touch,
         tell,
     };
+    let door = admitted.map(|admitted| {
+        let switch = conductor.switch.clone();
+        let door = Doorkeeper::new(&admitted, &config.live, switch, plan.wall_clock);
+        (admitted, door)
+    });
     let result = match config.run.feed {
         FeedKind::Recordings => play(plan, &setup, helpers, conductor, &mut run),
-        FeedKind::Betfair => follow(
-            plan,
-            &setup,
-            helpers,
-            conductor,
-            &mut run,
-            admitted.as_ref(),
-        ),
+        FeedKind::Betfair => follow(plan, &setup, helpers, conductor, &mut run, door.as_ref()),
         FeedKind::OddsApi => follow_odds(plan, &setup, helpers, conductor, &mut run),
-        FeedKind::Pinnacle => follow_pinnacle(
-            plan,
-            &setup,
-            helpers,
-            conductor,
-            &mut run,
-            admitted.as_ref(),
-        ),
+        FeedKind::Pinnacle => {
+            follow_pinnacle(plan, &setup, helpers, conductor, &mut run, door.as_ref())
+        }
     };
     super::watchdog::stopping();
     drop(serving);
@@ -286,7 +288,10 @@ pub fn run(plan: &Plan<'_>, ledger: Ledger, info: RunInfo) -> Result<Report, Hos
     }
     alerting.close();
     runtime.shutdown_timeout(FAREWELL);
-    result
+    Ok(Ended {
+        report: result?,
+        left_live: door.is_some_and(|(_, door)| door.has_left()),
+    })
 }
 
 /// Two threads: for signals and whatever waits.

@@ -35,7 +35,7 @@ pub mod switch;
 mod watchdog;
 
 pub use feed::{Replay, ReplayError, Replayed, replay};
-pub use host::{HostError, Plan, run};
+pub use host::{Ended, HostError, Plan, run};
 pub use reconcile::{Mismatch, Reconciled, reconcile};
 pub use settings::confirm;
 pub use shelf::Finding;

@@ -1,5 +1,7 @@
 //! What the host does about its settings, its fences and its alerts between messages.
 
+use std::time::{Duration, Instant};
+
 use super::conductor::Conductor;
 use super::settings::News;
 use super::status::SettingsStatus;
@@ -10,6 +12,10 @@ use crate::ledger::Configuration;
 use crate::logging;
 use crate::market::Mode;
 use crate::risk::Approved;
+
+/// How long a host that is not LIVE any more waits for what rests at the venue to be cancelled. What is left is followed by the
+/// next LIVE start.
+const LONGEST_LEAVING: Duration = Duration::from_secs(60);
 
 impl Conductor<'_> {
     /// Raises an alert.
@@ -130,8 +136,9 @@ impl Conductor<'_> {
         match (self.settings.config().mode, &self.gate) {
             (Mode::DryRun, Some(gate)) => {
                 gate.door.shut();
+                self.shut_at.get_or_insert_with(Instant::now);
                 self.voice.warn(
-                    "the mode is DRY_RUN now: nothing new is bet with money until the host is started again",
+                    "the mode is DRY_RUN now: nothing new is bet with money, what rests is cancelled, and then the host goes on in DRY_RUN",
                 );
                 self.looked_at = None;
             }
@@ -140,6 +147,21 @@ impl Conductor<'_> {
             ),
             (Mode::DryRun, None) | (Mode::Live, Some(_)) => {}
         }
+    }
+
+    /// Whether the mode is not LIVE any more and nothing rests at the venue, or it had its time to go: the session is over
+    /// then, and the host goes on in DRY_RUN.
+    pub(super) fn leaves_live<V: Venue<Approved>>(&self, session: &Playing<'_, V>) -> bool {
+        let (Some(since), Some(gate)) = (self.shut_at, &self.gate) else {
+            return false;
+        };
+        let burden = &session.house().burden;
+        let is_quiet = burden.open_orders == 0 && burden.unheard == 0;
+        let leaves = is_quiet || since.elapsed() >= LONGEST_LEAVING;
+        if leaves {
+            gate.door.leave();
+        }
+        leaves
     }
 
     fn tell_change(&mut self, change: &Change) {

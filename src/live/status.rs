@@ -93,6 +93,8 @@ pub(super) struct LiveFeed {
     pub(super) lines: u64,
     /// Lines that could not be read.
     pub(super) unreadable: u64,
+    /// Lines that told of several changes as one.
+    pub(super) conflated: u64,
     pub(super) recorder: Option<RecorderHealth>,
     /// What the feed has cost and may cost, if it costs anything.
     pub(super) credits: Option<Credits>,
@@ -402,6 +404,7 @@ fn feed_figures(feed: &Feed, now: Instant) -> Map<String, Value> {
             "reconnects": live.reconnects,
             "lines": live.lines,
             "unreadable_lines": live.unreadable,
+            "conflated_lines": live.conflated,
         })));
         if let Some(credits) = &live.credits {
             all.insert("credits".to_owned(), credit_figures(credits));

@@ -467,6 +467,7 @@ fn code_of(reason: VenueReason) -> BetCode {
         VenueReason::PriceImprovementTooLarge => BetCode::PriceImprovementTooLarge,
         VenueReason::NotUpdatable => BetCode::InvalidPersistence,
         VenueReason::PersistenceUnchanged => BetCode::NoActionRequired,
+        VenueReason::InsufficientFunds => BetCode::InsufficientFunds,
         _ => BetCode::ErrorInOrder,
     }
 }

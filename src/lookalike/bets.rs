@@ -230,11 +230,10 @@ impl Bets {
             bet.cleared_at = Some(settlement.at);
             *net.entry(bet.account).or_default() += *profit;
         }
-        let rate = i64::from(settlement.commission_rate.millionths());
         let paid = net.into_iter().map(|(account, profit)| Paid {
             account,
             profit,
-            commission: profit.max(Money::ZERO).scaled(rate, 1_000_000),
+            commission: settlement.commission.shares(&[profit])[0],
         });
         let paid = paid.collect();
         self.paid.insert(settlement.market.clone(), paid);

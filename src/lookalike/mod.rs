@@ -94,6 +94,8 @@ pub struct Plan {
     pub truth: Option<PathBuf>,
     /// Gives the wall clock, to stamp that log.
     pub wall_clock: fn() -> TimeMs,
+    /// Whether clients are told the wall clock's time instead of the recording's.
+    pub tells_wall_clock: bool,
 }
 
 /// Where a look-alike listens.
@@ -189,6 +191,7 @@ pub async fn serve(
         Faults::new(plan.faults, plan.seed),
         truth,
         plan.wall_clock,
+        plan.tells_wall_clock,
     );
     let hub = Arc::new(Hub {
         world: Mutex::new(world),
@@ -282,10 +285,13 @@ fn rest<'h>(hub: &'h Hub, world: MutexGuard<'h, World>, wait: Duration) -> Mutex
     world
 }
 
-/// Whether a market that is not closed starts within `join` milliseconds, or has started.
+/// Whether a market that is not closed starts within `join` milliseconds, or has started; or one has closed not longer
+/// ago, for it may be opened again.
 fn is_near(world: &World, now: TimeMs, join: i64) -> bool {
-    world.books.iter().any(|market| {
-        let start = market.definition.market_time.0;
-        market.status() != MarketStatus::Closed && now.0 >= start.saturating_sub(join)
-    })
+    let has_just_closed = world.closed_at.is_some_and(|at| now - at <= join);
+    has_just_closed
+        || world.books.iter().any(|market| {
+            let start = market.definition.market_time.0;
+            market.status() != MarketStatus::Closed && now.0 >= start.saturating_sub(join)
+        })
 }

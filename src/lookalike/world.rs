@@ -52,12 +52,16 @@ pub(super) struct World {
     pub(super) accounts: Accounts,
     pub(super) faults: Faults,
     pub(super) tampering: Tampering,
+    /// When a market closed last, in the recording's time.
+    pub(super) closed_at: Option<TimeMs>,
     /// Every message was played.
     pub(super) has_ended: bool,
     exchange: Exchange,
     truth: Option<File>,
     /// Stamps the log of the truth.
     wall_clock: fn() -> TimeMs,
+    /// Whether that is also the exchange's time.
+    tells_wall_clock: bool,
     changes: watch::Sender<u64>,
 }
 
@@ -69,6 +73,7 @@ impl World {
         faults: Faults,
         truth: Option<File>,
         wall_clock: fn() -> TimeMs,
+        tells_wall_clock: bool,
     ) -> Self {
         Self {
             clock,
@@ -78,10 +83,12 @@ impl World {
             accounts,
             faults,
             tampering: Tampering::default(),
+            closed_at: None,
             has_ended: false,
             exchange,
             truth,
             wall_clock,
+            tells_wall_clock,
             changes: watch::Sender::new(0),
         }
     }
@@ -98,7 +105,10 @@ impl World {
 
     /// What time it is on the exchange.
     pub(super) fn now(&self) -> TimeMs {
-        self.clock.now(Instant::now())
+        match self.tells_wall_clock {
+            true => (self.wall_clock)(),
+            false => self.clock.now(Instant::now()),
+        }
     }
 
     /// A market that takes or took bets.
@@ -109,9 +119,12 @@ impl World {
     /// Plays one message.
     pub(super) fn play(&mut self, played: Played, hurried: bool) {
         self.clock.play(played.at, hurried, Instant::now());
-        let at = self.clock.now(Instant::now()).max(played.at);
+        let at = self.now();
         let mut definitions = played.definitions;
         for mut delta in played.deltas {
+            if is_closing(&delta) {
+                self.closed_at = Some(played.at);
+            }
             let place = definitions.iter().position(|(id, _)| *id == delta.market);
             let raw = place.map(|place| definitions.swap_remove(place).1);
             self.tampering.alter(&mut delta);
@@ -136,11 +149,7 @@ impl World {
             self.definitions.insert(delta.market.clone(), Arc::new(raw));
         }
         self.hear(events);
-        let closed = delta
-            .definition
-            .as_ref()
-            .is_some_and(|definition| definition.status == MarketStatus::Closed);
-        if closed {
+        if is_closing(delta) {
             self.bets.close(&delta.market, at);
             self.tell_settled(&delta.market, at);
         }
@@ -255,4 +264,9 @@ impl World {
         let exposure = self.bets.exposure(account, &self.books, None);
         (balance.unwrap_or_default() - exposure, exposure)
     }
+}
+
+fn is_closing(delta: &MarketDelta) -> bool {
+    let definition = delta.definition.as_ref();
+    definition.is_some_and(|definition| definition.status == MarketStatus::Closed)
 }

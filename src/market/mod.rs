@@ -32,6 +32,8 @@ pub use order::{
 };
 pub use price::Price;
 pub use quote::{Quote, QuoteChange, Quotes};
-pub use report::{Listing, OrderEvent, OrderStatement, Reversal, Settlement, VenueEvent};
+pub use report::{
+    Commission, Listing, OrderEvent, OrderStatement, Reversal, Settlement, VenueEvent,
+};
 pub use setting::{Bound, Ratio};
 pub use time::TimeMs;

@@ -481,6 +481,10 @@ pub enum VenueReason {
     StakeAboveLimit,
     /// A bookmaker takes backs at a price, and nothing else.
     NotOffered,
+    /// The account has too little money.
+    InsufficientFunds,
+    /// The market had changed since the order was decided upon.
+    MarketChanged,
 }
 
 impl VenueReason {
@@ -508,6 +512,8 @@ impl VenueReason {
             Self::PriceMoved => "PRICE_MOVED",
             Self::StakeAboveLimit => "STAKE_ABOVE_LIMIT",
             Self::NotOffered => "NOT_OFFERED",
+            Self::InsufficientFunds => "INSUFFICIENT_FUNDS",
+            Self::MarketChanged => "MARKET_CHANGED",
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{MarketId, Money, OrderChange, OrderId, OrderKind, Ratio, RunnerId, Side, TimeMs};
+use super::{
+    MarketId, Money, OrderChange, OrderId, OrderKind, Ratio, RunnerId, Side, TimeMs, VenueReason,
+};
 
 /// What a venue says of an order, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,10 +28,58 @@ pub struct Settlement {
     pub at: TimeMs,
     /// 1, and one more each time that the market is settled again after a reversal.
     pub version: u32,
-    /// Commission on net winnings.
-    pub commission_rate: Ratio,
+    /// What the venue takes of it.
+    pub commission: Commission,
     /// Profit (or loss) of each order of which something is matched.
     pub profits: Vec<(OrderId, Money)>,
+}
+
+/// What a venue takes of the winnings in a market.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Commission {
+    /// This part of each strategy's net winnings, as if each had an account of its own.
+    Rate(Ratio),
+    /// So much of the account's net winnings, which those share who won.
+    Charged {
+        /// How much, in all.
+        amount: Money,
+        /// What the account's other bets in the market brought, before commission.
+        others: Money,
+    },
+}
+
+impl Commission {
+    /// The commission of each party, given what each won or lost, to the nearest minor unit. Of what was charged in all,
+    /// those who won bear parts in proportion, which add up to it.
+    #[must_use]
+    pub fn shares(self, results: &[Money]) -> Vec<Money> {
+        let winnings = |result: &Money| (*result).max(Money::ZERO);
+        match self {
+            Self::Rate(rate) => {
+                let (rate, whole) = (rate.millionths(), Ratio::ONE.millionths());
+                let taken = |won: Money| won.scaled(i64::from(rate), i64::from(whole));
+                results
+                    .iter()
+                    .map(|result| taken(winnings(result)))
+                    .collect()
+            }
+            Self::Charged { amount, others } => {
+                let won = results.iter().map(winnings).sum::<Money>() + winnings(&others);
+                let (mut so_far, mut given) = (Money::ZERO, Money::ZERO);
+                let share = |result: &Money| {
+                    so_far += winnings(result);
+                    let upto = match won.is_positive() {
+                        true => amount.scaled(so_far.minor(), won.minor()),
+                        false => Money::ZERO,
+                    };
+                    let share = upto - given;
+                    given = upto;
+                    share
+                };
+                results.iter().map(share).collect()
+            }
+        }
+    }
 }
 
 impl Settlement {
@@ -79,6 +129,8 @@ pub struct OrderStatement {
     pub cancelled: Money,
     /// Size lapsed.
     pub lapsed: Money,
+    /// Why, as far as the venue says.
+    pub lapse_reason: VenueReason,
     /// Size voided.
     pub voided: Money,
     /// Whether nothing of it can be matched any more.
@@ -111,4 +163,46 @@ pub enum VenueEvent {
     Settled(Settlement),
     /// A market's last settlement was taken back.
     Reversed(Reversal),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pounds(amounts: &[i64]) -> Vec<Money> {
+        amounts
+            .iter()
+            .map(|minor| Money::from_minor(*minor))
+            .collect()
+    }
+
+    #[test]
+    fn a_rate_takes_its_part_of_each_ones_winnings_and_nothing_of_losses() {
+        for (gross, millionths, commission) in [
+            (1_050, 50_000, 53), // 52.5
+            (1_049, 50_000, 52), // 52.45
+            (1_000, 48_335, 48),
+            (-1_000, 50_000, 0),
+            (0, 50_000, 0),
+        ] {
+            let rate = Commission::Rate(Ratio::from_millionths(millionths).unwrap());
+            assert_eq!(rate.shares(&pounds(&[gross])), pounds(&[commission]));
+        }
+    }
+
+    #[test]
+    fn what_was_charged_is_shared_to_the_penny_by_those_who_won() {
+        for (charged, others, results, shares) in [
+            (100, 0, vec![1_000, 1_000, -500, 1_000], vec![33, 34, 0, 33]),
+            (50, 3_000, vec![1_000, -200], vec![13, 0]),
+            (7, -900, vec![-10, 2_000], vec![0, 7]),
+            (0, 0, vec![-10, -20], vec![0, 0]),
+        ] {
+            let commission = Commission::Charged {
+                amount: Money::from_minor(charged),
+                others: Money::from_minor(others),
+            };
+            assert_eq!(commission.shares(&pounds(&results)), pounds(&shares));
+        }
+    }
 }

@@ -13,6 +13,7 @@ mod recognise;
 mod recorder;
 mod recording;
 mod season;
+mod session;
 mod tracked;
 mod unpack;
 

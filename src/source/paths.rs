@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::error::{Cause, SourceError};
+use super::session::is_session;
 
 /// The files meant by a list of files, folders (read recursively) and patterns, each once.
 ///
@@ -44,11 +45,15 @@ fn files_of(path: &Path) -> Result<Vec<PathBuf>, Cause> {
     }
 }
 
-/// All files in a folder and the folders in it, sorted.
+/// All files in a folder and the folders in it, sorted; recorded sessions, which are folders of parts, as one each.
 fn files_in(folder: &Path) -> Result<Vec<PathBuf>, Cause> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
+        if is_session(&folder) {
+            files.push(folder);
+            continue;
+        }
         for entry in fs::read_dir(&folder).map_err(Cause::Unreadable)? {
             let entry = entry.map_err(Cause::Unreadable)?;
             if entry.file_name().as_encoded_bytes().starts_with(b".") {

@@ -11,6 +11,7 @@ use super::error::{Cause, SourceError};
 use super::recognise::{HEAD, Packing};
 use super::recording::Recording;
 use super::season;
+use super::session::{self, Session};
 use crate::venue::excerpt;
 
 /// How many packings may lie around one another; a `.tar.gz` of `.bz2` has three.
@@ -58,6 +59,9 @@ pub fn pieces(path: &Path) -> Vec<Result<Piece, SourceError>> {
         name,
         member: None,
     };
+    if session::is_session(path) {
+        return vec![Ok(whole)];
+    }
     // What cannot be opened says so when it is read.
     match whole.opened() {
         Ok(file) if starts_as_tar(&file) => whole.members(file),
@@ -71,6 +75,7 @@ impl Piece {
     pub fn size(&self) -> u64 {
         match &self.member {
             Some(bytes) => bytes.end - bytes.start,
+            None if session::is_session(&self.file) => session::size(&self.file),
             None => std::fs::metadata(&self.file).map_or(0, |meta| meta.len()),
         }
     }
@@ -89,6 +94,12 @@ impl Piece {
             read: Rc::default(),
             in_archive: false,
         };
+        if session::is_session(&self.file) {
+            let read = Rc::clone(&visit.read);
+            let session = Session::open(&self.file, read)
+                .map_err(|error| self.error(Cause::Unreadable(error)))?;
+            return visit.open(&self.name, Box::new(session), 0);
+        }
         let mut file = self.opened()?;
         if let Some(bytes) = &self.member {
             file.seek(SeekFrom::Start(bytes.start))

@@ -500,7 +500,7 @@ fn what_on_settled_returns_means_nothing() {
         market: market.id.clone(),
         at: market.published_at,
         version: 1,
-        commission_rate: crate::market::Ratio::percent(5),
+        commission: crate::market::Commission::Rate(crate::market::Ratio::percent(5)),
         profits: Vec::new(),
     };
     let mut answer = Answer::default();

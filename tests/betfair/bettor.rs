@@ -17,8 +17,9 @@ use bea::market::{
     OrderState, Persistence, Place, Price, RunnerId, Side,
 };
 use bea::risk::{Approved, RiskGate, RiskLimits};
-use bea::venue::betfair::client::{self, Betfair, Connection, FeedState, Heard, Identity};
+use bea::venue::betfair::client::{self, Betfair, Connection, Identity};
 use bea::venue::betfair::{Decoder, Message, Names, StreamFilter};
+use bea::venue::{FeedState, Heard};
 
 use crate::stage::{Stage, now};
 
@@ -103,6 +104,7 @@ impl Bettor {
             epoch: "epoch2".to_owned(),
             earlier: vec!["epoch1".to_owned()],
             unfinished_since: recovery.orders.iter().map(|o| o.order.requested_at).min(),
+            settled: recovery.settled.clone(),
         };
         let betfair = connection.trade(identity, guard).unwrap();
         let mut limits = RiskLimits::reference();

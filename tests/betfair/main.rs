@@ -5,6 +5,7 @@
 mod bettor;
 mod faults;
 mod orders;
+#[allow(dead_code)] // others use more of it
 mod proxy;
 mod recorded;
 mod sessions;

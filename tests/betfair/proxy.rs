@@ -16,6 +16,10 @@ pub(crate) enum Act {
     PassAndHang,
     /// It is passed on, and its answer comes a byte at a time, never to its end.
     Drip,
+    /// It is passed on, and only so many bytes of its answer come back before the connection ends.
+    CutAnswer(usize),
+    /// It is passed on, and answered so instead.
+    PassAndAnswer(String),
     /// It is not passed on, and answered so.
     Answer(String),
 }
@@ -65,12 +69,16 @@ impl Proxy {
         });
     }
 
+    /// Every request with these words that has come.
+    pub(crate) fn seen(&self, words: &str) -> Vec<String> {
+        let seen = self.seen.lock().unwrap();
+        let wanted = seen.iter().filter(|request| request.contains(words));
+        wanted.cloned().collect()
+    }
+
     /// How many requests with these words have come.
     pub(crate) fn count(&self, words: &str) -> usize {
-        let seen = self.seen.lock().unwrap();
-        seen.iter()
-            .filter(|request| request.contains(words))
-            .count()
+        self.seen(words).len()
     }
 }
 
@@ -141,6 +149,15 @@ fn serve(
                 let _ = reader.read_to_end(&mut rest);
                 return None;
             }
+            Act::CutAnswer(bytes) => {
+                let answer = message(&mut passed(&request)?)?;
+                writer.write_all(&answer[..bytes.min(answer.len())]).ok()?;
+                return None;
+            }
+            Act::PassAndAnswer(answer) => {
+                message(&mut passed(&request)?)?;
+                writer.write_all(answer.as_bytes()).ok()?;
+            }
             Act::Answer(answer) => writer.write_all(answer.as_bytes()).ok()?,
         }
     }
@@ -164,10 +181,22 @@ pub(crate) enum Way {
 /// What becomes of a line of the stream: other lines, or the end of the connection.
 pub(crate) type Rewrite = dyn FnMut(Way, &str) -> Option<Vec<String>> + Send;
 
+/// How what goes to the client is sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Manner {
+    /// Each message at once.
+    Whole,
+    /// In pieces of so many bytes.
+    Pieces(usize),
+    /// Half of the next line, and the connection ends; whole from then on.
+    BreakOff,
+}
+
 /// A proxy for the stream without TLS.
 pub(crate) struct StreamProxy {
     pub(crate) address: SocketAddr,
     rewrite: Arc<Mutex<Box<Rewrite>>>,
+    manner: Arc<Mutex<Manner>>,
 }
 
 impl StreamProxy {
@@ -178,6 +207,8 @@ impl StreamProxy {
         let same: Box<Rewrite> = Box::new(|_, line| Some(vec![line.to_owned()]));
         let rewrite = Arc::new(Mutex::new(same));
         let rewriting = Arc::clone(&rewrite);
+        let manner = Arc::new(Mutex::new(Manner::Whole));
+        let sending = Arc::clone(&manner);
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let Ok(server) = TcpStream::connect(upstream) else {
@@ -188,12 +219,22 @@ impl StreamProxy {
                     (server.try_clone(), client.try_clone(), Way::ToClient),
                 ] {
                     let rewrite = Arc::clone(&rewriting);
+                    let manner = Arc::clone(&sending);
                     let (from, to) = (from.unwrap(), to.unwrap());
-                    std::thread::spawn(move || carry(from, to, way, &rewrite));
+                    std::thread::spawn(move || carry(from, to, way, &rewrite, &manner));
                 }
             }
         });
-        Self { address, rewrite }
+        Self {
+            address,
+            rewrite,
+            manner,
+        }
+    }
+
+    /// From here on what goes to the client is sent so.
+    pub(crate) fn send(&self, manner: Manner) {
+        *self.manner.lock().unwrap() = manner;
     }
 
     /// From here on lines are rewritten so; `None` ends the connection.
@@ -205,7 +246,14 @@ impl StreamProxy {
     }
 }
 
-fn carry(from: TcpStream, mut to: TcpStream, way: Way, rewrite: &Mutex<Box<Rewrite>>) {
+fn carry(
+    from: TcpStream,
+    mut to: TcpStream,
+    way: Way,
+    rewrite: &Mutex<Box<Rewrite>>,
+    manner: &Mutex<Manner>,
+) {
+    let _ = to.set_nodelay(true);
     let ends = [from.try_clone().unwrap(), to.try_clone().unwrap()];
     for line in BufReader::new(from).lines() {
         let Ok(line) = line else { break };
@@ -215,7 +263,20 @@ fn carry(from: TcpStream, mut to: TcpStream, way: Way, rewrite: &Mutex<Box<Rewri
             .iter()
             .flat_map(|l| format!("{l}\r\n").into_bytes())
             .collect();
-        if to.write_all(&bytes).is_err() {
+        let how = match way {
+            Way::ToClient if !bytes.is_empty() => *manner.lock().unwrap(),
+            _ => Manner::Whole,
+        };
+        let sent = match how {
+            Manner::Whole => to.write_all(&bytes),
+            Manner::Pieces(size) => bytes.chunks(size).try_for_each(|piece| to.write_all(piece)),
+            Manner::BreakOff => {
+                *manner.lock().unwrap() = Manner::Whole;
+                let _ = to.write_all(&bytes[..bytes.len() / 2]);
+                break;
+            }
+        };
+        if sent.is_err() {
             break;
         }
     }

@@ -65,6 +65,7 @@ impl Stage {
             seed: 1,
             truth: Some(folder.path().join("truth.jsonl")),
             wall_clock: now,
+            tells_wall_clock: false,
         };
         change(&mut plan);
         let (tell, told) = mpsc::channel();

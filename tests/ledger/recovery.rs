@@ -39,7 +39,6 @@ struct Known {
 
 /// A settlement that stands.
 struct Booked {
-    run: usize,
     version: u32,
     record: Record,
 }
@@ -203,7 +202,7 @@ impl Story {
         };
         let (strategy, market) = (Arc::clone(&first.strategy), first.market.clone());
         let of = |record: &Record| matches!(record, Record::Settled { strategy: s, market: m, .. } if *s == strategy && *m == market);
-        // One settlement of a market stands at a time, and it is taken back by the run that booked it.
+        // One settlement of a market stands at a time.
         if self.booked.iter().any(|booked| of(&booked.record)) {
             return;
         }
@@ -228,19 +227,14 @@ impl Story {
             orders,
         };
         self.records.push(record.clone());
-        self.booked.push(Booked {
-            run: self.run,
-            version,
-            record,
-        });
+        self.booked.push(Booked { version, record });
     }
 
     fn reverse(&mut self) {
-        let of_this_run = |booked: &Booked| booked.run == self.run;
-        let Some(at) = self.booked.iter().position(of_this_run) else {
+        // Of this run or an earlier one.
+        let Some(booked) = self.booked.pop() else {
             return;
         };
-        let booked = self.booked.remove(at);
         let Record::Settled {
             strategy,
             market,

@@ -9,6 +9,7 @@ use bea::market::Money;
 use serde_json::{Value, json};
 
 use crate::host::{Host, Place, strategy};
+use crate::proxy::{Proxy, StreamProxy};
 use crate::server::Server;
 
 /// Backs one runner after the other at the best price, each fourth time it is asked.
@@ -26,6 +27,9 @@ fn on_odds(market, ctx) {
 
 pub(crate) struct Bench {
     pub(crate) server: Server,
+    /// On the way to its HTTP, and to its stream.
+    pub(crate) http: Proxy,
+    pub(crate) wire: StreamProxy,
     pub(crate) place: Place,
 }
 
@@ -33,9 +37,11 @@ impl Bench {
     /// With more settings after those that every test needs.
     pub(crate) fn new(more: &str) -> Self {
         // Enough of them that a slow machine does not see the last one start.
-        let server = Server::with_races(3, &["--plain"]);
+        let server = Server::with_races(3, &["--plain", "--wall-clock"]);
         let place = Place::new(&[("eager", EAGER)]);
-        let stream = server.stream.rsplit('/').next().unwrap();
+        let address = |url: &str| url.rsplit('/').next().unwrap().parse().unwrap();
+        let http = Proxy::before(address(&server.http));
+        let wire = StreamProxy::before(address(&server.stream));
         place.write(
             "config/bea.toml",
             &format!(
@@ -44,25 +50,24 @@ impl Bench {
 feed = "betfair"
 
 [betfair]
-identity_url = "{http}/api"
-certificate_url = "{http}/api"
-api_url = "{http}/exchange"
+identity_url = "http://{http}/api"
+certificate_url = "http://{http}/api"
+api_url = "http://{http}/exchange"
 stream_address = "{stream}"
 stream_tls = false
 login = "interactive"
 app_key_file = "secrets/key"
 username_file = "secrets/user"
 password_file = "secrets/password"
+heartbeat_ms = 2500
 listing_every_seconds = 5
 funds_every_seconds = 5
-
-[risk]
-max_snapshot_age_ms = 60000
 
 [recorder]
 min_free_mib = 0
 "#,
-                http = server.http
+                http = http.address,
+                stream = wire.address,
             ),
         );
         for (name, word) in [("key", "key"), ("user", "ann"), ("password", "x")] {
@@ -71,7 +76,12 @@ min_free_mib = 0
             let private = fs::Permissions::from_mode(0o600);
             fs::set_permissions(place.path(&file), private).unwrap();
         }
-        Self { server, place }
+        Self {
+            server,
+            http,
+            wire,
+            place,
+        }
     }
 
     /// Starts the host and waits until its feed is live.

@@ -9,5 +9,9 @@ mod money;
 mod odds;
 mod pinnacle;
 #[allow(dead_code)]
+#[path = "../betfair/proxy.rs"]
+mod proxy;
+#[allow(dead_code)]
 #[path = "../lookalike/server.rs"]
 mod server;
+mod trouble;

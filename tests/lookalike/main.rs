@@ -6,5 +6,6 @@
 
 mod faults;
 mod python;
+#[allow(dead_code)] // others use more of it
 mod server;
 mod stream;

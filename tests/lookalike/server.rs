@@ -71,22 +71,7 @@ impl Server {
         headers: &str,
         body: &str,
     ) -> std::io::Result<Answer> {
-        let address = self.http.strip_prefix("http://").unwrap();
-        let mut wire = TcpStream::connect(address)?;
-        write!(
-            wire,
-            "{method} {path} HTTP/1.1\r\nHost: {address}\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
-            body.len()
-        )?;
-        let mut text = String::new();
-        wire.read_to_string(&mut text)?;
-        let broken = || std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
-        let (head, body) = text.split_once("\r\n\r\n").ok_or_else(broken)?;
-        let status = head.split(' ').nth(1).ok_or_else(broken)?;
-        Ok(Answer {
-            status: status.parse().unwrap(),
-            body: body.to_owned(),
-        })
+        ask(&self.http, method, path, headers, body)
     }
 
     pub(crate) fn control(&self, path: &str, body: &Value) -> Value {
@@ -116,14 +101,29 @@ impl Server {
         standing["markets"][0]["id"].as_str().unwrap().to_owned()
     }
 
-    /// What really happened to bets: `(event, customerOrderRef)`.
-    pub(crate) fn truth(&self) -> Vec<(String, String)> {
+    /// The log of what really happened.
+    fn log(&self) -> Vec<Value> {
         let path: PathBuf = self.folder.path().join("truth.jsonl");
         let text = std::fs::read_to_string(path).unwrap();
-        let lines = text
-            .lines()
-            .map(|line| serde_json::from_str::<Value>(line).unwrap());
+        // What is being written just now is not there yet.
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        let lines = whole.lines();
         lines
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    /// What really happened to bets, for one kind of event.
+    pub(crate) fn truth_of(&self, event: &str) -> Vec<Value> {
+        let mut log = self.log();
+        log.retain(|line| line["event"] == event);
+        log
+    }
+
+    /// What really happened to bets: `(event, customerOrderRef)`.
+    pub(crate) fn truth(&self) -> Vec<(String, String)> {
+        self.log()
+            .into_iter()
             .map(|line| {
                 let text = |name: &str| line[name].as_str().unwrap_or_default().to_owned();
                 (text("event"), text("customer_order_ref"))
@@ -136,6 +136,32 @@ impl Server {
         let accepted = truth.filter(|(event, _)| event == "accepted");
         accepted.map(|(_, name)| name).collect()
     }
+}
+
+/// Asks whoever serves at this address; an error if the connection breaks.
+pub(crate) fn ask(
+    http: &str,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &str,
+) -> std::io::Result<Answer> {
+    let address = http.strip_prefix("http://").unwrap();
+    let mut wire = TcpStream::connect(address)?;
+    write!(
+        wire,
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    )?;
+    let mut text = String::new();
+    wire.read_to_string(&mut text)?;
+    let broken = || std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
+    let (head, body) = text.split_once("\r\n\r\n").ok_or_else(broken)?;
+    let status = head.split(' ').nth(1).ok_or_else(broken)?;
+    Ok(Answer {
+        status: status.parse().unwrap(),
+        body: body.to_owned(),
+    })
 }
 
 impl Drop for Server {

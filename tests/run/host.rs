@@ -83,11 +83,7 @@ impl Place {
             minded: 0,
             address: String::new(),
         };
-        let line = host.hear("health: http://");
-        host.address = line
-            .trim_start_matches("health: http://")
-            .trim_end_matches("/health")
-            .to_owned();
+        host.moved();
         host
     }
 
@@ -140,6 +136,14 @@ pub(crate) struct Host {
 }
 
 impl Host {
+    /// Waits until it says where it is to be asked.
+    pub(crate) fn moved(&mut self) {
+        let line = self.hear("health: http://");
+        line.trim_start_matches("health: http://")
+            .trim_end_matches("/health")
+            .clone_into(&mut self.address);
+    }
+
     /// Waits for the next line on stderr that contains `words`, after the last one waited for.
     pub(crate) fn hear(&mut self, words: &str) -> String {
         let deadline = Instant::now() + PATIENCE;

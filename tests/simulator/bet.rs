@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use bea::market::{
-    Instruction, MarketId, Money, OrderId, OrderKind, OrderStatement, Price, RunnerId, Side, TimeMs,
+    Instruction, MarketId, Money, OrderId, OrderKind, OrderStatement, Price, RunnerId, Side,
+    TimeMs, VenueReason,
 };
 
 use crate::oracle::Wager;
@@ -200,6 +201,7 @@ impl Bet {
             cancelled: self.cancelled,
             lapsed: self.lapsed,
             voided: self.voided,
+            lapse_reason: VenueReason::NotSaid,
             is_complete: !self.is_working(),
         }
     }

@@ -674,7 +674,7 @@ impl Truth {
             market: market.clone(),
             at: TimeMs(self.now),
             version: 1,
-            commission_rate: rate,
+            commission: bea::market::Commission::Rate(rate),
             profits,
         };
         self.settlements.insert(market.clone(), settlement);

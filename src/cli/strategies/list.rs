@@ -27,7 +27,10 @@ struct Line {
     /// The version of the file as it is now, if it parses.
     file_hash: Option<String>,
     state_bytes: u64,
+    /// Of the configured mode.
     bets: u64,
+    /// Who approved the version of the file for LIVE, if somebody did.
+    approved_by: Option<String>,
     status: Status,
     /// What is wrong with the file, or why its last version was refused.
     problem: Option<String>,
@@ -65,13 +68,14 @@ impl Status {
 }
 
 pub(super) fn run(shared: &Shared, known: &Known) -> Result<(), Failure> {
-    let (versions, states, bets) = match &known.reader {
+    let (versions, states, bets, approvals) = match &known.reader {
         Some(reader) => (
             reader.versions(None)?,
             reader.states()?,
-            reader.bets_placed()?,
+            reader.bets_placed(known.loaded.config.mode)?,
+            reader.approvals()?,
         ),
-        None => (Vec::new(), Vec::new(), Vec::new()),
+        None => (Vec::new(), Vec::new(), Vec::new(), Vec::new()),
     };
     let bets: BTreeMap<String, u64> = bets.into_iter().collect();
     let instances = known.instances();
@@ -84,7 +88,13 @@ pub(super) fn run(shared: &Shared, known: &Known) -> Result<(), Failure> {
         let line = |name: &String| {
             let instance = instances.iter().find(|instance| instance.name == *name);
             let bets = bets.get(name).copied().unwrap_or_default();
-            line(loaded, name, instance, &versions, &states, bets)
+            let mut line = line(loaded, name, instance, &versions, &states, bets);
+            line.approved_by = line.file_hash.as_ref().and_then(|hash| {
+                let mut last = approvals.iter().rev();
+                let ours = last.find(|a| a.strategy == *name && a.script_hash == *hash)?;
+                Some(ours.approved_by.clone())
+            });
+            line
         };
         names.iter().map(line).collect()
     })?;
@@ -123,6 +133,7 @@ fn line(
         file_hash,
         state_bytes: state.map_or(0, |state| state.bytes),
         bets,
+        approved_by: None,
         status,
         problem,
     }
@@ -158,18 +169,19 @@ fn text(document: &Document) -> String {
         return "no strategies yet: write one with bea new NAME".to_owned();
     }
     let mut lines = vec![format!(
-        "{:<22} {:<12}  {:<24} {:>8} {:>8}  {}",
-        "strategy", "version", "since", "state", "bets", "status"
+        "{:<22} {:<12}  {:<24} {:>8} {:>8}  {:<8}  {}",
+        "strategy", "version", "since", "state", "bets", "status", "approved by"
     )];
     for line in &document.strategies {
         let hash = line.hash.as_deref().map_or("-", short);
         let since = line.since_ms.map_or("-".to_owned(), |at| at.to_string());
         lines.push(format!(
-            "{:<22} {hash:<12}  {since:<24} {:>8} {:>8}  {}",
+            "{:<22} {hash:<12}  {since:<24} {:>8} {:>8}  {:<8}  {}",
             line.name,
             format!("{} B", line.state_bytes),
             line.bets,
-            line.status.as_str()
+            line.status.as_str(),
+            line.approved_by.as_deref().unwrap_or("-")
         ));
         if let Some(problem) = &line.problem {
             lines.push(format!("  {}", problem.lines().next().unwrap_or_default()));

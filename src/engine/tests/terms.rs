@@ -200,7 +200,9 @@ fn bookmakers_take_no_commission_and_the_exchange_takes_it_from_what_was_won_the
             market: MarketId::new(MARKET),
             at: TimeMs(world.now),
             version: 1,
-            commission_rate: crate::market::Ratio::from_millionths(50_000).unwrap(),
+            commission: crate::market::Commission::Rate(
+                crate::market::Ratio::from_millionths(50_000).unwrap(),
+            ),
             profits: asked
                 .iter()
                 .map(|&id| (id, Money::from_major(20)))

@@ -10,8 +10,8 @@ mod profit;
 use super::market::SimMarket;
 use super::{ExchangeSettings, Fill, Report, Task, reference};
 use crate::market::{
-    MarketDefinition, Money, OrderId, Price, Ratio, Reversal, RunnerId, RunnerStatus, Settlement,
-    Side, VenueEvent, VenueReason,
+    Commission, MarketDefinition, Money, OrderId, Price, Ratio, Reversal, RunnerId, RunnerStatus,
+    Settlement, Side, VenueEvent, VenueReason,
 };
 use outcome::outcome;
 use profit::profit;
@@ -34,10 +34,9 @@ impl SimMarket {
     ) {
         self.end_orders(definition, report);
         let profits = self.profits(definition, settings.fill);
-        let commission_rate = commission_rate(definition, settings);
+        let commission = Commission::Rate(commission_rate(definition, settings));
         let stands = self.settled.standing.as_ref().is_some_and(|standing| {
-            standing.commission_rate == commission_rate
-                && Some(&standing.profits) == profits.as_ref()
+            standing.commission == commission && Some(&standing.profits) == profits.as_ref()
         });
         if stands {
             return;
@@ -49,7 +48,7 @@ impl SimMarket {
             market: report.market.clone(),
             at: report.at,
             version: self.settled.version,
-            commission_rate,
+            commission,
             profits,
         };
         self.settled.standing = Some(settlement.clone());

@@ -47,6 +47,7 @@ pub struct Doorkeeper {
     approvals_file: PathBuf,
     clock: fn() -> TimeMs,
     shut: Arc<AtomicBool>,
+    left: Arc<AtomicBool>,
     /// The engine knows that only what lowers the risk may be bet: the token does not have to say so again.
     reducing: Arc<AtomicBool>,
 }
@@ -61,13 +62,25 @@ impl Doorkeeper {
             approvals_file: settings.approvals_file.clone(),
             clock,
             shut: Arc::default(),
+            left: Arc::default(),
             reducing: Arc::default(),
         }
     }
 
-    /// The mode is not LIVE any more: nothing leaves from now on. It stays so until the host is started again.
+    /// The mode is not LIVE any more: nothing leaves from now on.
     pub fn shut(&self) {
         self.shut.store(true, Ordering::SeqCst);
+    }
+
+    /// The session is over because of that.
+    pub fn leave(&self) {
+        self.left.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether the session ended because the mode is not LIVE any more.
+    #[must_use]
+    pub fn has_left(&self) -> bool {
+        self.left.load(Ordering::SeqCst)
     }
 
     /// Where betting stands: at the tightest of the switch, the token and the mode.

@@ -37,6 +37,7 @@ pub(super) struct Course {
     /// How many orders of the present input were asked about, and which of them were stopped.
     asked: u32,
     withheld: Vec<u32>,
+    conflated: usize,
 }
 
 impl Course {
@@ -51,6 +52,7 @@ impl Course {
     ) -> Result<Option<DecodeError>, RunError> {
         self.asked = 0;
         self.withheld.clear();
+        self.conflated = 0;
         let (asked, withheld) = (&mut self.asked, &mut self.withheld);
         let mut last_word = |order: &Instruction| {
             let may = may_send(order, *asked);
@@ -84,7 +86,10 @@ impl Course {
                 Ok(Message::Markets {
                     published_at,
                     deltas,
-                }) => session.step(at, published_at, deltas, &mut last_word)?,
+                }) => {
+                    self.conflated = deltas.iter().filter(|delta| delta.conflated).count();
+                    session.step(at, published_at, deltas, &mut last_word)?;
+                }
                 Ok(Message::Other(_)) => {}
                 Err(error) => return Ok(Some(error)),
             },
@@ -95,6 +100,11 @@ impl Course {
     /// What strategies were shown of the markets that were forgotten since this was asked last.
     pub(super) fn forgotten(&mut self) -> Vec<VisitRow> {
         std::mem::take(&mut self.forgotten)
+    }
+
+    /// How many changes of markets in the last input were several in one.
+    pub(super) fn conflated(&self) -> usize {
+        self.conflated
     }
 
     /// The orders of the last input that were stopped.

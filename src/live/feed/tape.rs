@@ -166,6 +166,11 @@ impl Tape {
         !self.course.withheld().is_empty()
     }
 
+    /// Whether the last line told of several changes as one.
+    pub(in crate::live) fn was_conflated(&self) -> bool {
+        self.course.conflated() > 0
+    }
+
     fn note(&mut self, at: TimeMs, note: Note) {
         if self.recorder.is_some() {
             self.record(note.line(at));

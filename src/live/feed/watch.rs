@@ -22,6 +22,8 @@ const LOOK: Duration = Duration::from_millis(100);
 const TICK: Duration = Duration::from_secs(1);
 /// How long what is on its way is waited for at the end.
 const DRAIN: Duration = Duration::from_secs(10);
+/// How often a person is told that the feed merges changes.
+const CONFLATION_TOLD_EVERY: Duration = Duration::from_secs(600);
 /// Lines that cannot be read are told of one by one up to here.
 const MOST_PROBLEMS: usize = 20;
 
@@ -44,6 +46,9 @@ pub(in crate::live) struct Watch<'a> {
     faults: Vec<Fault>,
     problems: Vec<Trouble>,
     lines: u64,
+    /// Lines that told of several changes as one, and when a person was told of it last.
+    conflated: u64,
+    conflation_told: Option<Instant>,
     /// What of the recorder's trouble was told.
     told: Option<String>,
 }
@@ -73,6 +78,8 @@ impl<'a> Watch<'a> {
             faults: Vec::new(),
             problems: Vec::new(),
             lines: 0,
+            conflated: 0,
+            conflation_told: None,
             told: None,
         }
     }
@@ -106,6 +113,7 @@ impl<'a> Watch<'a> {
             reconnects: self.reconnects,
             lines: self.lines,
             unreadable: self.problems.len() as u64,
+            conflated: self.conflated,
             recorder: None,
             credits: self.supply.credits(),
         }
@@ -148,6 +156,9 @@ impl Conductor<'_> {
             }
             self.ask_for(session, watch);
             self.hand_out(session, watch);
+            if self.leaves_live(session) {
+                break;
+            }
             let flow = match self.ears.recv_timeout(LOOK) {
                 Ok(told) => self.attend_to(session, watch, told)?,
                 Err(RecvTimeoutError::Timeout) => ControlFlow::Continue(()),
@@ -379,6 +390,10 @@ impl Conductor<'_> {
         if tape.has_withheld() {
             self.looked_at = None;
         }
+        if tape.was_conflated() {
+            watch.conflated += 1;
+            self.judge_conflation(watch);
+        }
         if let Some(wrong) = wrong {
             let problem = Trouble {
                 path: watch.name.to_owned(),
@@ -394,6 +409,23 @@ impl Conductor<'_> {
         self.status.feed.position = Some(session.now());
         self.status.feed.last_message = Some(watch.heard_at);
         Ok(())
+    }
+
+    /// The feed merges changes, though it is not asked to: it cannot send as fast as the market moves, or we cannot hear.
+    fn judge_conflation(&mut self, watch: &mut Watch<'_>) {
+        let told = watch.conflation_told;
+        let is_asked_for = self.settings.config().betfair.conflate_ms > 0;
+        if is_asked_for || told.is_some_and(|at| at.elapsed() < CONFLATION_TOLD_EVERY) {
+            return;
+        }
+        watch.conflation_told = Some(Instant::now());
+        self.tell(crate::engine::Notice::Alarm {
+            code: "FEED_CONFLATED",
+            detail: format!(
+                "the feed tells of several changes as one ({} lines so far): the connection or this machine is too slow for what the strategies want",
+                watch.conflated
+            ),
+        });
     }
 
     /// Orders wait while the host is late with what it hears.

@@ -120,6 +120,8 @@ fn reason(code: &BetCode) -> VenueReason {
         BetCode::PriceImprovementTooLarge => VenueReason::PriceImprovementTooLarge,
         BetCode::BetTakenOrLapsed => VenueReason::NothingRemains,
         BetCode::NoActionRequired => VenueReason::PersistenceUnchanged,
+        BetCode::InsufficientFunds => VenueReason::InsufficientFunds,
+        BetCode::InvalidMarketVersion => VenueReason::MarketChanged,
         _ => VenueReason::NotSaid,
     }
 }

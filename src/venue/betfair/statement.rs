@@ -7,7 +7,8 @@ use super::betting::{ClearedOrder, CurrentOrder, OrderStatus, OrderType, runner_
 use super::markets::BetStatus;
 use super::stream::StreamOrder;
 use crate::market::{
-    MarketId, Money, OrderId, OrderKind, OrderStatement, Persistence, Price, RunnerId, Side, TimeMs,
+    MarketId, Money, OrderId, OrderKind, OrderStatement, Persistence, Price, RunnerId, Side,
+    TimeMs, VenueReason,
 };
 
 /// A bet that makes no sense: which one, and why.
@@ -93,6 +94,7 @@ impl Names {
             matched_value: read.value("avp", matched, price.unwrap_or_default())?,
             cancelled: read.money("sc", bet.sc)?,
             lapsed: read.money("sl", bet.sl)?,
+            lapse_reason: lapse_reason(bet.lsrc.as_deref()),
             voided: read.money("sv", bet.sv)?,
             is_complete: match bet.status.as_str() {
                 "E" => false,
@@ -150,6 +152,7 @@ impl Names {
             matched_value: read.value("averagePriceMatched", matched, bet.average_price_matched)?,
             cancelled: read.money("sizeCancelled", bet.size_cancelled)?,
             lapsed: read.money("sizeLapsed", bet.size_lapsed)?,
+            lapse_reason: VenueReason::NotSaid,
             voided: read.money("sizeVoided", bet.size_voided)?,
             is_complete: matches!(
                 bet.status,
@@ -196,6 +199,7 @@ impl Names {
             matched_value: 0,
             cancelled: Money::ZERO,
             lapsed: Money::ZERO,
+            lapse_reason: VenueReason::NotSaid,
             voided: Money::ZERO,
             is_complete: true,
         };
@@ -219,6 +223,20 @@ impl Names {
             };
         }
         Ok(statement)
+    }
+}
+
+/// Why a bet lapsed, by the stream's code for it; an ordinary lapse has none.
+fn lapse_reason(code: Option<&str>) -> VenueReason {
+    match code {
+        Some("MKT_SUSPENDED") => VenueReason::Suspended,
+        Some("MKT_VERSION") => VenueReason::MarketChanged,
+        Some("RNR_UNKNOWN") => VenueReason::RunnerRemoved,
+        Some("PRICE_INVALID") => VenueReason::InvalidPrice,
+        Some("PRICE_IMP_TOO_LARGE") => VenueReason::PriceImprovementTooLarge,
+        Some("SMALL_STAKE") => VenueReason::BelowMinimum,
+        Some("SP_IN_PLAY") => VenueReason::NoStartingPrice,
+        _ => VenueReason::NotSaid,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::market::{MarketId, Money, OrderId, OrderStatement, TimeMs};
+use crate::market::{MarketId, Money, OrderId, OrderStatement, TimeMs, VenueReason};
 
 /// The bets at the venue, ours and others.
 #[derive(Debug, Default)]
@@ -137,6 +137,9 @@ impl Bet {
             .max(said.cancelled)
             .max(self.gone_by_answers);
         known.lapsed = known.lapsed.max(said.lapsed);
+        if said.lapse_reason != VenueReason::NotSaid {
+            known.lapse_reason = said.lapse_reason;
+        }
         let is_spent = self.is_spent();
         self.known.is_complete |= said.is_complete || is_spent;
     }
@@ -177,6 +180,7 @@ mod tests {
             matched_value: value,
             cancelled: Money::from_minor(cancelled),
             lapsed: Money::ZERO,
+            lapse_reason: VenueReason::NotSaid,
             voided: Money::ZERO,
             is_complete: matched + cancelled >= 1_000,
         }

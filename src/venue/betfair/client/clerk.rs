@@ -12,7 +12,7 @@ use super::reads::ReadError;
 use super::settling::{Due, Settling};
 use super::trade::{Chore, Trade};
 use crate::config;
-use crate::market::{Listing, Money, OrderStatement, TimeMs, VenueEvent};
+use crate::market::{Listing, MarketId, Money, OrderStatement, TimeMs, VenueEvent};
 use crate::venue::betfair::{
     BetStatus, Instant as Date, ListClearedOrders, ListCurrentOrders, OrderBy, OrderProjection,
     TimeRange,
@@ -46,11 +46,16 @@ impl Rhythm {
 }
 
 /// Does what is due, until it is dropped.
-pub(super) async fn run(trade: Arc<Trade>, rhythm: Rhythm, mut chores: UnboundedReceiver<Chore>) {
+pub(super) async fn run(
+    trade: Arc<Trade>,
+    rhythm: Rhythm,
+    settling: Settling,
+    mut chores: UnboundedReceiver<Chore>,
+) {
     let now = Instant::now();
     let mut clerk = Clerk {
         cleared_since: trade.unfinished_since,
-        settling: Settling::default(),
+        settling,
         listing_due: now + rhythm.listing,
         funds_due: now,
         beat_due: rhythm.dead_man.map(|_| now),
@@ -96,11 +101,12 @@ impl Clerk {
     }
 
     async fn work(&mut self, chores: Vec<Chore>) {
-        let mut list = false;
+        let (mut list, mut funds) = (false, false);
         let mut looks = BTreeSet::new();
         for chore in chores {
             match chore {
                 Chore::List => list = true,
+                Chore::Funds => funds = true,
                 Chore::Look(bet) => {
                     looks.insert(bet);
                 }
@@ -111,6 +117,9 @@ impl Clerk {
                 } => self.settling.closed(&self.trade, market, at, definition),
                 Chore::Reopened(market) => self.settling.reopened(&self.trade, &market),
             }
+        }
+        if funds {
+            self.funds().await;
         }
         if list {
             self.list().await;
@@ -151,14 +160,18 @@ impl Clerk {
         self.listing_due = Instant::now() + pause;
         let now = self.trade.mouth.now();
         match listed {
-            Ok(orders) if heard && self.trade.hears_orders() => {
+            Ok((orders, settled)) if heard && self.trade.hears_orders() => {
                 self.cleared_since = Some(asked_at);
+                // As far back as this no list goes again.
+                for market in settled {
+                    self.settling.closed_unseen(market, now);
+                }
                 let listing = Listing { asked_at, orders };
                 self.trade
                     .mouth
                     .events(vec![VenueEvent::Listing(now, listing)]);
             }
-            Ok(orders) => {
+            Ok((orders, _)) => {
                 let words = orders
                     .into_iter()
                     .map(|bet| VenueEvent::Statement(now, bet));
@@ -173,13 +186,18 @@ impl Clerk {
         }
     }
 
-    async fn all_bets(&self, asked_at: TimeMs) -> Result<Vec<OrderStatement>, ReadError> {
+    /// All bets, and the markets in which bets of ours are settled.
+    async fn all_bets(
+        &self,
+        asked_at: TimeMs,
+    ) -> Result<(Vec<OrderStatement>, BTreeSet<MarketId>), ReadError> {
         let asked = ListCurrentOrders {
             order_projection: Some(OrderProjection::All),
             order_by: Some(OrderBy::ByPlaceTime),
             ..ListCurrentOrders::default()
         };
         let mut said = self.current(&asked).await?;
+        let mut settled = BTreeSet::new();
         let from = self.cleared_since.unwrap_or(asked_at).min(asked_at) + -OVERLAP_MS;
         for end in ENDS {
             let asked = ListClearedOrders {
@@ -190,12 +208,12 @@ impl Clerk {
                 ..of_end(end)
             };
             // Of bets that are over only ours matter.
-            said.extend(
-                self.cleared(end, &asked)
-                    .await?
-                    .into_iter()
-                    .filter(|bet| bet.order.is_some()),
-            );
+            let mut ours = self.cleared(end, &asked).await?;
+            ours.retain(|bet| bet.order.is_some());
+            if end == BetStatus::Settled {
+                settled.extend(ours.iter().map(|bet| bet.market.clone()));
+            }
+            said.extend(ours);
         }
         // Each bet is told once, with all that was said of it.
         let mut bets = self.trade.bets();
@@ -207,10 +225,8 @@ impl Clerk {
                 order.push(name);
             }
         }
-        Ok(order
-            .into_iter()
-            .filter_map(|name| whole.remove(&name))
-            .collect())
+        let bets = order.into_iter().filter_map(|name| whole.remove(&name));
+        Ok((bets.collect(), settled))
     }
 
     /// Asks for one bet.
@@ -320,6 +336,14 @@ impl Clerk {
                 self.trade.hear(bet);
             }
             let rows = self.trade.reads.cleared_orders(&of_market).await?;
+            let settled = rows
+                .iter()
+                .map(|row| self.trade.names.cleared(BetStatus::Settled, row));
+            for bet in settled.filter_map(|bet| self.sensible(bet)) {
+                if bet.order.is_some() {
+                    self.trade.hear(bet);
+                }
+            }
             let sums = self.trade.reads.cleared_orders(&by_market).await?;
             Ok::<_, ReadError>((rows, sums))
         };

@@ -38,6 +38,7 @@ pub use venue::Betfair;
 
 use super::{Names, StreamFilter};
 use crate::config;
+use crate::engine::Earlier;
 use crate::market::TimeMs;
 use crate::venue::wire::Wire;
 use crate::venue::{Clock, FeedState, Guard, Heard, Mouth};
@@ -62,7 +63,7 @@ pub struct Plan {
 }
 
 /// Which bets at the venue are ours.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Identity {
     /// The name of this life of the ledger, at most 15 letters or digits: every bet is placed with it.
     pub epoch: String,
@@ -70,6 +71,8 @@ pub struct Identity {
     pub earlier: Vec<String>,
     /// When the oldest order was asked for that the ledger does not know to be over and settled.
     pub unfinished_since: Option<TimeMs>,
+    /// What the ledger knows markets to have come to lately.
+    pub settled: Vec<Earlier>,
 }
 
 /// Why no connection can be made. What can be mended by trying again is not among it.
@@ -281,9 +284,10 @@ impl Connection {
             under_way: Arc::new(watch::Sender::new(0)),
         });
         let rhythm = clerk::Rhythm::new(settings);
+        let settling = settling::Settling::after(&identity.settled, now);
         let clerk = self
             .runtime
-            .spawn(clerk::run(Arc::clone(&trade), rhythm, todo));
+            .spawn(clerk::run(Arc::clone(&trade), rhythm, settling, todo));
         let mut tasks = self
             .tasks
             .lock()

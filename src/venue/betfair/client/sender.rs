@@ -111,6 +111,17 @@ async fn send_order(trade: &Trade, mut under_way: UnderWay, order: Instruction, 
         Placed::Refused { reason, code } => {
             tracing::warn!(event = "order_refused", intent_id = %order.id, %code, "Betfair refused an order");
             under_way.report(OrderChange::Rejected { reason });
+            if reason == VenueReason::InsufficientFunds {
+                // The gate holds what follows to what is really there.
+                trade.ask(Chore::Funds);
+                trade.mouth.alarm(
+                    "INSUFFICIENT_FUNDS",
+                    format!(
+                        "Betfair refused the order {}: the account has too little money",
+                        order.id
+                    ),
+                );
+            }
         }
         Placed::SessionOver => {
             tracing::warn!(event = "order_not_placed", intent_id = %order.id, "the session was over");
@@ -158,6 +169,7 @@ fn taken(
         matched_value: i128::from(price.nanos()) * i128::from(matched.minor()),
         cancelled: Money::ZERO,
         lapsed: Money::ZERO,
+        lapse_reason: VenueReason::NotSaid,
         voided: Money::ZERO,
         is_complete,
     })

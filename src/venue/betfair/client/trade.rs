@@ -25,6 +25,8 @@ pub(super) enum Chore {
     List,
     /// Ask for one.
     Look(Arc<str>),
+    /// Ask for the funds.
+    Funds,
     /// A market has closed: find out what its bets came to.
     Settle {
         market: MarketId,

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::market::{
-    Instruction, MarketId, Money, Order, OrderId, OrderKind, OrderState, OrderStatement, Price,
-    Ratio, Reversal, RunnerId, Settlement, Side, TimeMs, VenueEvent,
+    Commission, Instruction, MarketId, Money, Order, OrderId, OrderKind, OrderState,
+    OrderStatement, Price, Ratio, Reversal, RunnerId, Settlement, Side, TimeMs, VenueEvent,
 };
 use crate::venue::pinnacle::{Bet, State, name_of};
 
@@ -248,7 +248,7 @@ impl Booked {
             market: market.clone(),
             at: self.at,
             version: self.version,
-            commission_rate: Ratio::ZERO,
+            commission: Commission::Rate(Ratio::ZERO),
             profits: self.profits.clone(),
         })
     }
@@ -300,6 +300,7 @@ impl Known {
             side: Side::Back,
             kind: self.kind,
             placed_at: bet.placed_at.unwrap_or(now),
+            lapse_reason: crate::market::VenueReason::NotSaid,
             matched: Money::ZERO,
             matched_value: 0,
             cancelled: Money::ZERO,
@@ -348,6 +349,7 @@ fn foreign(bet: &Bet, now: TimeMs) -> Option<OrderStatement> {
             fill_or_kill: None,
         },
         placed_at: bet.placed_at.unwrap_or(now),
+        lapse_reason: crate::market::VenueReason::NotSaid,
         matched: risk,
         matched_value: value(risk, price),
         cancelled: Money::ZERO,

@@ -1,0 +1,56 @@
+-- A settlement that a LIVE run booked may be taken back in a later one: a reversal says in which run it was booked, where
+-- that is not its own.
+
+CREATE TABLE new_settlements (
+    run_id           INTEGER NOT NULL,
+    record           INTEGER NOT NULL,
+    recording        INTEGER NOT NULL,
+    at_ms            INTEGER NOT NULL,
+    strategy         TEXT NOT NULL,
+    market           TEXT NOT NULL,
+    version          INTEGER NOT NULL CHECK (version > 0),  -- 1, and one more each time that it is settled again
+    reverses         INTEGER,                  -- record of the settlement that this takes back (NULL: books a result)
+    gross_minor      INTEGER NOT NULL,
+    commission_minor INTEGER NOT NULL,
+    net_minor        INTEGER NOT NULL,
+    reverses_run     INTEGER,                  -- in which run that was booked, if in an earlier one
+    PRIMARY KEY (run_id, record),
+    FOREIGN KEY (run_id, recording) REFERENCES recordings (run_id, ordinal),
+    CHECK (net_minor = gross_minor - commission_minor),
+    CHECK (iif(reverses IS NULL, commission_minor >= 0, commission_minor <= 0)),
+    CHECK (reverses_run IS NULL OR (reverses IS NOT NULL AND reverses_run < run_id))
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE new_settlement_orders (
+    run_id       INTEGER NOT NULL,
+    record       INTEGER NOT NULL,
+    order_run_id INTEGER NOT NULL,
+    order_id     TEXT NOT NULL,
+    profit_minor INTEGER NOT NULL,
+    PRIMARY KEY (run_id, record, order_id),
+    FOREIGN KEY (run_id, record) REFERENCES new_settlements (run_id, record),
+    FOREIGN KEY (order_run_id, order_id) REFERENCES orders (run_id, id)
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO new_settlements
+SELECT run_id, record, recording, at_ms, strategy, market, version, reverses, gross_minor, commission_minor, net_minor, NULL
+  FROM settlements;
+INSERT INTO new_settlement_orders SELECT run_id, record, order_run_id, order_id, profit_minor FROM settlement_orders;
+
+DROP TABLE settlement_orders;
+DROP TABLE settlements;
+ALTER TABLE new_settlements RENAME TO settlements;
+ALTER TABLE new_settlement_orders RENAME TO settlement_orders;
+CREATE INDEX settlements_by_strategy ON settlements (run_id, strategy, market);
+CREATE UNIQUE INDEX settlements_reversed_once ON settlements (coalesce(reverses_run, run_id), reverses)
+    WHERE reverses IS NOT NULL;
+CREATE INDEX settlement_orders_by_order ON settlement_orders (order_run_id, order_id);
+
+CREATE TRIGGER settlements_keep BEFORE UPDATE ON settlements
+    BEGIN SELECT raise(ABORT, 'settlements is append-only'); END;
+CREATE TRIGGER settlements_stay BEFORE DELETE ON settlements
+    BEGIN SELECT raise(ABORT, 'settlements is append-only'); END;
+CREATE TRIGGER settlement_orders_keep BEFORE UPDATE ON settlement_orders
+    BEGIN SELECT raise(ABORT, 'settlement_orders is append-only'); END;
+CREATE TRIGGER settlement_orders_stay BEFORE DELETE ON settlement_orders
+    BEGIN SELECT raise(ABORT, 'settlement_orders is append-only'); END;

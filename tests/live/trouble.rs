@@ -1,0 +1,427 @@
+//! Trouble between the real host in LIVE and the exchange, by the catalogue of faults: whatever happens on the way, no bet
+//! is there twice, none is unexplained, and nothing is bet on odds that are not to be trusted.
+
+use bea::ledger::BetRow;
+use bea::market::Money;
+use serde_json::{Value, json};
+
+use crate::bench::Bench;
+use crate::host::{Host, strategy};
+use crate::money::{BY_HAND, LIVE, approve, arm, compare, done, until_sure};
+use crate::proxy::{Act, Manner, Way};
+
+/// A host that bets with money.
+fn live() -> (Bench, Host) {
+    let bench = Bench::new(LIVE);
+    approve(&bench);
+    arm(&bench);
+    let mut host = bench.start();
+    bench.until_bets(&mut host, 1);
+    (bench, host)
+}
+
+fn bets(host: &Host) -> u64 {
+    strategy(&host.health(), "eager")["bets"].as_u64().unwrap()
+}
+
+/// Plays until the strategy has bet once more.
+fn another(bench: &Bench, host: &mut Host) {
+    let now = bets(host);
+    bench.until_bets(host, now + 1);
+}
+
+/// Ends it, and compares the ledger with what really happened. Each order left once, whatever became of it.
+fn end(bench: &Bench, host: &mut Host) {
+    until_sure(bench, host);
+    done(bench, &["kill", "--reason", "the end"]);
+    host.stop();
+    compare(bench);
+    let names = bench.http.seen("placeOrders");
+    let mut names: Vec<String> = names
+        .iter()
+        .map(|request| asked(request)["params"]["customerRef"].to_string())
+        .collect();
+    let requests = names.len();
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), requests, "an order left twice");
+}
+
+/// The call in a request.
+fn asked(request: &str) -> Value {
+    let body = request.split("\r\n\r\n").nth(1).unwrap_or_default();
+    serde_json::from_str(body).unwrap_or_default()
+}
+
+fn page(status: &str, body: &str) -> String {
+    format!(
+        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+/// What a report on one order says, if it says this of the whole and that of the order.
+fn report(request: &str, whole: &Value, one: &Value) -> String {
+    let call = asked(request);
+    let mut result = json!({
+        "customerRef": call["params"]["customerRef"],
+        "marketId": call["params"]["marketId"],
+        "instructionReports": [{ "instruction": call["params"]["instructions"][0] }],
+    });
+    let merge = |into: &mut Value, from: &Value| {
+        for (name, value) in from.as_object().unwrap() {
+            into[name] = value.clone();
+        }
+    };
+    merge(&mut result, whole);
+    merge(&mut result["instructionReports"][0], one);
+    let body = json!({ "jsonrpc": "2.0", "id": call["id"], "result": result });
+    page("200 OK", &body.to_string())
+}
+
+/// The next order fares as this says.
+fn next_order(bench: &Bench, act: impl Fn(&str) -> Act + Send + 'static) {
+    let mut left = 1;
+    bench.http.judge(move |request| {
+        let strikes = left > 0 && request.contains("placeOrders");
+        left -= usize::from(strikes);
+        match strikes {
+            true => act(request),
+            false => Act::Pass,
+        }
+    });
+}
+
+/// What befalls an order that the exchange has taken.
+fn after_it_was_taken() -> Vec<Box<dyn Fn(&str) -> Act + Send>> {
+    let failure = |code: &'static str| {
+        move |request: &str| {
+            let (whole, one) = (
+                json!({ "status": "FAILURE", "errorCode": code }),
+                json!({ "status": "FAILURE", "errorCode": "ERROR_IN_ORDER" }),
+            );
+            Act::PassAndAnswer(report(request, &whole, &one))
+        }
+    };
+    vec![
+        Box::new(|_| Act::CutAnswer(40)),
+        Box::new(|_| Act::PassAndHang),
+        Box::new(|_| Act::Drip),
+        Box::new(|_| Act::PassAndAnswer(page("200 OK", "<html>who are you?</html>"))),
+        Box::new(|_| Act::PassAndAnswer(page("502 Bad Gateway", ""))),
+        Box::new(failure("DUPLICATE_TRANSACTION")),
+        Box::new(failure("PROCESSED_WITH_ERRORS")),
+        Box::new(failure("A_CODE_OF_TOMORROW")),
+        Box::new(|request| {
+            let (whole, one) = (
+                json!({ "status": "SUCCESS" }),
+                json!({ "status": "SUCCESS", "orderStatus": "PENDING" }),
+            );
+            Act::PassAndAnswer(report(request, &whole, &one))
+        }),
+    ]
+}
+
+/// What befalls an order that never arrives.
+fn before_it_arrived(exchange: &str) -> Vec<Box<dyn Fn(&str) -> Act + Send>> {
+    let elsewhere = format!(
+        "HTTP/1.1 307 Temporary Redirect\r\nLocation: {exchange}/exchange/betting/json-rpc/v1\r\nContent-Length: 0\r\n\r\n"
+    );
+    vec![
+        Box::new(|_| Act::Cut),
+        Box::new(|_| Act::CutAfter(200)),
+        Box::new(move |_| Act::Answer(elsewhere.clone())),
+        Box::new(|_| Act::Answer(page("429 Too Many Requests", "{}"))),
+        Box::new(|request| {
+            let id = &asked(request)["id"];
+            let error = json!({ "jsonrpc": "2.0", "id": id, "error": { "code": -32099, "message": "ANGX-0002",
+                "data": { "APINGException": { "errorCode": "TOO_MANY_REQUESTS" }, "exceptionname": "APINGException" } } });
+            Act::Answer(page("200 OK", &error.to_string()))
+        }),
+    ]
+}
+
+#[test]
+fn an_order_whose_answer_is_lost_on_the_way_is_found_and_not_sent_again() {
+    let (bench, mut host) = live();
+    for act in after_it_was_taken().into_iter().take(3) {
+        let before = bench.accepted().len();
+        next_order(&bench, act);
+        another(&bench, &mut host);
+        until_sure(&bench, &mut host);
+        assert!(bench.accepted().len() > before);
+    }
+    end(&bench, &mut host);
+}
+
+/// Each order that is never heard of is given up after three quarters of a minute.
+#[test]
+#[ignore = "takes minutes: cargo test --test live -- --ignored trouble"]
+fn whatever_befalls_an_order_it_is_there_once_or_not_at_all() {
+    let (bench, mut host) = live();
+    for (nth, act) in after_it_was_taken().into_iter().enumerate() {
+        let before = bench.accepted().len();
+        next_order(&bench, act);
+        another(&bench, &mut host);
+        until_sure(&bench, &mut host);
+        assert!(bench.accepted().len() > before, "{nth}");
+    }
+    for (nth, act) in before_it_arrived(&bench.server.http)
+        .into_iter()
+        .enumerate()
+    {
+        let before = bench.accepted().len();
+        next_order(&bench, act);
+        another(&bench, &mut host);
+        until_sure(&bench, &mut host);
+        let lost = bench
+            .bets()
+            .iter()
+            .filter(|bet| bet.state == "NOT_PLACED")
+            .count();
+        assert!(lost > nth, "{nth}: {:?}", bench.bets());
+        assert_eq!(bench.accepted().len(), before, "{nth}");
+    }
+    end(&bench, &mut host);
+}
+
+#[test]
+fn an_account_without_money_is_said_to_be_one() {
+    let (bench, mut host) = live();
+    next_order(&bench, |request| {
+        let (whole, one) = (
+            json!({ "status": "FAILURE", "errorCode": "BET_ACTION_ERROR" }),
+            json!({ "status": "FAILURE", "errorCode": "INSUFFICIENT_FUNDS" }),
+        );
+        Act::Answer(report(request, &whole, &one))
+    });
+    another(&bench, &mut host);
+    host.hear("INSUFFICIENT_FUNDS");
+    until_sure(&bench, &mut host);
+    let bets = bench.bets();
+    assert!(bets.iter().any(|bet| bet.state == "REJECTED"), "{bets:?}");
+    end(&bench, &mut host);
+}
+
+/// Whatever the stream does, so many messages later nothing was bet.
+fn nothing_is_bet(bench: &Bench, what: &str) {
+    let before = bench.accepted();
+    for _ in 0..6 {
+        bench.server.control("clock", &json!({ "step": 5 }));
+    }
+    assert_eq!(bench.accepted(), before, "{what}");
+}
+
+fn same(line: &str) -> Option<Vec<String>> {
+    Some(vec![line.to_owned()])
+}
+
+#[test]
+fn nothing_is_bet_while_the_stream_is_not_to_be_trusted() {
+    let (bench, mut host) = live();
+    let heal = |bench: &Bench, host: &mut Host| {
+        bench.wire.rewrite(|_, line| same(line));
+        bench.live(host);
+        another(bench, host);
+    };
+
+    // It is silent, and the connection stays open.
+    until_sure(&bench, &mut host);
+    bench.wire.rewrite(|way, line| match way {
+        Way::ToClient => Some(Vec::new()),
+        Way::ToServer => same(line),
+    });
+    nothing_is_bet(&bench, "silent");
+    host.hear("no bets: the feed is lost");
+    heal(&bench, &mut host);
+
+    // Orders would arrive; the stream does not come back.
+    until_sure(&bench, &mut host);
+    bench.wire.rewrite(|_, _| None);
+    host.hear("no bets: the feed is lost");
+    nothing_is_bet(&bench, "half a network");
+    heal(&bench, &mut host);
+
+    // The exchange says that its data is incomplete; nobody hangs up.
+    until_sure(&bench, &mut host);
+    let reconnects = |host: &Host| host.health()["checks"]["feed"][0]["reconnects"].clone();
+    let before = reconnects(&host);
+    bench.wire.rewrite(|way, line| match way {
+        Way::ToClient if line.contains("\"mcm\"") => {
+            same(&line.replacen("{", "{\"status\":503,", 1))
+        }
+        _ => same(line),
+    });
+    bench.server.control("clock", &json!({ "step": 1 }));
+    host.hear("no bets: the feed says not to trust it");
+    nothing_is_bet(&bench, "503");
+    assert_eq!(reconnects(&host), before);
+    heal(&bench, &mut host);
+
+    // Odds of an hour ago.
+    until_sure(&bench, &mut host);
+    bench.wire.rewrite(|way, line| match way {
+        Way::ToClient if line.contains("\"mcm\"") => same(&aged(line)),
+        _ => same(line),
+    });
+    // What was said before may still be on its way.
+    bench.step(&mut host, 1);
+    until_sure(&bench, &mut host);
+    nothing_is_bet(&bench, "old odds");
+    heal(&bench, &mut host);
+    end(&bench, &mut host);
+}
+
+/// The same message, published an hour earlier.
+fn aged(line: &str) -> String {
+    let mut message: Value = serde_json::from_str(line).unwrap();
+    if let Some(at) = message["pt"].as_i64() {
+        message["pt"] = json!(at - 3_600_000);
+    }
+    message.to_string()
+}
+
+#[test]
+fn a_stream_in_pieces_twice_or_broken_off_is_heard_as_it_was_meant() {
+    let (bench, mut host) = live();
+    for pieces in [1, 7, 4_096] {
+        bench.wire.send(Manner::Pieces(pieces));
+        another(&bench, &mut host);
+    }
+    bench.wire.send(Manner::Whole);
+    bench.wire.rewrite(|way, line| match way {
+        Way::ToClient => Some(vec![line.to_owned(), line.to_owned()]),
+        Way::ToServer => same(line),
+    });
+    another(&bench, &mut host);
+    bench.wire.rewrite(|_, line| same(line));
+    bench.wire.send(Manner::BreakOff);
+    bench.server.control("clock", &json!({ "step": 1 }));
+    host.hear("no bets: the feed is lost");
+    bench.live(&mut host);
+    another(&bench, &mut host);
+    for bad in [
+        "{\"op\":\"mcm\",\"id\":",
+        "{\"op\":\"mcm\",\"pt\":NaN,\"mc\":[]}",
+        "null",
+        "\u{1b}[2J",
+    ] {
+        let mut said = false;
+        bench.wire.rewrite(move |way, line| match way {
+            Way::ToClient if !said && line.contains("\"mcm\"") => {
+                said = true;
+                Some(vec![bad.to_owned(), line.to_owned()])
+            }
+            _ => same(line),
+        });
+        bench.server.control("clock", &json!({ "step": 1 }));
+        host.hear("no bets: the feed is lost");
+        bench.live(&mut host);
+    }
+    // The exchange has forgotten where we were, and sends everything anew.
+    let mut cut = false;
+    bench.wire.rewrite(move |way, line| match way {
+        Way::ToClient if !cut => {
+            cut = true;
+            None
+        }
+        Way::ToServer => {
+            same(&line.replace("\"initialClk\":\"", "\"initialClk\":\"of another world "))
+        }
+        Way::ToClient => same(line),
+    });
+    bench.server.control("clock", &json!({ "step": 1 }));
+    host.hear("no bets: the feed is lost");
+    bench.live(&mut host);
+    another(&bench, &mut host);
+    // Several changes in one.
+    bench.wire.rewrite(|way, line| match way {
+        Way::ToClient => same(&line.replace("\"mc\":[{", "\"mc\":[{\"con\":true,")),
+        Way::ToServer => same(line),
+    });
+    bench.step(&mut host, 5);
+    host.hear("FEED_CONFLATED");
+    end(&bench, &mut host);
+}
+
+#[test]
+fn a_host_that_cannot_list_bets_places_none_and_goes_on_when_it_can() {
+    let (bench, mut host) = live();
+    until_sure(&bench, &mut host);
+    host.signal("-KILL");
+    drop(host);
+    bench
+        .http
+        .judge(|request| match request.contains("listCurrentOrders") {
+            true => Act::Answer(page("500 Internal Server Error", "")),
+            false => Act::Pass,
+        });
+    let mut host = bench.start();
+    nothing_is_bet(&bench, "what stands is not known");
+    // A list that ends in the midst of its pages is none either.
+    bench
+        .http
+        .judge(|request| match request.contains("listClearedOrders") {
+            true => Act::CutAnswer(60),
+            false => Act::Pass,
+        });
+    nothing_is_bet(&bench, "what stands is not known to its end");
+    bench.http.judge(|_| Act::Pass);
+    another(&bench, &mut host);
+    end(&bench, &mut host);
+}
+
+#[test]
+fn bets_of_others_count_and_markets_change_under_our_hands() {
+    let (bench, mut host) = live();
+    // Somebody bets by hand on the same account.
+    let session = bench.server.log_in("ann");
+    session.call("placeOrders", &session.waiting(BY_HAND));
+    host.hear("BET_EXTERNAL");
+    another(&bench, &mut host);
+    assert!(
+        session.listed().contains(&BY_HAND.to_owned()),
+        "nobody touched it"
+    );
+
+    // The market is suspended before the order arrives, whatever the host has seen.
+    let market = bench.server.market();
+    let (control, suspended) = (
+        bench.server.http.clone(),
+        json!({ "do": "suspend", "market": market }),
+    );
+    next_order(&bench, move |_| {
+        crate::server::ask(
+            &control,
+            "POST",
+            "/control/market",
+            "",
+            &suspended.to_string(),
+        )
+        .unwrap();
+        Act::Pass
+    });
+    another(&bench, &mut host);
+    until_sure(&bench, &mut host);
+    bench.http.judge(|_| Act::Pass);
+    bench
+        .server
+        .control("market", &json!({ "do": "resume", "market": market }));
+    another(&bench, &mut host);
+
+    // A runner on which we bet is withdrawn.
+    until_sure(&bench, &mut host);
+    let taken: Vec<Value> = bench.server.truth_of("accepted");
+    let runner = &taken
+        .iter()
+        .find(|bet| bet["customer_order_ref"] != BY_HAND)
+        .unwrap()["selection_id"];
+    bench.server.control(
+        "market",
+        &json!({ "do": "remove_runner", "market": market, "selection": runner, "factor": 10.0 }),
+    );
+    another(&bench, &mut host);
+    let is_void = |bet: &BetRow| bet.state == "EXECUTION_COMPLETE" && bet.matched == Money::ZERO;
+    host.until("the bet is void", |_| bench.bets().iter().any(is_void));
+    end(&bench, &mut host);
+}
