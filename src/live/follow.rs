@@ -7,7 +7,7 @@ use std::thread;
 
 use super::approvals::LiveGate;
 use super::conductor::Conductor;
-use super::door::{Admitted, Doorkeeper};
+use super::door::{Admitted, Doorkeeper, Ending};
 use super::feed::{Inbox, Supply, Tape, Watch};
 use super::host::{BETFAIR, Helpers, HostError, ODDS_API, Plan, engine};
 use crate::backtest::{self, Driver, Report, Setup};
@@ -66,6 +66,7 @@ pub(super) fn follow(
             let approved = ledger.reader()?.approvals()?;
             conductor.gate = Some(LiveGate {
                 door: door.clone(),
+                ending: Ending::default(),
                 approved: approved
                     .into_iter()
                     .map(|approval| (approval.strategy, approval.script_hash))

@@ -3,7 +3,9 @@
 pub mod betfair;
 mod json;
 pub mod odds_api;
+mod requests;
 mod wire;
 
 pub use json::DecodeError;
 pub(crate) use json::excerpt;
+pub use requests::{AskedAndCode, Requests};

@@ -2,7 +2,8 @@
 
 use super::markets::wanted;
 use crate::config::Feed;
-use crate::market::MarketFilter;
+use crate::market::{MarketFilter, TimeMs};
+use crate::venue::AskedAndCode;
 use crate::venue::betfair::{self, StreamFilter};
 use crate::venue::odds_api::{self, Credits};
 
@@ -41,6 +42,22 @@ impl Supply<'_> {
             (Self::Betfair(connection), Wanted::Stream(filter)) => connection.watch(filter.clone()),
             (Self::OddsApi(connection), Wanted::Odds(filters)) => connection.watch(filters.clone()),
             _ => {}
+        }
+    }
+
+    /// What was asked so far: what, the answer's code, and how often.
+    pub(super) fn requests(self) -> Vec<(AskedAndCode, u64)> {
+        match self {
+            Self::Betfair(connection) => connection.requests(),
+            Self::OddsApi(connection) => connection.requests(),
+        }
+    }
+
+    /// When the session ends if it is not kept alive.
+    pub(super) fn session_ends_at(self) -> Option<TimeMs> {
+        match self {
+            Self::Betfair(connection) => connection.session_ends_at(),
+            Self::OddsApi(_) => None,
         }
     }
 

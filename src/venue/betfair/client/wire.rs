@@ -8,6 +8,7 @@ use tokio_rustls::rustls::ClientConfig;
 
 use super::ConnectError;
 use crate::config::Breaker;
+use crate::venue::Requests;
 use crate::venue::wire::{self, CircuitBreaker, told};
 
 /// The longest answer that is read.
@@ -52,12 +53,25 @@ impl NoAnswer {
     pub(super) const fn is_unsent(&self) -> bool {
         matches!(self, Self::LeftAlone | Self::Stopped | Self::Unsent(_))
     }
+
+    /// A word for it that never changes.
+    const fn code(&self) -> &'static str {
+        match self {
+            Self::LeftAlone => "left_alone",
+            Self::Stopped => "stopped",
+            Self::Unsent(_) => "unsent",
+            Self::TimedOut => "timeout",
+            Self::Lost(_) => "lost",
+            Self::TooLong => "too_long",
+        }
+    }
 }
 
 /// A pool of connections for one purpose, with its breaker.
 pub(super) struct Wire {
     client: Client,
     breaker: CircuitBreaker,
+    requests: Requests,
 }
 
 impl Wire {
@@ -65,6 +79,7 @@ impl Wire {
         tls: ClientConfig,
         breaker: Breaker,
         connect_timeout: Duration,
+        requests: Requests,
     ) -> Result<Self, ConnectError> {
         let client = wire::client(tls)
             .http1_only()
@@ -76,6 +91,7 @@ impl Wire {
         Ok(Self {
             client,
             breaker: wire::breaker(breaker),
+            requests,
         })
     }
 
@@ -89,9 +105,26 @@ impl Wire {
         self.breaker.is_call_permitted()
     }
 
-    /// Sends a request, if `last_word` allows it, and reads the answer. `is_sound` tells whether an answer shows that
-    /// the venue works.
+    /// Sends a request for `op`, if `last_word` allows it, and reads the answer. `is_sound` tells whether an answer
+    /// shows that the venue works.
     pub(super) async fn send(
+        &self,
+        op: &'static str,
+        request: RequestBuilder,
+        timeout: Duration,
+        last_word: impl FnOnce() -> bool,
+        is_sound: impl FnOnce(&Answer) -> bool,
+    ) -> Result<Answer, NoAnswer> {
+        let answer = self.send_uncounted(request, timeout, last_word, is_sound);
+        let answer = answer.await;
+        match &answer {
+            Ok(answer) => self.requests.count(op, answer.status),
+            Err(error) => self.requests.count(op, error.code()),
+        }
+        answer
+    }
+
+    async fn send_uncounted(
         &self,
         request: RequestBuilder,
         timeout: Duration,

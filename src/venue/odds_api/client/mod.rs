@@ -17,6 +17,7 @@ use crate::config;
 use crate::config::{Secret, SecretError};
 use crate::market::{MarketFilter, TimeMs};
 use crate::venue::betfair::client::{FeedState, Heard};
+use crate::venue::{AskedAndCode, Requests};
 use clock::Clock;
 use wire::{Reply, Wire};
 
@@ -75,12 +76,19 @@ pub fn find_key(settings: &config::OddsApi) -> Result<Secret, ConnectError> {
 pub struct Connection {
     wanted: watch::Sender<Vec<MarketFilter>>,
     credits: Arc<Mutex<Credits>>,
+    requests: Requests,
 }
 
 impl Connection {
     /// Asks from now on for what these filters want.
     pub fn watch(&self, filters: Vec<MarketFilter>) {
         self.wanted.send_replace(filters);
+    }
+
+    /// What the API was asked so far: what, the answer's code, and how often.
+    #[must_use]
+    pub fn requests(&self) -> Vec<(AskedAndCode, u64)> {
+        self.requests.all()
     }
 
     /// Where the credits stand.
@@ -114,10 +122,12 @@ pub fn connect(
     };
     let (wanted, changes) = watch::channel(Vec::new());
     let credits = Arc::new(Mutex::new(Credits::default()));
+    let requests = Requests::default();
     let poller = Poller {
         clock: Clock::new(setup.clock, settings.clock_times),
         plan: Plan::new(pace),
         credits: Arc::clone(&credits),
+        requests: requests.clone(),
         settings: setup.settings,
         wire,
         out,
@@ -126,7 +136,11 @@ pub fn connect(
         state: None,
     };
     runtime.spawn(poller.run(changes));
-    Ok(Connection { wanted, credits })
+    Ok(Connection {
+        wanted,
+        credits,
+        requests,
+    })
 }
 
 /// Nobody listens any more.
@@ -137,6 +151,7 @@ struct Poller {
     clock: Clock,
     plan: Plan,
     credits: Arc<Mutex<Credits>>,
+    requests: Requests,
     wire: Wire,
     out: Sender<Heard>,
     failures: u32,
@@ -231,6 +246,10 @@ impl Poller {
         let query = self.query(&question);
         let reply = self.wire.get(&question.path(), &query).await;
         self.not_before = Instant::now() + GAP;
+        match &reply {
+            Ok(reply) => self.requests.count(question.name(), reply.status),
+            Err(_) => self.requests.count(question.name(), "no_answer"),
+        }
         match reply {
             Ok(reply) => self.heard(question, query, reply),
             Err(why) => {
