@@ -20,7 +20,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("config", &["market", "risk", "exchange"]),
     ("logging", &["config"]),
     ("alert", &["market", "config"]),
-    ("http", &["market", "engine", "ledger", "config"]),
+    ("http", &["market", "engine", "ledger", "config", "alert"]),
     (
         "backtest",
         &[

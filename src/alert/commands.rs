@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Bot, Undelivered, plain};
+use super::ring::plain;
+use super::{Bot, Undelivered};
 use crate::market::TimeMs;
 
 /// How old a command may be, and how far ahead of our clock.

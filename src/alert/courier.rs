@@ -7,7 +7,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use super::channel::Channel;
-use super::{Alert, Alerts, Channels, Told, Undelivered};
+use super::ring::{Fate, Told};
+use super::{Alert, Alerts, Channels, Undelivered};
 
 /// How many alerts may wait for one channel.
 const LINE: usize = 64;
@@ -151,6 +152,7 @@ impl Courier {
         tasks: &mut JoinSet<()>,
         failed: &mpsc::Sender<Failed>,
     ) -> Vec<mpsc::Sender<Load>> {
+        self.alerts.count_for(&self.channels);
         let channels = self.channels.0.iter().cloned().enumerate();
         let open = |(place, channel)| {
             let (line, loads) = mpsc::channel(LINE);
@@ -166,7 +168,7 @@ impl Courier {
             if alert.severity >= channel.severity
                 && line.try_send(Load::Alert(alert.clone())).is_err()
             {
-                self.alerts.count(channel.name, false);
+                self.alerts.count(channel.name, Fate::Dropped);
                 tracing::warn!(
                     event = "alert_dropped",
                     channel = channel.name,
@@ -234,7 +236,11 @@ async fn carry(
             Load::Mark(done) => drop(done.send(())),
             Load::Alert(alert) => {
                 let delivered = channel.deliver(&alert).await;
-                alerts.count(channel.name, delivered.is_ok());
+                let fate = match &delivered {
+                    Ok(()) => Fate::Delivered,
+                    Err(_) => Fate::Failed,
+                };
+                alerts.count(channel.name, fate);
                 if let Err(why) = delivered {
                     // If too much fails at once, the log has been told of enough of it.
                     let _ = failed.try_send((alert, place, why));

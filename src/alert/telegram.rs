@@ -123,7 +123,7 @@ impl Bot {
 
 fn explain(code: u16, answer: &Value) -> Undelivered {
     let said = answer["description"].as_str().unwrap_or("no explanation");
-    let why = format!("Telegram answered {code}: {}", super::plain(said));
+    let why = format!("Telegram answered {code}: {}", super::ring::plain(said));
     match code {
         429 | 500..=599 => {
             let wait = answer["parameters"]["retry_after"].as_u64();

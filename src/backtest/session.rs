@@ -353,6 +353,31 @@ impl<J: Journal, V: Venue<Approved>> Session<J, V> {
         self.slots().iter().map(of).collect()
     }
 
+    /// What a strategy's bets in a market were worth against the close, where that is known: for each unit of the
+    /// backer's stake.
+    #[must_use]
+    pub fn closing_values(&self, strategy: &str, market: &MarketId) -> Vec<f64> {
+        let books = self.books();
+        let (Some(line), Some(slot)) = (
+            self.lines.get(market),
+            self.slots().iter().find(|slot| &*slot.name == strategy),
+        ) else {
+            return Vec::new();
+        };
+        let there = slot.holdings().find(|(at, _)| books.get(*at).id == *market);
+        let Some((at, holding)) = there else {
+            return Vec::new();
+        };
+        let value = |order| line.value(books.get(at), order, &self.closing)?.chosen;
+        holding.orders().iter().filter_map(value).collect()
+    }
+
+    /// Bets at the venue that the ledger does not explain.
+    #[must_use]
+    pub fn unexplained_bets(&self) -> usize {
+        self.desk.engine.unexplained_bets()
+    }
+
     /// All strategies together.
     #[must_use]
     pub fn house(&self) -> &House {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::doubts::Doubts;
 use super::strays::Strays;
 use super::{
-    Account, Answer, Effects, Fault, Fence, Gate, House, Moment, Notice, Record, Recovered,
+    Account, Answer, Effects, Effort, Fault, Fence, Gate, House, Moment, Notice, Record, Recovered,
     Recovery, Remedy, Shadow, Slot, Standing, Strategy, StrategyChange, Totals, TradingState,
 };
 use crate::market::{
@@ -242,6 +242,7 @@ impl<G: Gate> Engine<G> {
                         .map_or_else(|| Account::new(bank), |known| known.with_bank(bank)),
                     standing: Standing::Running,
                     totals: Totals::default(),
+                    effort: Effort::default(),
                     faults_in_a_row: 0,
                     desks: Vec::new(),
                 });
@@ -367,6 +368,7 @@ impl<G: Gate> Engine<G> {
             shadow.compare(calling, asked, &moment);
         }
         drop(holding);
+        this.effort.count(answer.operations);
         for line in answer.log.drain(..) {
             effects.notices.push(Notice::Log {
                 strategy: this.name.to_string(),

@@ -8,6 +8,7 @@ mod decide;
 mod desk;
 mod doubts;
 mod effect;
+mod effort;
 mod exposure;
 mod forget;
 #[cfg(test)]
@@ -40,6 +41,7 @@ pub use core::{Command, Engine, Event};
 pub use desk::{Desk, DeskError, Sending};
 pub use doubts::DoubtRules;
 pub use effect::{Effects, Held, Notice, Receipt, Request, Token};
+pub use effort::{EFFORT_ENDS, Effort};
 pub use exposure::{Exposure, Proposed, reduces, worst_case};
 pub use forget::Forgotten;
 pub use gate::{Ask, Figure, Gate, ReasonCode, Refusal, Remedy, Weighed};

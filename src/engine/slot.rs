@@ -7,7 +7,7 @@ use super::account::Booked;
 use super::core::Calling;
 use super::exposure::worst_case;
 use super::house::Scopes;
-use super::{Account, Burden, Holding, House, Moment, Shadow, Strategy, Totals};
+use super::{Account, Burden, Effort, Holding, House, Moment, Shadow, Strategy, Totals};
 use crate::market::{Market, MarketDefinition, MarketFilter, MarketIndex, Money, Order, TimeMs};
 
 /// Whether a strategy is called.
@@ -32,6 +32,8 @@ pub struct Slot {
     /// Whether it is called.
     pub standing: Standing,
     pub(super) totals: Totals,
+    /// How much work its calls were.
+    pub effort: Effort,
     pub(super) faults_in_a_row: u32,
     pub(super) desks: Vec<Option<MarketDesk>>,
 }

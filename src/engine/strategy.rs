@@ -30,6 +30,8 @@ pub struct Answer {
     pub(super) lines: Vec<Option<u32>>,
     /// What it wants logged.
     pub log: Vec<String>,
+    /// How much work it was: operations of a script; nothing for native code.
+    pub operations: u64,
 }
 
 impl Answer {
@@ -45,6 +47,7 @@ impl Answer {
         self.intents.clear();
         self.lines.clear();
         self.log.clear();
+        self.operations = 0;
     }
 }
 

@@ -392,6 +392,12 @@ impl<G: Gate> Engine<G> {
     }
 
     /// A market is settled: what others bet in it weighs no more.
+    /// Bets at the venue that are none that stand in the ledger.
+    #[must_use]
+    pub fn unexplained_bets(&self) -> usize {
+        self.strays.external.len()
+    }
+
     pub(super) fn forget_external(&mut self, market: &MarketId) {
         let house = &mut self.house;
         self.strays.external.retain(|_, bet| {

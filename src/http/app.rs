@@ -107,3 +107,33 @@ fn told(error: LedgerError) -> Problem {
         }
     }
 }
+
+#[cfg(test)]
+pub(super) mod testing {
+    //! What handlers may use in a host that does nothing.
+
+    use super::*;
+    use crate::alert::{Alerts, Channels};
+    use crate::config;
+    use crate::http::Health;
+    use crate::http::metrics::Metrics;
+    use crate::market::TimeMs;
+
+    /// Without tokens and without a ledger.
+    pub(in crate::http) fn app() -> App {
+        let folder = tempfile::tempdir().unwrap();
+        let (alerts, _courier) = Alerts::new(Channels::default(), Duration::ZERO, || TimeMs(0));
+        let view = Arc::new(crate::http::view::testing::view());
+        let service = Service {
+            settings: config::Http::default(),
+            health: Arc::new(Health::default),
+            view: tokio::sync::watch::channel(view).1,
+            alerts,
+            metrics: Metrics::default(),
+            operate: Arc::new(|_, _, _| Ok(())),
+            reload: Arc::new(|| {}),
+            ledger: folder.path().join("none"),
+        };
+        App::new(service, Tokens::open(&folder.path().join("none")).unwrap())
+    }
+}

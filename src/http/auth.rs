@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use super::app::App;
 use super::problem::Problem;
 use super::token::Role;
-use super::view::Severity;
+use crate::config::Severity;
 
 /// What a route asks of whoever calls it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,8 +15,8 @@ use super::app::App;
 use super::auth::{self, Origin};
 use super::problem::{self, Problem, REQUEST_ID};
 use super::reply::Tag;
-use super::view::Severity;
 use super::{dashboard, host};
+use crate::config::Severity;
 
 /// The longest path and query.
 const LONGEST_URI: usize = 2_048;
@@ -60,11 +60,19 @@ pub(super) async fn answer(
             extensions.insert(origin);
             extensions.insert(caller);
             extensions.insert(id.clone());
-            handled(app, routes.clone(), request, &id).await
+            handled(routes.clone(), request, &id).await
         }
     };
     if response.status() == StatusCode::OK && matches!(method, Method::GET | Method::HEAD) {
         not_changed(&mut response, wanted.as_ref());
+    }
+    if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
+        let text = format_args!(
+            "a request failed inside ({method} {path:.200}, request {})",
+            id.0
+        );
+        let alerts = &app.service.alerts;
+        alerts.raise(Severity::Critical, "HTTP_FAILED", text);
     }
     problem::tell(&mut response, &id.0);
     protect(response.headers_mut(), &id);
@@ -126,7 +134,7 @@ fn is_own_page(headers: &HeaderMap) -> bool {
 }
 
 /// Routes the request. Whatever goes wrong in there becomes an answer: a panic, or an answer that does not come.
-async fn handled(app: &App, routes: Router, request: Request<Body>, id: &RequestId) -> Response {
+async fn handled(routes: Router, request: Request<Body>, id: &RequestId) -> Response {
     let path = request.uri().path().to_owned();
     let working = tokio::spawn(routes.oneshot(request));
     let abort = working.abort_handle();
@@ -135,11 +143,6 @@ async fn handled(app: &App, routes: Router, request: Request<Body>, id: &Request
         Ok(Ok(Err(never))) => match never {},
         Ok(Err(_panic)) => {
             tracing::error!(event = "http_panic", request_id = %id.0, ?path, "a handler panicked");
-            app.service.alerts.raise(
-                Severity::Critical,
-                "HTTP_PANIC",
-                format_args!("a request failed inside (request {})", id.0),
-            );
             Problem::inside().into_response()
         }
         Err(_elapsed) => {
@@ -188,7 +191,51 @@ fn protect(headers: &mut HeaderMap, id: &RequestId) {
 
 #[cfg(test)]
 mod tests {
+    use axum::routing::get;
+
+    use super::super::app::testing;
     use super::*;
+
+    #[test]
+    fn what_fails_inside_is_told_as_such_and_raised_and_the_next_request_is_answered() {
+        let app = testing::app();
+        let routes = Router::new()
+            .route("/panics", get(panics))
+            .route("/fails", get(|| async { Problem::inside() }))
+            .route("/well", get(|| async { "well" }));
+        let within = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        let ask = |path: &str| {
+            let request = Request::get(path).header(header::HOST, "localhost");
+            let request = request.body(Body::empty()).unwrap();
+            let local = IpAddr::from([127, 0, 0, 1]);
+            within.block_on(async {
+                let response = answer(&app, &routes, local, request).await;
+                let status = response.status().as_u16();
+                let body = axum::body::to_bytes(response.into_body(), 10_000).await;
+                (status, body.unwrap())
+            })
+        };
+        for (number, path) in ["/panics", "/fails"].into_iter().enumerate() {
+            let (status, body) = ask(path);
+            let problem: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!((status, &problem["status"]), (500, &500.into()));
+            assert!(!problem.to_string().contains("a drill"), "{problem}");
+            let alerts = app.service.alerts.latest();
+            assert_eq!(alerts.len(), number + 1);
+            assert_eq!(alerts[0].code, "HTTP_FAILED");
+            let id = problem["request_id"].as_str().unwrap();
+            assert!(alerts[0].text.contains(path) && alerts[0].text.contains(id));
+        }
+        assert_eq!(ask("/well"), (200, "well".into()));
+        assert_eq!(app.service.alerts.raised(), 2);
+    }
+
+    async fn panics() {
+        panic!("a drill");
+    }
 
     #[test]
     fn only_pages_of_this_server_are_its_own() {

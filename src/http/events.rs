@@ -24,7 +24,7 @@ use super::api::state::overview_of;
 use super::app::App;
 use super::metrics::Listening;
 use super::problem::Problem;
-use super::view::View;
+use super::view::{Alert, View};
 
 /// Clients that may listen at once: they hold connections that others need as well.
 const CLIENTS: u64 = 16;
@@ -117,6 +117,7 @@ fn news(app: &App, view: &View, alerts: u64, said: &mut Said) -> Vec<Arc<Happene
         events.extend(Happened::new(number(), "trading", &view.trading));
     }
     for alert in app.service.alerts.after(said.alerts) {
+        let alert = Alert::from(&alert);
         events.extend(Happened::new(number(), "alert", &alert));
     }
     let new = usize::try_from(view.intents_seen.saturating_sub(said.intents)).unwrap_or(INTENTS);

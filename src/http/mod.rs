@@ -8,7 +8,6 @@
 //! It runs on a thread of its own and answers from copies that the host publishes and from read-only readers of the
 //! ledger, so a question delays no bet, and a slow strategy or disk delays no answer.
 
-mod alerts;
 mod api;
 mod app;
 mod auth;
@@ -34,11 +33,11 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-pub use alerts::Alerts;
 pub use health::{Check, Health, Standing};
 pub use host::is_local;
 pub use server::{Server, ServerError, Serving};
 
+use crate::alert::Alerts;
 use crate::config;
 use crate::engine::TradingState;
 

@@ -64,7 +64,7 @@ pub(super) async fn metrics(State(app): State<App>) -> Response {
     let facts = metrics::Facts {
         view: &view,
         health: (app.service.health)().status,
-        alerts: app.service.alerts.raised(),
+        alerts: &app.service.alerts,
         now: Instant::now(),
     };
     let text = metrics::encode(&app.service.metrics, &facts);

@@ -8,6 +8,9 @@ use std::time::Instant;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::alert;
+use crate::config::Severity;
+
 /// Everything at one moment. Its lists are shared, so a copy of it costs nothing to speak of.
 #[derive(Clone, Debug)]
 pub struct View {
@@ -21,6 +24,8 @@ pub struct View {
     pub currency: String,
     /// Where bets go: DRY_RUN or LIVE.
     pub mode: &'static str,
+    /// How LIVE stands, where it is the mode.
+    pub live: Option<Arc<Live>>,
     /// Whether betting is on.
     pub trading: Trading,
     /// What is played or heard.
@@ -54,6 +59,17 @@ pub struct Trading {
     pub reason: String,
 }
 
+/// How LIVE stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Live {
+    /// When the arming token runs out; none if it has.
+    pub armed_until: Option<String>,
+    /// The part of the configured limits that holds, as a decimal text; 1 is all of them.
+    pub limits_ratio: String,
+    /// Strategies that may place no orders.
+    pub barred: Vec<String>,
+}
+
 /// What is played or heard.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Feed {
@@ -73,6 +89,27 @@ pub struct Feed {
     pub reconnects: u64,
     /// Of a live feed: lines that could not be read.
     pub unreadable: u64,
+    /// Of a live feed: how often it could not be relied on after it was live.
+    pub gaps: u64,
+    /// How long the recorder's next line has waited, where there is a recorder.
+    pub recorder_lag_seconds: Option<f64>,
+    /// When the venue ends the session if it is not kept alive, in seconds since 1970.
+    pub session_ends_at_seconds: Option<f64>,
+    /// Requests, or credits for them, that are left, where the venue counts them.
+    pub quota_remaining: Option<u64>,
+    /// What the venue was asked so far.
+    pub requests: Arc<[Asked]>,
+}
+
+/// How often a venue was asked something, by the answer's code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// What.
+    pub op: &'static str,
+    /// The status of the answer, or a word for why there was none.
+    pub code: String,
+    /// How often.
+    pub count: u64,
 }
 
 /// What is played or heard, as it is told.
@@ -95,6 +132,12 @@ pub struct FeedDocument {
 }
 
 impl Feed {
+    /// The name of the venue it comes from.
+    #[must_use]
+    pub fn venue(&self) -> &str {
+        self.recording.as_deref().unwrap_or_default()
+    }
+
     /// As it is told at this moment.
     #[must_use]
     pub fn document(&self, now: Instant) -> FeedDocument {
@@ -257,6 +300,8 @@ pub struct Risk {
     pub fences: Vec<String>,
     /// Orders of which nobody can say whether the venue has them, or that it has not been heard of.
     pub unresolved: usize,
+    /// Bets at the venue that the ledger does not explain.
+    pub unexplained: usize,
     /// Every limit with what is used of it, the fullest first.
     pub used: Vec<Used>,
 }
@@ -345,21 +390,21 @@ pub struct Alert {
     /// critical, warning or info.
     pub severity: Severity,
     /// What, in a word that never changes.
-    pub code: &'static str,
+    pub code: String,
     /// The facts.
     pub text: String,
 }
 
-/// How urgent an alert is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// Good to know.
-    Info,
-    /// Somebody should look.
-    Warning,
-    /// Somebody must look now.
-    Critical,
+impl From<&alert::Alert> for Alert {
+    fn from(alert: &alert::Alert) -> Self {
+        Self {
+            number: alert.id,
+            at: alert.at.to_string(),
+            severity: alert.severity,
+            code: alert.code.clone(),
+            text: alert.text.clone(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -375,6 +420,7 @@ pub(super) mod testing {
             run: 1,
             currency: "GBP".to_owned(),
             mode: "DRY_RUN",
+            live: None,
             trading: Trading {
                 state: "ACTIVE",
                 reason: String::new(),

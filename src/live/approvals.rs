@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::conductor::Conductor;
-use super::door::Doorkeeper;
+use super::door::{Doorkeeper, Ending};
 use super::status::LiveStatus;
 use crate::backtest::{Playing, RunError};
 use crate::engine::{Command, Venue};
@@ -14,6 +14,8 @@ use crate::risk::Approved;
 #[derive(Debug)]
 pub(super) struct LiveGate {
     pub(super) door: Doorkeeper,
+    /// What was told of the arming token.
+    pub(super) ending: Ending,
     /// Versions that somebody approved, as (strategy, hash).
     pub(super) approved: BTreeSet<(String, String)>,
     /// Strategies that may place no orders now.
@@ -45,11 +47,17 @@ impl Conductor<'_> {
                 changes.push((name, !may));
             }
         }
+        let armed_until = gate.door.armed_until();
+        let word = gate.ending.look(armed_until, (self.wall_clock)());
         self.status.live = Some(LiveStatus {
-            armed_until: gate.door.armed_until(),
+            armed_until,
             limits_ratio: gate.limits_ratio,
             barred: gate.barred.iter().cloned().collect(),
         });
+        if let Some((severity, code, text)) = word {
+            self.voice.warn(&text);
+            self.alert(severity, code, text);
+        }
         for (name, barred) in changes {
             match barred {
                 true => self.voice.warn(format_args!(

@@ -202,11 +202,7 @@ impl<'a> Conductor<'a> {
                 state => {
                     self.voice
                         .warn(format_args!("{state}: {}", position.reason));
-                    let severity = match state {
-                        TradingState::Halted => Severity::Critical,
-                        _ => Severity::Warning,
-                    };
-                    self.alert(severity, state.as_str(), &position.reason);
+                    self.alert(position.severity(), state.as_str(), &position.reason);
                     &position.reason
                 }
             };
@@ -400,8 +396,9 @@ impl<'a> Conductor<'a> {
         match old {
             Some(old) => {
                 let old = short(&old);
-                self.voice
-                    .say(format_args!("reloaded {name} {old}→{new}, state kept"));
+                let words = format!("{name} {old}→{new}, state kept");
+                self.voice.say(format_args!("reloaded {words}"));
+                self.alert(Severity::Info, "STRATEGY_RELOADED", words);
             }
             None => self.voice.say(format_args!("loaded {name} {new}")),
         }
@@ -439,7 +436,7 @@ impl<'a> Conductor<'a> {
         {
             self.record(draft, Verdict::Refused(wrong.to_string()))?;
         }
-        self.publisher.refused(wrong);
+        self.publisher.refused();
         let voice = self.voice;
         let entry = self.entry(name);
         entry.blame(wrong);
@@ -566,7 +563,7 @@ impl Driver for Conductor<'_> {
             intent_id = %order.id,
             strategy = &*order.strategy,
             market_id = %order.market,
-            run_id = self.status.run,
+            selection_id = order.runner.selection,
         );
         true
     }
@@ -588,7 +585,6 @@ impl Conductor<'_> {
             Notice::Alarm { code, detail } => {
                 self.voice.warn(format_args!("{code}: {detail}"));
                 self.alert(Severity::Critical, code, &detail);
-                self.publisher.alarm(code, &detail);
                 self.looked_at = None;
             }
             Notice::Log { strategy, line } => {

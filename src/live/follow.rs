@@ -7,7 +7,7 @@ use std::thread;
 
 use super::approvals::LiveGate;
 use super::conductor::Conductor;
-use super::door::{Admitted, Doorkeeper};
+use super::door::{Admitted, Doorkeeper, Ending};
 use super::feed::{Inbox, Supply, Tape, Watch};
 use super::host::{BETFAIR, Helpers, HostError, ODDS_API, PINNACLE, Plan, engine};
 use crate::backtest::{self, Driver, Report, Setup};
@@ -173,6 +173,7 @@ fn go_live(
     let approved = conductor.ledger.reader()?.approvals()?;
     conductor.gate = Some(LiveGate {
         door: door.clone(),
+        ending: Ending::default(),
         approved: approved
             .into_iter()
             .map(|approval| (approval.strategy, approval.script_hash))

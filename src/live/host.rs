@@ -29,8 +29,9 @@ use crate::backtest::{self, Memory, Report, RunError, Setup};
 use crate::config::{Config, ConfigError, FeedKind, Loaded, Severity};
 use crate::engine::TradingState;
 use crate::http::metrics::Metrics;
-use crate::http::{Alerts, Ask, Operate, Server, ServerError, Service};
+use crate::http::{Ask, Operate, Server, ServerError, Service};
 use crate::ledger::{Ledger, LedgerError, Outcome, RunInfo, RunWriter, StateRow};
+use crate::logging;
 use crate::market::{Mode, Ratio, TimeMs};
 use crate::strategy::{SCRIPT_STACK, Script};
 use crate::venue::betfair::client::{ConnectError, Missing, ReadError};
@@ -202,8 +203,9 @@ pub fn run(plan: &Plan<'_>, ledger: Ledger, info: RunInfo) -> Result<Ended, Host
         http if http.enabled => Some(Server::bind(http)?),
         _ => None,
     };
-    let halted = halt_after_deaths(plan, &ledger, &switch)?;
+    halt_after_deaths(plan, &ledger, &switch)?;
     let mut run = ledger.begin_run(info)?;
+    logging::of_run(run.run(), config.mode.as_str());
     first.record(&mut run, plan.wall_clock)?;
     greet(plan, &ledger, &run, &first, server.as_ref());
 
@@ -212,15 +214,19 @@ pub fn run(plan: &Plan<'_>, ledger: Ledger, info: RunInfo) -> Result<Ended, Host
     let asked = ask(&board, &ledger, plan.wall_clock);
     let obey = alerting::obey(&board, &switch, &asked, plan.wall_clock);
     let alerting = Alerting::start(plan.settings, runtime.handle(), obey, plan.wall_clock)?;
-    if let Some(why) = halted {
-        alerting.alerts.raise(Severity::Critical, "HALTED", why);
+    let trading = &status.trading;
+    if trading.state != TradingState::Active {
+        let code = trading.state.as_str();
+        alerting
+            .alerts
+            .raise(trading.severity(), code, &trading.reason);
     }
     for death in ledger.deaths() {
         alerting
             .alerts
             .raise(Severity::Critical, "HOST_DIED", death);
     }
-    let (metrics, alerts) = (Metrics::default(), Alerts::new(plan.wall_clock));
+    let (metrics, alerts) = (Metrics::default(), alerting.alerts.clone());
     let (publisher, view) = Publisher::new(
         config,
         &status,
@@ -527,24 +533,20 @@ async fn obey_hangups(mut hangups: signals::Each, tell: Sender<Told>) {
 /// Within how many milliseconds hosts that died are counted together.
 const DYING_MS: i64 = 600_000;
 
-/// If hosts die one after the other, betting begins halted: says why, if it does so.
-fn halt_after_deaths(
-    plan: &Plan<'_>,
-    ledger: &Ledger,
-    switch: &Switch,
-) -> Result<Option<String>, HostError> {
+/// If hosts die one after the other, betting begins halted.
+fn halt_after_deaths(plan: &Plan<'_>, ledger: &Ledger, switch: &Switch) -> Result<(), HostError> {
     let most = u64::from(plan.config().fence.deaths);
     if most == 0 || ledger.deaths().is_empty() {
-        return Ok(None);
+        return Ok(());
     }
     let now = (plan.wall_clock)();
     let died = ledger.reader()?.deaths_since(TimeMs(now.0 - DYING_MS))?;
     if died < most {
-        return Ok(None);
+        return Ok(());
     }
     let why = format!("{died} hosts died within ten minutes (fence.deaths)");
     let _ = switch.restrain(TradingState::Halted, &why, "host", now);
-    Ok(Some(why))
+    Ok(())
 }
 
 fn ask(board: &Board, ledger: &Ledger, wall_clock: fn() -> TimeMs) -> Ask {

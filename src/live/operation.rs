@@ -122,6 +122,7 @@ impl Conductor<'_> {
             Some(gate) => &self.settings.limits().clone().scaled(gate.limits_ratio),
             None => self.settings.limits(),
         };
+        self.publisher.hold_to(limits);
         match &mut self.tape {
             Some(tape) => tape.hold_to(session, limits),
             None => {

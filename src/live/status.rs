@@ -14,6 +14,7 @@ use crate::http::{Check, Health, Standing};
 use crate::ledger::HealthReport;
 use crate::market::{Currency, Mode, Money, Ratio, TimeMs};
 use crate::source::RecorderHealth;
+use crate::venue::AskedAndCode;
 use crate::venue::odds_api::Credits;
 
 /// An engine that gives no sign of life for this long is stuck.
@@ -95,6 +96,12 @@ pub(super) struct LiveFeed {
     pub(super) unreadable: u64,
     /// Lines that told of several changes as one.
     pub(super) conflated: u64,
+    /// How often it could not be relied on after it was live.
+    pub(super) gaps: u64,
+    /// When the venue ends the session, if there is one that ends.
+    pub(super) session_ends_at: Option<TimeMs>,
+    /// What the venue was asked: what, the answer's code, and how often.
+    pub(super) requests: Vec<(AskedAndCode, u64)>,
     pub(super) recorder: Option<RecorderHealth>,
     /// What the feed has cost and may cost, if it costs anything.
     pub(super) credits: Option<Credits>,

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::Severity;
 use crate::engine::TradingState;
 use crate::market::TimeMs;
 
@@ -28,6 +29,15 @@ impl Position {
         Self {
             state: TradingState::Active,
             reason: String::new(),
+        }
+    }
+
+    /// How much it matters that betting is there.
+    pub(super) const fn severity(&self) -> Severity {
+        match self.state {
+            TradingState::Active => Severity::Info,
+            TradingState::Reduce | TradingState::Paused => Severity::Warning,
+            TradingState::Halted => Severity::Critical,
         }
     }
 }

@@ -79,8 +79,8 @@ pub(super) struct Line {
 }
 
 /// What the message of a line is called, and its time.
-const MESSAGE: &str = "message";
-const TIME: &str = "timestamp";
+const MESSAGE: &str = "msg";
+const TIME: &str = "ts";
 
 impl Line {
     pub(super) fn new(level: Level, mut fields: Fields) -> Self {
@@ -130,6 +130,10 @@ impl Line {
         document.insert(TIME.to_owned(), Value::from(self.at.as_str()));
         document.insert("level".to_owned(), Value::from(self.level.as_str()));
         document.insert(MESSAGE.to_owned(), Value::from(self.message.as_str()));
+        if let Some((run, mode)) = super::RUN.get() {
+            document.insert("run_id".to_owned(), Value::from(*run));
+            document.insert("mode".to_owned(), Value::from(*mode));
+        }
         for (name, value) in &self.fields {
             // A field cannot take the place of what every line has.
             document

@@ -34,6 +34,9 @@ static FILTER: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
 /// The log that runs.
 static SINK: OnceLock<Sink> = OnceLock::new();
 
+/// The run that lines belong to, and where its bets go.
+static RUN: OnceLock<(i64, &'static str)> = OnceLock::new();
+
 /// Whether colours were asked for, or forbidden.
 static COLOUR: OnceLock<bool> = OnceLock::new();
 
@@ -102,6 +105,11 @@ fn filter(level: Level) -> EnvFilter {
     EnvFilter::builder()
         .with_default_directive(tracing::level_filters::LevelFilter::WARN.into())
         .parse_lossy(std::env::var("RUST_LOG").unwrap_or_else(|_| format!("warn,bea={level}")))
+}
+
+/// Lines in JSON name this run and mode from here on.
+pub fn of_run(run: i64, mode: &'static str) {
+    let _ = RUN.set((run, mode));
 }
 
 /// Shows another level from here on.

@@ -46,6 +46,8 @@ struct Counts {
     bytes: AtomicU64,
     dropped_parts: AtomicU64,
     trouble: Mutex<Option<String>>,
+    /// When the line that is being written came; none while nothing waits.
+    writing: Mutex<Option<Instant>>,
 }
 
 impl RecorderHealth {
@@ -73,6 +75,18 @@ impl RecorderHealth {
         self.0.dropped_parts.load(Ordering::Relaxed)
     }
 
+    /// How long the next line has waited to be written.
+    #[must_use]
+    pub fn lag(&self) -> Duration {
+        let came = *self.writing();
+        came.map_or(Duration::ZERO, |came| came.elapsed())
+    }
+
+    fn writing(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        let writing = &self.0.writing;
+        writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Why nothing is written at present.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
@@ -94,7 +108,7 @@ impl RecorderHealth {
 /// Takes lines to be recorded. Dropping it ends the recording in order.
 #[derive(Debug)]
 pub struct Recorder {
-    queue: Option<SyncSender<Vec<u8>>>,
+    queue: Option<SyncSender<(Instant, Vec<u8>)>>,
     thread: Option<JoinHandle<()>>,
     health: RecorderHealth,
     folder: PathBuf,
@@ -136,7 +150,9 @@ impl Recorder {
 
     /// Records a line, given without its ending. False if it was lost because the disk does not keep up.
     pub fn line(&self, line: Vec<u8>) -> bool {
-        let sent = self.queue.as_ref().map(|queue| queue.try_send(line));
+        let came = Instant::now();
+        let sent = self.queue.as_ref();
+        let sent = sent.map(|queue| queue.try_send((came, line)));
         match sent {
             Some(Ok(())) => true,
             None | Some(Err(TrySendError::Full(_) | TrySendError::Disconnected(_))) => {
@@ -256,15 +272,19 @@ impl Writer {
         Ok(writer)
     }
 
-    fn run(mut self, lines: &Receiver<Vec<u8>>) {
+    fn run(mut self, lines: &Receiver<(Instant, Vec<u8>)>) {
         loop {
             let done = match lines.recv_timeout(FLUSH) {
-                Ok(line) => self.take(&line),
+                Ok((came, line)) => {
+                    *self.health.writing() = Some(came);
+                    self.take(&line)
+                }
                 Err(RecvTimeoutError::Timeout) => Ok(()),
                 Err(RecvTimeoutError::Disconnected) => break,
             };
             let kept = done.and_then(|()| self.tend());
             self.tell(kept);
+            *self.health.writing() = None;
         }
         let ended = self.part.take().map_or(Ok(()), Part::end);
         self.tell(ended);

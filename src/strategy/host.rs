@@ -1,6 +1,6 @@
 //! A compiled script as a strategy of the engine: calls on a copy of the state, commits on success.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use rhai::{
@@ -50,6 +50,8 @@ pub(super) struct Program {
     has_body: bool,
     /// Which functions were found so far.
     caches: RefCell<Caches>,
+    /// Operations of the last call.
+    operations: Cell<u64>,
 }
 
 impl Program {
@@ -67,6 +69,7 @@ impl Program {
         let mut program = Self {
             has_body: !ast.statements().is_empty(),
             caches: RefCell::default(),
+            operations: Cell::default(),
             api,
             ast,
             sources,
@@ -156,8 +159,10 @@ impl Program {
             )?;
             scope.rewind(0);
         }
-        EvalContext::new(engine, &mut global, caches, &mut scope, None)
-            .call_fn_raw(name, is_method, is_method, arguments)
+        let value = EvalContext::new(engine, &mut global, caches, &mut scope, None)
+            .call_fn_raw(name, is_method, is_method, arguments);
+        self.operations.set(global.num_operations);
+        value
     }
 
     /// An error of the script without a place.
@@ -322,6 +327,7 @@ impl RhaiStrategy {
             self.call_on_copy(callback, subject, context)
         };
         self.program.log.drain_into(&mut answer.log);
+        answer.operations = self.program.operations.get();
         Ok(outcome?)
     }
 

@@ -8,9 +8,11 @@ pub mod odds_api;
 mod pace;
 pub mod pinnacle;
 mod polling;
+mod requests;
 mod wire;
 
 use heard::Mouth;
 pub use heard::{Clock, FeedState, Guard, Heard};
 pub use json::DecodeError;
 pub(crate) use json::excerpt;
+pub use requests::{AskedAndCode, Requests};

@@ -20,6 +20,7 @@ use tokio_rustls::rustls::{self, ClientConfig, ConfigBuilder};
 
 use crate::config::Breaker;
 use crate::market::Doubt;
+use crate::venue::Requests;
 
 /// Opens after so many failures in a row, and lets requests through again after a while.
 pub(super) type CircuitBreaker = StateMachine<ConsecutiveFailures<Constant>, ()>;
@@ -125,6 +126,18 @@ impl NoAnswer {
         matches!(self, Self::LeftAlone | Self::Stopped | Self::Unsent(_))
     }
 
+    /// A word for it that never changes.
+    const fn code(&self) -> &'static str {
+        match self {
+            Self::LeftAlone => "left_alone",
+            Self::Stopped => "stopped",
+            Self::Unsent(_) => "unsent",
+            Self::TimedOut => "timeout",
+            Self::Lost(_) => "lost",
+            Self::TooLong => "too_long",
+        }
+    }
+
     /// What of an order can be said that has left.
     pub(super) const fn doubt(&self) -> Doubt {
         match self {
@@ -139,6 +152,7 @@ impl NoAnswer {
 pub(super) struct Wire {
     client: Client,
     breaker: CircuitBreaker,
+    requests: Requests,
 }
 
 impl Wire {
@@ -146,6 +160,7 @@ impl Wire {
         tls: ClientConfig,
         breaker: Breaker,
         connect_timeout: Duration,
+        requests: Requests,
     ) -> Result<Self, String> {
         let client = client(tls)
             .http1_only()
@@ -157,6 +172,7 @@ impl Wire {
         Ok(Self {
             client,
             breaker: self::breaker(breaker),
+            requests,
         })
     }
 
@@ -175,9 +191,26 @@ impl Wire {
         self.breaker.is_call_permitted()
     }
 
-    /// Sends a request, if `last_word` allows it, and reads the answer. `is_sound` tells whether an answer shows that
-    /// the venue works.
+    /// Sends a request for `op`, if `last_word` allows it, and reads the answer. `is_sound` tells whether an answer
+    /// shows that the venue works.
     pub(super) async fn send(
+        &self,
+        op: &'static str,
+        request: RequestBuilder,
+        timeout: Duration,
+        last_word: impl FnOnce() -> bool,
+        is_sound: impl FnOnce(&Answer) -> bool,
+    ) -> Result<Answer, NoAnswer> {
+        let answer = self.send_uncounted(request, timeout, last_word, is_sound);
+        let answer = answer.await;
+        match &answer {
+            Ok(answer) => self.requests.count(op, answer.status),
+            Err(error) => self.requests.count(op, error.code()),
+        }
+        answer
+    }
+
+    async fn send_uncounted(
         &self,
         request: RequestBuilder,
         timeout: Duration,

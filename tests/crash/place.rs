@@ -53,7 +53,7 @@ impl Line {
         let Ok(document) = serde_json::from_str::<Value>(line) else {
             return Self::Other;
         };
-        let words = document["message"].as_str().unwrap_or_default();
+        let words = document["msg"].as_str().unwrap_or_default();
         let read = match document["event"].as_str() {
             Some("strategy_log") => Told::read(words).map(Self::Told),
             Some("host") if words.starts_with("ledger: ") => {

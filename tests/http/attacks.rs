@@ -256,7 +256,7 @@ fn every_attack_on_every_route_is_refused_and_changes_and_tells_nothing() {
     };
     assert!(told("HTTP_TOKENS_GUESSED") >= 1);
     assert_eq!(
-        told("KILLED") + told("RESUMED") + told("RELOAD_ASKED") + told("HTTP_PANIC"),
+        told("KILL_ASKED") + told("RESUME_ASKED") + told("RELOAD_ASKED") + told("HTTP_FAILED"),
         0
     );
 }

@@ -10,11 +10,12 @@ const BODY: &str = r#"{"reason":"a drill"}"#;
 fn betting_is_stopped_and_let_go_on_and_the_ledger_says_by_whom() {
     let guarded = Guarded::start();
     let (host, control) = (&guarded.host, Some(guarded.control.as_str()));
-    let act = |path: &str| {
+    let ask = |path: &str| {
         let answer = post(host, &format!("/api/v1/{path}"), control, &[], BODY);
         assert_eq!(answer.code, 200, "{path}: {}", answer.body);
-        json(&answer)["data"].clone()
+        answer
     };
+    let act = |path: &str| json(&ask(path))["data"].clone();
     for (path, state) in [
         ("reduce", "REDUCE"),
         ("pause", "PAUSED"),
@@ -39,8 +40,11 @@ fn betting_is_stopped_and_let_go_on_and_the_ledger_says_by_whom() {
     );
     let paused = act("pause");
     assert_eq!(paused["state"], "HALTED", "the tightest word wins");
-    let resumed = act("resume");
-    assert_eq!(resumed["state"], "ACTIVE");
+    let answer = ask("resume");
+    assert_eq!(json(&answer)["data"]["state"], "ACTIVE");
+    let head = answer.head.lines();
+    let resume_id = head.filter_map(|line| line.strip_prefix("x-request-id: "));
+    let resume_id = resume_id.last().unwrap();
     assert!(!guarded.place.path("data/KILL").exists());
     let path = guarded.place.path("data/ledger.sqlite");
     let ledger = rusqlite::Connection::open(path).unwrap();
@@ -51,7 +55,32 @@ fn betting_is_stopped_and_let_go_on_and_the_ledger_says_by_whom() {
             |row| row.get(0),
         )
         .unwrap();
-    assert_eq!(why, "a drill (by HTTP (alice))");
+    assert_eq!(
+        why,
+        format!("a drill (by HTTP (alice, request {resume_id}))")
+    );
+    // One ring: what the engine, the server and the operator raise is in the same list.
+    let alerts = data(host, "/api/v1/alerts", control);
+    let codes: Vec<&str> = alerts
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|alert| alert["code"].as_str())
+        .collect();
+    for code in [
+        "KILL_ASKED",
+        "HALTED",
+        "RESUME_ASKED",
+        "RESUMED",
+        "PAUSED",
+        "REDUCE",
+    ] {
+        assert_eq!(
+            codes.iter().filter(|known| **known == code).count(),
+            1,
+            "{code}: {codes:?}"
+        );
+    }
 }
 
 #[test]

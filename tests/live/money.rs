@@ -103,6 +103,32 @@ fn live_asks_for_everything_by_name_and_then_bets_at_the_exchange() {
     let mut host = bench.start();
     assert_eq!(host.health()["mode"], "LIVE");
     bench.until_bets(&mut host, 3);
+    let shown = |host: &Host, path: &str| {
+        let answer = host.request("GET", path, "localhost");
+        let document: Value = serde_json::from_str(&answer.body).unwrap();
+        document["data"].clone()
+    };
+    let state = shown(&host, "/api/v1/state");
+    assert_eq!(state["mode"], "LIVE");
+    assert_eq!(state["live"]["limits_ratio"], "1");
+    assert!(
+        state["live"]["armed_until"].is_string(),
+        "{}",
+        state["live"]
+    );
+    assert_eq!(shown(&host, "/api/info")["mode"], "LIVE");
+    let metrics = host.request("GET", "/metrics", "localhost").body;
+    for line in [
+        "bea_mode_info{mode=\"LIVE\"} 1",
+        "bea_venue_requests_total{venue=\"betfair\",op=\"placeOrders\",code=\"200\"} ",
+        "bea_session_expiry_timestamp_seconds{venue=\"betfair\"} ",
+        "bea_bets_total{venue=\"betfair\",mode=\"LIVE\",side=\"BACK\",result=\"accepted\"} ",
+    ] {
+        let is_there = metrics.lines().any(|known| known.starts_with(line));
+        assert!(is_there, "{line} is not in\n{metrics}");
+    }
+    let alerts = shown(&host, "/api/v1/alerts").to_string();
+    assert!(alerts.contains("LIVE_ARMED"), "{alerts}");
     host.until("heard of", |_| bench.accepted().len() >= 3);
 
     // A version that nobody approved places nothing, until somebody does.

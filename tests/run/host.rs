@@ -281,7 +281,7 @@ fn as_people_read_it(line: &str) -> Vec<String> {
     let document: Value =
         serde_json::from_str(line).unwrap_or_else(|_| panic!("stderr is no JSON: {line}"));
     let words = match document["event"].as_str() {
-        Some("host") => document["message"].as_str(),
+        Some("host") => document["msg"].as_str(),
         _ => document["error"]["message"].as_str(),
     };
     match words {

@@ -113,7 +113,7 @@ fn a_good_edit_is_swapped_in_at_once_and_the_state_is_kept() {
         .iter()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
         .filter(|line| line["event"] == "strategy_log")
-        .filter_map(|line| line["message"].as_str()?[2..].parse().ok())
+        .filter_map(|line| line["msg"].as_str()?[2..].parse().ok())
         .collect();
     let unbroken: Vec<u64> = (1..=calls.len() as u64).collect();
     assert_eq!(calls, unbroken, "no call was lost and no count begun anew");

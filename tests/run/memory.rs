@@ -74,7 +74,7 @@ fn a_host_that_is_killed_loses_a_moment_at_most() {
     let mut host = place.start();
     let line = host.hear("\"A ");
     let next: Value = serde_json::from_str(&line).unwrap();
-    assert_eq!(next["message"], format!("A {}", kept + 1));
+    assert_eq!(next["msg"], format!("A {}", kept + 1));
     host.stop();
 }
 

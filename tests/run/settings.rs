@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use super::counting;
 use super::host::{Host, Place};
@@ -40,7 +41,8 @@ fn refusals(place: &Place) -> Vec<(String, Option<String>)> {
 fn a_lower_limit_holds_at_once_a_higher_one_after_a_word_and_all_of_it_is_on_record() {
     let place = place();
     let mut host = place.start();
-    write(&place, "[risk]\nmax_stake = 1.5\n");
+    let all = "[risk.together]\nmax_exposure = 77\n";
+    write(&place, &format!("[risk]\nmax_stake = 1.5\n{all}"));
     let said = host.hear("setting changed: ");
     assert_eq!(
         said,
@@ -48,7 +50,21 @@ fn a_lower_limit_holds_at_once_a_higher_one_after_a_word_and_all_of_it_is_on_rec
     );
     stake_is_refused(&place, &mut host, "B");
 
-    write(&place, "[risk]\nmax_stake = 20\n");
+    // What is shown is what is in force.
+    host.hear("setting changed: risk.together.max_exposure");
+    let shown = |host: &Host| {
+        let answer = host.request("GET", "/api/v1/risk", "localhost");
+        let risk: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+        let mut used = risk["data"]["used"].as_array().unwrap().iter();
+        let found = used.find(|used| used["limit_name"] == "risk.together.max_exposure");
+        found.unwrap()["limit"].clone()
+    };
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while shown(&host) != "77.00" {
+        assert!(Instant::now() < deadline, "{}", shown(&host));
+    }
+
+    write(&place, &format!("[risk]\nmax_stake = 20\n{all}"));
     let said = host.hear("setting changed: ");
     assert!(
         said.ends_with("it loosens a limit, and holds after `bea config apply`"),

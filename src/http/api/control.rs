@@ -14,13 +14,14 @@ use serde::{Deserialize, Serialize};
 
 use super::replay::Turn;
 use super::state::find;
+use crate::config::Severity;
 use crate::engine::TradingState;
 use crate::http::app::App;
 use crate::http::auth::Caller;
 use crate::http::door::{BY_HAND, RequestId};
 use crate::http::problem::Problem;
 use crate::http::reply::Reply;
-use crate::http::view::{Severity, View};
+use crate::http::view::View;
 
 /// The longest body that is read.
 const LONGEST_BODY: usize = 64 * 1_024;
@@ -36,7 +37,9 @@ pub(in crate::http) struct Because {
     /// Why; it is kept in the ledger and in the log.
     #[schemars(
         length(min = 1, max = 500),
-        regex(pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$")
+        regex(
+            pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x20\x7f-\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000][^\x00-\x1f\x7f-\x9f]*$"
+        )
     )]
     reason: String,
 }
@@ -164,6 +167,11 @@ impl<T> Asking<T> {
         Ok(Response::from_parts(parts, Body::from(bytes)))
     }
 
+    /// Who asks, and by which request: so it stands in the ledger.
+    fn by(&self) -> String {
+        format!("HTTP ({}, request {})", self.caller.name, self.id.0)
+    }
+
     /// Tells who did what, in the log and to whoever looks.
     fn tell(&self, code: &'static str, before: &str, reason: &str) {
         let Self {
@@ -182,13 +190,13 @@ impl<T> Asking<T> {
 
 impl Asking<Because> {
     fn reason(&self) -> Result<&str, Problem> {
-        let reason = self.wanted.reason.trim();
-        let fits = (1..=LONGEST_REASON).contains(&reason.chars().count());
-        if !fits || reason.chars().any(char::is_control) {
-            let detail = "`reason` is a text of 1 to 500 characters without control characters";
+        let reason = &self.wanted.reason;
+        let fits = reason.chars().count() <= LONGEST_REASON;
+        if !fits || reason.trim().is_empty() || reason.chars().any(char::is_control) {
+            let detail = "`reason` is a text of 1 to 500 characters, not all of them space, without control characters";
             return Err(Problem::bad(detail));
         }
-        Ok(reason)
+        Ok(reason.trim())
     }
 
     /// Brings betting to a state, and waits a little for the engine to obey.
@@ -200,7 +208,7 @@ impl Asking<Because> {
         }
         self.tell(code, before, &reason);
         let operate = self.app.service.operate.clone();
-        let (said, by) = (reason.clone(), format!("HTTP ({})", self.caller.name));
+        let (said, by) = (reason.clone(), self.by());
         // The file is made durable: that takes as long as the disk takes.
         let done = tokio::task::spawn_blocking(move || operate(state, &said, &by)).await;
         match done {
@@ -308,7 +316,7 @@ pub(in crate::http) async fn kill(
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Answered {
-    operate(app, caller, request, TradingState::Halted, "KILLED").await
+    operate(app, caller, request, TradingState::Halted, "KILL_ASKED").await
 }
 
 pub(in crate::http) async fn pause(
@@ -316,7 +324,7 @@ pub(in crate::http) async fn pause(
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Answered {
-    operate(app, caller, request, TradingState::Paused, "PAUSED").await
+    operate(app, caller, request, TradingState::Paused, "PAUSE_ASKED").await
 }
 
 pub(in crate::http) async fn reduce(
@@ -324,7 +332,7 @@ pub(in crate::http) async fn reduce(
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Answered {
-    operate(app, caller, request, TradingState::Reduce, "REDUCED").await
+    operate(app, caller, request, TradingState::Reduce, "REDUCE_ASKED").await
 }
 
 pub(in crate::http) async fn resume(
@@ -332,7 +340,7 @@ pub(in crate::http) async fn resume(
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Answered {
-    operate(app, caller, request, TradingState::Active, "RESUMED").await
+    operate(app, caller, request, TradingState::Active, "RESUME_ASKED").await
 }
 
 async fn look(app: App, caller: Caller, request: Request, strategy: Option<String>) -> Answered {

@@ -16,8 +16,8 @@ use crate::http::app::App;
 use crate::http::problem::Problem;
 use crate::http::reply::Reply;
 use crate::http::view::{
-    Alert, EquityPoint, FeedDocument, Intent, Order, Position, Refusals, Risk, Strategy, Trading,
-    View,
+    Alert, EquityPoint, FeedDocument, Intent, Live, Order, Position, Refusals, Risk, Strategy,
+    Trading, View,
 };
 
 /// How much of each list the overview holds.
@@ -56,6 +56,8 @@ pub(in crate::http) async fn info(State(app): State<App>) -> Response {
 pub(in crate::http) struct Overview {
     version: &'static str,
     mode: &'static str,
+    /// How LIVE stands, where it is the mode.
+    live: Option<Arc<Live>>,
     /// pass, warn or fail.
     health: Standing,
     /// What is not well, in words.
@@ -80,11 +82,11 @@ pub(in crate::http) struct Overview {
 /// The overview of this moment.
 pub(in crate::http) fn overview_of(app: &App, view: &View) -> Reply<Overview> {
     let health = (app.service.health)();
-    let mut alerts = app.service.alerts.latest();
-    alerts.truncate(ALERTS);
+    let alerts = app.service.alerts.latest();
     let overview = Overview {
         version: env!("CARGO_PKG_VERSION"),
         mode: view.mode,
+        live: view.live.clone(),
         health: health.status,
         notes: health.notes,
         trading: view.trading.clone(),
@@ -96,7 +98,7 @@ pub(in crate::http) fn overview_of(app: &App, view: &View) -> Reply<Overview> {
         intents: Arc::clone(&view.intents),
         refusals: Arc::clone(&view.refusals),
         equity: Arc::clone(&view.equity),
-        alerts,
+        alerts: alerts.iter().take(ALERTS).map(Alert::from).collect(),
         tokens_required: app.tokens.are_required(),
         can_control: app.tokens.can_control(),
     };
@@ -197,8 +199,9 @@ pub(in crate::http) async fn equity(State(app): State<App>) -> Response {
 }
 
 pub(in crate::http) async fn alerts(State(app): State<App>) -> Response {
-    let view = app.view();
-    Reply::new("bea.alerts/1", &view, app.service.alerts.latest()).into_response()
+    let (view, latest) = (app.view(), app.service.alerts.latest());
+    let alerts: Vec<Alert> = latest.iter().map(Alert::from).collect();
+    Reply::new("bea.alerts/1", &view, alerts).into_response()
 }
 
 /// Why an intent can be refused.

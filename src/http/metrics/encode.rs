@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use super::{Counts, FAMILIES, Family, Histogram, Metrics};
+use crate::alert::Alerts;
 use crate::http::Standing;
 use crate::http::view::View;
 
@@ -12,7 +13,7 @@ use crate::http::view::View;
 pub(in crate::http) struct Facts<'a> {
     pub(in crate::http) view: &'a View,
     pub(in crate::http) health: Standing,
-    pub(in crate::http) alerts: u64,
+    pub(in crate::http) alerts: &'a Alerts,
     pub(in crate::http) now: Instant,
 }
 
@@ -54,6 +55,22 @@ fn gauges(text: &mut Text, name: &str, facts: &Facts<'_>) -> bool {
         "bea_exposure_limit_currency" => {
             text.sample(&[], together.map_or("0", |used| &used.limit));
         }
+        "bea_recorder_lag_seconds" => {
+            if let Some(lag) = view.feed.recorder_lag_seconds {
+                text.sample(&[], lag);
+            }
+        }
+        "bea_venue_quota_remaining" => {
+            if let Some(left) = view.feed.quota_remaining {
+                text.sample(&[view.feed.venue()], left);
+            }
+        }
+        "bea_session_expiry_timestamp_seconds" => {
+            if let Some(seconds) = view.feed.session_ends_at_seconds {
+                text.sample(&[view.feed.venue()], seconds);
+            }
+        }
+        "bea_reconcile_mismatches" => text.sample(&[], view.risk.unexplained),
         "bea_orders_unresolved" => text.sample(&[], view.risk.unresolved),
         "bea_pnl_realised_currency" => text.each(view, |s| s.profit_net.clone()),
         "bea_bankroll_currency" => text.each(view, |s| s.bankroll.clone()),
@@ -76,6 +93,15 @@ fn counters(text: &mut Text, name: &str, facts: &Facts<'_>, metrics: &Metrics, c
     match name {
         "bea_feed_messages_total" => text.sample(&[], facts.view.feed.updates),
         "bea_feed_reconnects_total" => text.sample(&[], facts.view.feed.reconnects),
+        "bea_feed_gaps_total" => text.sample(&[], facts.view.feed.gaps),
+        "bea_venue_requests_total" => {
+            let feed = &facts.view.feed;
+            for asked in &*feed.requests {
+                text.sample(&[feed.venue(), asked.op, &asked.code], asked.count);
+            }
+        }
+        "bea_clv_ratio" => text.histogram(name, &counts.clv),
+        "bea_strategy_operations" => text.histogram(name, &counts.operations),
         "bea_feed_unreadable_total" => text.sample(&[], facts.view.feed.unreadable),
         "bea_snapshot_to_intent_seconds" => text.histogram(name, &counts.snapshot_to_intent),
         "bea_intent_to_ack_seconds" => text.histogram(name, &counts.intent_to_ack),
@@ -98,8 +124,8 @@ fn counters(text: &mut Text, name: &str, facts: &Facts<'_>, metrics: &Metrics, c
             }
         }
         "bea_bets_total" => {
-            for ((side, result), count) in &counts.bets {
-                text.sample(&[facts.view.mode, side, result], count);
+            for ((venue, side, result), count) in &counts.bets {
+                text.sample(&[venue, facts.view.mode, side, result], count);
             }
         }
         "bea_turnover_currency_total" => {
@@ -118,7 +144,15 @@ fn counters(text: &mut Text, name: &str, facts: &Facts<'_>, metrics: &Metrics, c
                 text.sample(&[result], count);
             }
         }
-        "bea_alerts_raised_total" => text.sample(&[], facts.alerts),
+        "bea_alerts_raised_total" => text.sample(&[], facts.alerts.raised()),
+        "bea_alerts_total" => {
+            for (channel, tally) in facts.alerts.tallies() {
+                text.sample(&[channel, "delivered"], tally.delivered);
+                text.sample(&[channel, "failed"], tally.failed);
+                text.sample(&[channel, "dropped"], tally.dropped);
+            }
+            text.sample(&["all", "dropped"], facts.alerts.dropped());
+        }
         "bea_http_requests_total" => {
             for (digit, count) in inner.requests.iter().enumerate().skip(1) {
                 text.sample(&[&format!("{digit}xx")], count.load(Relaxed));
@@ -189,8 +223,14 @@ fn escaped(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
     use super::*;
-    use crate::http::view::testing;
+    use crate::alert::Channels;
+    use crate::config::Severity;
+    use crate::http::view::{Asked, Feed, testing};
+    use crate::market::TimeMs;
 
     #[test]
     fn every_family_is_served_and_no_label_holds_more_than_it_may() {
@@ -201,12 +241,32 @@ mod tests {
             counts.refused.insert(("fav".into(), "STAKE_TOO_LARGE"), 3);
             counts.turnover.insert("fav".into(), 1_050);
             counts.db_write.observe(0.002);
+            counts.clv.observe(-0.015);
+            counts.operations = Histogram::counted(&[10, 100], &[1, 2], 4, 1_300);
+            let placed = ("betfair".into(), "BACK", "accepted");
+            counts.bets.insert(placed, 5);
         }
-        let view = testing::view();
+        let mut view = testing::view();
+        view.feed = Feed {
+            recording: Some("betfair".to_owned()),
+            gaps: 2,
+            recorder_lag_seconds: Some(0.25),
+            session_ends_at_seconds: Some(1_700_000_000.0),
+            quota_remaining: Some(480),
+            requests: Arc::new([Asked {
+                op: "placeOrders",
+                code: "200".to_owned(),
+                count: 7,
+            }]),
+            ..Feed::default()
+        };
+        let channels = Channels::default();
+        let (alerts, _courier) = Alerts::new(channels, Duration::ZERO, || TimeMs(0));
+        alerts.raise(Severity::Info, "TEST", "drill");
         let facts = Facts {
             view: &view,
             health: Standing::Warn,
-            alerts: 1,
+            alerts: &alerts,
             now: Instant::now(),
         };
         let text = encode(&metrics, &facts);
@@ -221,6 +281,21 @@ mod tests {
             "bea_db_write_seconds_bucket{le=\"0.0025\"} 1",
             "bea_db_write_seconds_count 1",
             "bea_strategy_info{strategy=\"fav\",hash=\"3f2a\"} 1",
+            "bea_bets_total{venue=\"betfair\",mode=\"DRY_RUN\",side=\"BACK\",result=\"accepted\"} 5",
+            "bea_feed_gaps_total 2",
+            "bea_recorder_lag_seconds 0.25",
+            "bea_session_expiry_timestamp_seconds{venue=\"betfair\"} 1700000000",
+            "bea_venue_requests_total{venue=\"betfair\",op=\"placeOrders\",code=\"200\"} 7",
+            "bea_venue_quota_remaining{venue=\"betfair\"} 480",
+            "bea_reconcile_mismatches 0",
+            "bea_clv_ratio_bucket{le=\"-0.02\"} 0",
+            "bea_clv_ratio_bucket{le=\"-0.01\"} 1",
+            "bea_clv_ratio_sum -0.015",
+            "bea_strategy_operations_bucket{le=\"100\"} 3",
+            "bea_strategy_operations_bucket{le=\"+Inf\"} 4",
+            "bea_strategy_operations_sum 1300",
+            "bea_alerts_raised_total 1",
+            "bea_alerts_total{channel=\"all\",result=\"dropped\"} 0",
         ] {
             assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
         }

@@ -76,6 +76,12 @@ pub const FAMILIES: &[Family] = &[
         &[],
     ),
     family(
+        "bea_feed_gaps_total",
+        "counter",
+        "Times that a feed which was live could not be relied on.",
+        &[],
+    ),
+    family(
         "bea_feed_unreadable_total",
         "counter",
         "Lines of the feed that could not be read.",
@@ -100,6 +106,30 @@ pub const FAMILIES: &[Family] = &[
         &[],
     ),
     family(
+        "bea_recorder_lag_seconds",
+        "gauge",
+        "How long the recorder's next line has waited for the disk.",
+        &[],
+    ),
+    family(
+        "bea_venue_requests_total",
+        "counter",
+        "Requests to the venue by what was asked, and the answer's code or why there was none.",
+        &["venue", "op", "code"],
+    ),
+    family(
+        "bea_venue_quota_remaining",
+        "gauge",
+        "Requests, or credits for them, that are left until the quota begins anew.",
+        &["venue"],
+    ),
+    family(
+        "bea_session_expiry_timestamp_seconds",
+        "gauge",
+        "When the venue ends the session if it is not kept alive.",
+        &["venue"],
+    ),
+    family(
         "bea_intents_total",
         "counter",
         "Intents by the gate's word.",
@@ -114,8 +144,8 @@ pub const FAMILIES: &[Family] = &[
     family(
         "bea_bets_total",
         "counter",
-        "What the venue said of orders.",
-        &["mode", "side", "result"],
+        "What venues said of orders.",
+        &["venue", "mode", "side", "result"],
     ),
     family(
         "bea_turnover_currency_total",
@@ -160,6 +190,24 @@ pub const FAMILIES: &[Family] = &[
         &[],
     ),
     family(
+        "bea_reconcile_mismatches",
+        "gauge",
+        "Bets at the venue that the ledger does not explain.",
+        &[],
+    ),
+    family(
+        "bea_clv_ratio",
+        "histogram",
+        "What settled bets were worth against the close without its margin, for each unit of stake.",
+        &[],
+    ),
+    family(
+        "bea_strategy_operations",
+        "histogram",
+        "Operations of a call of a script.",
+        &[],
+    ),
+    family(
         "bea_strategy_info",
         "gauge",
         "Which version runs.",
@@ -184,6 +232,12 @@ pub const FAMILIES: &[Family] = &[
         &["result"],
     ),
     family("bea_alerts_raised_total", "counter", "Alerts raised.", &[]),
+    family(
+        "bea_alerts_total",
+        "counter",
+        "What became of alerts in each channel; dropped of all: the queue was full.",
+        &["channel", "result"],
+    ),
     family(
         "bea_http_requests_total",
         "counter",
@@ -222,7 +276,7 @@ struct Inner {
 }
 
 /// What the engine's thread counts, each time that records became durable.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Counts {
     /// From a market change to the gate's word.
     pub snapshot_to_intent: Histogram,
@@ -230,12 +284,16 @@ pub struct Counts {
     pub intent_to_ack: Histogram,
     /// Until a batch was durable.
     pub db_write: Histogram,
+    /// What bets were worth against the close.
+    pub clv: Histogram,
+    /// Operations of a script's call.
+    pub operations: Histogram,
     /// Approved intents by strategy.
     pub approved: BTreeMap<Arc<str>, u64>,
     /// Refused intents by strategy and code.
     pub refused: BTreeMap<(Arc<str>, &'static str), u64>,
-    /// The venue's words by side and word.
-    pub bets: BTreeMap<(&'static str, &'static str), u64>,
+    /// The words of venues by venue, side and word.
+    pub bets: BTreeMap<(Arc<str>, &'static str, &'static str), u64>,
     /// Minor units matched by strategy.
     pub turnover: BTreeMap<Arc<str>, i64>,
     /// Failed calls by strategy.
@@ -243,6 +301,25 @@ pub struct Counts {
     /// Versions offered by what became of them.
     pub reloads: BTreeMap<&'static str, u64>,
     names: Vec<Arc<str>>,
+}
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self {
+            snapshot_to_intent: Histogram::of_seconds(),
+            intent_to_ack: Histogram::of_seconds(),
+            db_write: Histogram::of_seconds(),
+            clv: Histogram::of_shares(),
+            operations: Histogram::counted(&[], &[], 0, 0),
+            approved: BTreeMap::new(),
+            refused: BTreeMap::new(),
+            bets: BTreeMap::new(),
+            turnover: BTreeMap::new(),
+            errors: BTreeMap::new(),
+            reloads: BTreeMap::new(),
+            names: Vec::new(),
+        }
+    }
 }
 
 impl Counts {
@@ -327,6 +404,59 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), FAMILIES.len());
+    }
+
+    /// What users of such programs expect to find.
+    const EXPECTED: [&str; 32] = [
+        "bea_build_info",
+        "bea_mode_info",
+        "bea_trading_state",
+        "bea_feed_age_seconds",
+        "bea_feed_messages_total",
+        "bea_feed_reconnects_total",
+        "bea_feed_gaps_total",
+        "bea_snapshot_to_intent_seconds",
+        "bea_intent_to_ack_seconds",
+        "bea_intents_total",
+        "bea_intents_rejected_total",
+        "bea_bets_total",
+        "bea_turnover_currency_total",
+        "bea_exposure_currency",
+        "bea_exposure_limit_currency",
+        "bea_pnl_realised_currency",
+        "bea_bankroll_currency",
+        "bea_open_bets",
+        "bea_clv_ratio",
+        "bea_strategy_errors_total",
+        "bea_strategy_operations",
+        "bea_strategy_reloads_total",
+        "bea_strategy_info",
+        "bea_venue_requests_total",
+        "bea_venue_quota_remaining",
+        "bea_session_expiry_timestamp_seconds",
+        "bea_db_write_seconds",
+        "bea_recorder_lag_seconds",
+        "bea_reconcile_mismatches",
+        "bea_alerts_total",
+        "bea_health_status",
+        "bea_orders_unresolved",
+    ];
+
+    #[test]
+    fn what_is_expected_is_served_and_what_is_served_is_in_the_guide() {
+        let guide = include_str!("../../../docs/http.md");
+        let (_, guide) = guide.split_once("## Metrics").unwrap();
+        for name in EXPECTED {
+            let is_served = FAMILIES.iter().any(|family| family.name == name);
+            assert!(is_served, "{name} is expected and not served");
+        }
+        for Family { name, labels, .. } in FAMILIES {
+            let row = guide.lines().find(|row| row.contains(&format!("`{name}`")));
+            let row = row.unwrap_or_else(|| panic!("docs/http.md does not tell of {name}"));
+            for label in *labels {
+                assert!(row.contains(&format!("`{label}`")), "{name}: {label}");
+            }
+        }
     }
 
     #[test]

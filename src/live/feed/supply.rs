@@ -2,7 +2,8 @@
 
 use super::markets::wanted;
 use crate::config::Feed;
-use crate::market::MarketFilter;
+use crate::market::{MarketFilter, TimeMs};
+use crate::venue::AskedAndCode;
 use crate::venue::betfair::{self, StreamFilter};
 use crate::venue::odds_api::{self, Credits};
 use crate::venue::pinnacle;
@@ -47,6 +48,23 @@ impl Supply<'_> {
                 connection.watch(filters.clone());
             }
             _ => {}
+        }
+    }
+
+    /// What was asked so far: what, the answer's code, and how often.
+    pub(super) fn requests(self) -> Vec<(AskedAndCode, u64)> {
+        match self {
+            Self::Betfair(connection) => connection.requests(),
+            Self::OddsApi(connection) => connection.requests(),
+            Self::Pinnacle(connection) => connection.requests(),
+        }
+    }
+
+    /// When the session ends if it is not kept alive.
+    pub(super) fn session_ends_at(self) -> Option<TimeMs> {
+        match self {
+            Self::Betfair(connection) => connection.session_ends_at(),
+            Self::OddsApi(_) | Self::Pinnacle(_) => None,
         }
     }
 

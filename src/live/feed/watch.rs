@@ -43,6 +43,7 @@ pub(in crate::live) struct Watch<'a> {
     is_fenced: bool,
     is_late: bool,
     reconnects: u64,
+    gaps: u64,
     faults: Vec<Fault>,
     problems: Vec<Trouble>,
     lines: u64,
@@ -75,6 +76,7 @@ impl<'a> Watch<'a> {
             is_fenced: false,
             is_late: false,
             reconnects: 0,
+            gaps: 0,
             faults: Vec::new(),
             problems: Vec::new(),
             lines: 0,
@@ -114,6 +116,9 @@ impl<'a> Watch<'a> {
             lines: self.lines,
             unreadable: self.problems.len() as u64,
             conflated: self.conflated,
+            gaps: self.gaps,
+            session_ends_at: self.supply.session_ends_at(),
+            requests: self.supply.requests(),
             recorder: None,
             credits: self.supply.credits(),
         }
@@ -303,6 +308,7 @@ impl Conductor<'_> {
             }
             // A feed that has not begun is no news.
             if watch.lines > 0 {
+                watch.gaps += u64::from(doubt.is_some());
                 let (severity, words) = match &doubt {
                     Some(why) => (Severity::Critical, why.as_str()),
                     None => (Severity::Info, "the feed is live again"),

@@ -1,149 +1,127 @@
 //! How much of each limit is used.
 
-use std::collections::BTreeMap;
-
 use crate::backtest::Playing;
-use crate::config::Config;
+use crate::config::Limits;
 use crate::engine::{Account, House, Slot, Venue};
 use crate::http::view::{Risk, Used};
 use crate::market::Money;
-use crate::risk::{Approved, RiskLimits};
+use crate::risk::{Approved, RiskLimits, TogetherLimits};
 
 /// Venues, sports, events and markets that are shown: those that are fullest.
 const SCOPES: usize = 40;
 
-/// The limits in force.
-pub(super) struct Limits {
-    all: RiskLimits,
-    own: BTreeMap<String, RiskLimits>,
+/// The limits that are in force, every one with what is used of it, the fullest first.
+pub(super) fn used<V: Venue<Approved>>(in_force: &Limits, session: &Playing<'_, V>) -> Risk {
+    let house = session.house();
+    let mut used = of_all(&in_force.all.together, house);
+    let mut scopes = of_scopes(&in_force.all.together, house);
+    scopes.truncate(SCOPES);
+    used.extend(scopes);
+    for slot in session.slots() {
+        let limits = in_force.own.get(&*slot.name).unwrap_or(&in_force.all);
+        used.extend(of_strategy(limits, slot));
+    }
+    used.sort_by(|a, b| b.used_ratio.total_cmp(&a.used_ratio));
+    let fences = house.fences.iter();
+    Risk {
+        unready: house.unready.map(|unready| unready.as_str()),
+        fences: fences
+            .map(|(fence, figures)| format!("{fence}: {figures}"))
+            .collect(),
+        unresolved: house.burden.unheard,
+        unexplained: session.unexplained_bets(),
+        used,
+    }
 }
 
-impl Limits {
-    pub(super) fn of(config: &Config) -> Self {
-        let own = config.strategies.keys().filter_map(|name| {
-            // One that does not fit was refused when the configuration was read.
-            Some((name.clone(), config.limits_of(name).ok()?))
-        });
-        Self {
-            all: config.risk.clone(),
-            own: own.collect(),
-        }
-    }
+fn of_all(limits: &TogetherLimits, house: &House) -> Vec<Used> {
+    let burden = &house.burden;
+    let today = lost(house.realised_today, burden.at_risk);
+    let all = |name, used, limit| money("all", "", name, used, limit);
+    vec![
+        all(
+            "risk.together.max_exposure",
+            burden.at_risk,
+            limits.max_exposure,
+        ),
+        all(
+            "risk.together.daily_loss_limit",
+            today,
+            limits.daily_loss_limit,
+        ),
+        all(
+            "risk.together.max_open_stake",
+            burden.open_stake,
+            limits.max_open_stake,
+        ),
+        count(
+            "all",
+            "",
+            "risk.together.max_orders_in_flight",
+            burden.unheard,
+            limits.max_orders_in_flight,
+        ),
+    ]
+}
 
-    /// Every limit and what is used of it, the fullest first.
-    pub(super) fn used<V: Venue<Approved>>(&self, session: &Playing<'_, V>) -> Risk {
-        let house = session.house();
-        let mut used = self.of_all(house);
-        let mut scopes = self.of_scopes(house);
-        scopes.truncate(SCOPES);
-        used.extend(scopes);
-        for slot in session.slots() {
-            used.extend(self.of_strategy(slot));
-        }
-        used.sort_by(|a, b| b.used_ratio.total_cmp(&a.used_ratio));
-        let fences = house.fences.iter();
-        Risk {
-            unready: house.unready.map(|unready| unready.as_str()),
-            fences: fences
-                .map(|(fence, figures)| format!("{fence}: {figures}"))
-                .collect(),
-            unresolved: house.burden.unheard,
-            used,
-        }
-    }
+/// Venues, sports, events and markets in which something could be lost, the fullest first.
+fn of_scopes(limits: &TogetherLimits, house: &House) -> Vec<Used> {
+    let scopes = house.at_risk.all().map(|(scope, name, used)| {
+        let (limit_name, limit) = match scope {
+            "venue" => (
+                "risk.together.max_venue_exposure",
+                limits.max_venue_exposure,
+            ),
+            "sport" => (
+                "risk.together.max_sport_exposure",
+                limits.max_sport_exposure,
+            ),
+            "event" => (
+                "risk.together.max_event_exposure",
+                limits.max_event_exposure,
+            ),
+            _ => (
+                "risk.together.max_market_exposure",
+                limits.max_market_exposure,
+            ),
+        };
+        money(scope, name, limit_name, used, limit)
+    });
+    let mut scopes: Vec<Used> = scopes.collect();
+    scopes.sort_by(|a, b| b.used_ratio.total_cmp(&a.used_ratio));
+    scopes
+}
 
-    fn of_all(&self, house: &House) -> Vec<Used> {
-        let limits = &self.all.together;
-        let burden = &house.burden;
-        let today = lost(house.realised_today, burden.at_risk);
-        let all = |name, used, limit| money("all", "", name, used, limit);
-        vec![
-            all(
-                "risk.together.max_exposure",
-                burden.at_risk,
-                limits.max_exposure,
-            ),
-            all(
-                "risk.together.daily_loss_limit",
-                today,
-                limits.daily_loss_limit,
-            ),
-            all(
-                "risk.together.max_open_stake",
-                burden.open_stake,
-                limits.max_open_stake,
-            ),
-            count(
-                "all",
-                "",
-                "risk.together.max_orders_in_flight",
-                burden.unheard,
-                limits.max_orders_in_flight,
-            ),
-        ]
-    }
-
-    /// Venues, sports, events and markets in which something could be lost, the fullest first.
-    fn of_scopes(&self, house: &House) -> Vec<Used> {
-        let limits = &self.all.together;
-        let scopes = house.at_risk.all().map(|(scope, name, used)| {
-            let (limit_name, limit) = match scope {
-                "venue" => (
-                    "risk.together.max_venue_exposure",
-                    limits.max_venue_exposure,
-                ),
-                "sport" => (
-                    "risk.together.max_sport_exposure",
-                    limits.max_sport_exposure,
-                ),
-                "event" => (
-                    "risk.together.max_event_exposure",
-                    limits.max_event_exposure,
-                ),
-                _ => (
-                    "risk.together.max_market_exposure",
-                    limits.max_market_exposure,
-                ),
-            };
-            money(scope, name, limit_name, used, limit)
-        });
-        let mut scopes: Vec<Used> = scopes.collect();
-        scopes.sort_by(|a, b| b.used_ratio.total_cmp(&a.used_ratio));
-        scopes
-    }
-
-    fn of_strategy(&self, slot: &Slot) -> Vec<Used> {
-        let name = &*slot.name;
-        let limits = self.own.get(name).unwrap_or(&self.all);
-        let Account {
-            burden,
-            realised_today,
-            peak,
-            ..
-        } = &slot.account;
-        let today = lost(*realised_today, burden.at_risk);
-        let own = |limit_name, used, limit| money("strategy", name, limit_name, used, limit);
-        let floor = slot.account.bankroll() - burden.at_risk;
-        let fallen = (*peak - floor).max(Money::ZERO);
-        let ratio = i64::from(limits.max_drawdown_ratio.millionths());
-        let may_fall = (*peak).max(Money::ZERO).scaled(ratio, 1_000_000);
-        vec![
-            own(
-                "risk.max_strategy_exposure",
-                burden.at_risk,
-                limits.max_strategy_exposure,
-            ),
-            own("risk.daily_loss_limit", today, limits.daily_loss_limit),
-            own("risk.max_drawdown_ratio", fallen, may_fall),
-            count(
-                "strategy",
-                name,
-                "risk.max_open_orders",
-                burden.open_orders,
-                limits.max_open_orders,
-            ),
-        ]
-    }
+fn of_strategy(limits: &RiskLimits, slot: &Slot) -> Vec<Used> {
+    let name = &*slot.name;
+    let Account {
+        burden,
+        realised_today,
+        peak,
+        ..
+    } = &slot.account;
+    let today = lost(*realised_today, burden.at_risk);
+    let own = |limit_name, used, limit| money("strategy", name, limit_name, used, limit);
+    let floor = slot.account.bankroll() - burden.at_risk;
+    let fallen = (*peak - floor).max(Money::ZERO);
+    let ratio = i64::from(limits.max_drawdown_ratio.millionths());
+    let may_fall = (*peak).max(Money::ZERO).scaled(ratio, 1_000_000);
+    vec![
+        own(
+            "risk.max_strategy_exposure",
+            burden.at_risk,
+            limits.max_strategy_exposure,
+        ),
+        own("risk.daily_loss_limit", today, limits.daily_loss_limit),
+        own("risk.max_drawdown_ratio", fallen, may_fall),
+        count(
+            "strategy",
+            name,
+            "risk.max_open_orders",
+            burden.open_orders,
+            limits.max_open_orders,
+        ),
+    ]
 }
 
 /// What a day may still cost: what is lost, and what open bets could lose.

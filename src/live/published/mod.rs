@@ -2,6 +2,7 @@
 //! what changed is made anew.
 
 mod limits;
+mod losses;
 mod pieces;
 mod witness;
 
@@ -10,18 +11,17 @@ use std::time::Instant;
 
 use tokio::sync::watch;
 
-use super::shelf::Finding;
 use super::status::Status;
+use crate::alert::Alerts;
 use crate::backtest::Playing;
-use crate::config::Config;
-use crate::engine::Venue;
-use crate::http::Alerts;
-use crate::http::metrics::Metrics;
-use crate::http::view::{Feed, Risk, Severity, Trading, View};
+use crate::config::{Config, Limits};
+use crate::engine::{EFFORT_ENDS, Effort, Venue};
+use crate::http::metrics::{Histogram, Metrics};
+use crate::http::view::{Asked, Feed, Live, Risk, Trading, View};
 use crate::ledger::Witness;
-use crate::market::TimeMs;
+use crate::market::{MarketId, TimeMs};
 use crate::risk::Approved;
-use limits::Limits;
+use crate::venue::AskedAndCode;
 use pieces::Markets;
 use witness::Witnessed;
 
@@ -30,9 +30,12 @@ pub(super) struct Publisher {
     send: watch::Sender<Arc<View>>,
     witnessed: Arc<Mutex<Witnessed>>,
     metrics: Metrics,
-    alerts: Alerts,
+    /// The limits in force.
     limits: Limits,
     markets: Markets,
+    /// How much work calls were in the sessions that ended, and in the present one.
+    effort_before: Effort,
+    effort: Effort,
     wall_clock: fn() -> TimeMs,
 }
 
@@ -46,14 +49,15 @@ impl Publisher {
         wall_clock: fn() -> TimeMs,
     ) -> (Self, watch::Receiver<Arc<View>>) {
         let (send, receive) = watch::channel(Arc::new(first(status, wall_clock)));
-        let witnessed = Witnessed::new(metrics.clone(), alerts.clone());
+        let witnessed = Witnessed::new(metrics.clone(), alerts);
         let publisher = Self {
             send,
             witnessed: Arc::new(Mutex::new(witnessed)),
             metrics,
-            alerts,
             limits: Limits::of(config),
             markets: Markets::default(),
+            effort_before: Effort::default(),
+            effort: Effort::default(),
             wall_clock,
         };
         (publisher, receive)
@@ -73,6 +77,13 @@ impl Publisher {
     /// A session begins: its markets are others.
     pub(super) fn begin(&mut self) {
         self.markets = Markets::default();
+        let effort = std::mem::take(&mut self.effort);
+        self.effort_before.add(&effort);
+    }
+
+    /// These limits are in force from now on.
+    pub(super) fn hold_to(&mut self, limits: &Limits) {
+        self.limits = limits.clone();
     }
 
     /// A version of a strategy took over.
@@ -81,19 +92,8 @@ impl Publisher {
     }
 
     /// What is in the folder is not fit to run.
-    pub(super) fn refused(&self, wrong: &Finding) {
+    pub(super) fn refused(&self) {
         self.metrics.offered(false);
-        let name = wrong.strategy();
-        self.alerts.raise(
-            Severity::Warning,
-            "STRATEGY_REFUSED",
-            format_args!("{name}: {}", wrong.summary()),
-        );
-    }
-
-    /// The engine says that a person must look.
-    pub(super) fn alarm(&self, code: &'static str, detail: &str) {
-        self.alerts.raise(Severity::Critical, code, detail);
     }
 
     /// Publishes the state of a session.
@@ -106,8 +106,12 @@ impl Publisher {
         let mut witnessed = self.witnessed();
         let fresh = witnessed.fresh(&last);
         let refused = witnessed.refused();
+        let settled = witnessed.settled_lately();
         drop(witnessed);
+        self.measure(session, &settled);
         let mut next = View {
+            mode: status.mode.as_str(),
+            live: same_live(&last.live, status),
             trading: Trading {
                 state: status.trading.state.as_str(),
                 reason: status.trading.reason.clone(),
@@ -120,7 +124,7 @@ impl Publisher {
             markets: self.markets.of(session.books(), &last.markets),
             orders: same_or(&last.orders, pieces::orders(session)),
             positions: same_or(&last.positions, pieces::positions(session)),
-            risk: same(&last.risk, self.limits.used(session)),
+            risk: same(&last.risk, limits::used(&self.limits, session)),
             intents: fresh.intents,
             intents_seen: fresh.intents_seen,
             refusals: fresh.refusals,
@@ -133,6 +137,28 @@ impl Publisher {
         next.generation += 1;
         next.published_at = (self.wall_clock)().to_string();
         self.send.send_replace(Arc::new(next));
+    }
+
+    /// Counts the work of calls, and what bets in markets that were settled lately were worth.
+    fn measure<V: Venue<Approved>>(
+        &mut self,
+        session: &Playing<'_, V>,
+        settled: &[(Arc<str>, MarketId)],
+    ) {
+        self.effort = Effort::default();
+        for slot in session.slots() {
+            self.effort.add(&slot.effort);
+        }
+        let mut all = self.effort_before.clone();
+        all.add(&self.effort);
+        let mut counts = self.metrics.counts();
+        counts.operations =
+            Histogram::counted(&EFFORT_ENDS, &all.within, all.calls, all.operations);
+        for (strategy, market) in settled {
+            for clv in session.closing_values(strategy, market) {
+                counts.clv.observe(clv);
+            }
+        }
     }
 
     fn witnessed(&self) -> MutexGuard<'_, Witnessed> {
@@ -152,7 +178,8 @@ fn first(status: &Status, wall_clock: fn() -> TimeMs) -> View {
         published_at: wall_clock().to_string(),
         run: status.run,
         currency: status.currency.to_string(),
-        mode: "DRY_RUN",
+        mode: status.mode.as_str(),
+        live: None,
         trading: Trading {
             state: status.trading.state.as_str(),
             reason: status.trading.reason.clone(),
@@ -181,6 +208,41 @@ fn feed(status: &super::status::Feed) -> Feed {
         state: live.map(|live| live.state),
         reconnects: live.map_or(0, |live| live.reconnects),
         unreadable: live.map_or(0, |live| live.unreadable),
+        gaps: live.map_or(0, |live| live.gaps),
+        recorder_lag_seconds: live
+            .and_then(|live| live.recorder.as_ref())
+            .map(|recorder| recorder.lag().as_secs_f64()),
+        session_ends_at_seconds: live
+            .and_then(|live| live.session_ends_at)
+            .map(|at| at.0 as f64 / 1_000.0),
+        quota_remaining: live
+            .and_then(|live| live.credits)
+            .and_then(|credits| credits.remaining),
+        requests: live
+            .map(|live| live.requests.iter().map(asked).collect())
+            .unwrap_or_default(),
+    }
+}
+
+fn asked(((op, code), count): &(AskedAndCode, u64)) -> Asked {
+    Asked {
+        op,
+        code: code.clone(),
+        count: *count,
+    }
+}
+
+/// How LIVE stands; the old word if the new one says the same.
+fn same_live(old: &Option<Arc<Live>>, status: &Status) -> Option<Arc<Live>> {
+    let live = status.live.as_ref()?;
+    let new = Live {
+        armed_until: live.armed_until.map(|at| at.to_string()),
+        limits_ratio: live.limits_ratio.to_string(),
+        barred: live.barred.clone(),
+    };
+    match old {
+        Some(old) if **old == new => Some(Arc::clone(old)),
+        _ => Some(Arc::new(new)),
     }
 }
 
@@ -201,7 +263,9 @@ fn same<T: PartialEq>(old: &Arc<T>, new: T) -> Arc<T> {
 
 /// Whether nothing changed. Lists that say the same are the same.
 fn is_same(old: &View, new: &View) -> bool {
-    old.trading == new.trading
+    old.mode == new.mode
+        && old.live == new.live
+        && old.trading == new.trading
         && old.feed == new.feed
         && Arc::ptr_eq(&old.strategies, &new.strategies)
         && Arc::ptr_eq(&old.markets, &new.markets)

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::engine::{Action, Figure, IntentRecord, Record, StrategyChange, TradingState, Verdict};
-use crate::http::Alerts;
+use super::losses::Losses;
+use crate::alert::Alerts;
+use crate::engine::{Action, Figure, IntentRecord, Record, StrategyChange, Verdict};
 use crate::http::metrics::Metrics;
-use crate::http::view::{EquityPoint, Intent, Refusals, Severity, View};
+use crate::http::view::{EquityPoint, Intent, Refusals, View};
 use crate::market::{MarketId, Money, OrderChange, OrderId, Side, TimeMs};
 
 /// Intents that are shown.
@@ -41,8 +42,11 @@ pub(super) struct Witnessed {
     points: Vec<(TimeMs, Arc<str>, Money)>,
     points_changed: bool,
     net: Money,
-    /// When and on which side an order was asked for, until the venue is heard of it.
-    awaited: BTreeMap<OrderId, (TimeMs, Side)>,
+    /// When, on which side and at which venue an order was asked for, until the venue is heard of it.
+    awaited: BTreeMap<OrderId, (TimeMs, Side, Arc<str>)>,
+    losses: Losses,
+    /// Markets that were settled, by strategy, since somebody asked.
+    settled: Vec<(Arc<str>, MarketId)>,
     /// When the market change being handled came.
     entered: Option<Instant>,
 }
@@ -68,6 +72,8 @@ impl Witnessed {
             points_changed: false,
             net: Money::ZERO,
             awaited: BTreeMap::new(),
+            losses: Losses::default(),
+            settled: Vec::new(),
             entered: None,
         }
     }
@@ -105,45 +111,23 @@ impl Witnessed {
             Record::Settled {
                 at,
                 strategy,
+                market,
                 gross,
                 commission,
                 ..
-            } => self.settled(*at, strategy, *gross - *commission),
+            } => {
+                self.settled.push((Arc::clone(strategy), market.clone()));
+                self.settled(*at, strategy, *gross - *commission);
+            }
             Record::Strategy {
                 strategy, change, ..
             } => self.strategy(strategy, change),
-            Record::Trading { state, reason, .. } => {
-                let severity = match state {
-                    TradingState::Active => Severity::Info,
-                    TradingState::Reduce | TradingState::Paused => Severity::Warning,
-                    TradingState::Halted => Severity::Critical,
-                };
-                self.alerts
-                    .raise(severity, "TRADING", format_args!("{state}: {reason}"));
-            }
-            Record::Fence { fence, detail, .. } => match detail {
-                Some(figures) => self.alerts.raise(
-                    Severity::Warning,
-                    "HEALTH_FENCE",
-                    format_args!("{fence}: {figures}"),
-                ),
-                None => self.alerts.raise(
-                    Severity::Info,
-                    "HEALTH_FENCE",
-                    format_args!("{fence} is over"),
-                ),
-            },
-            Record::External {
-                market,
-                venue_id,
-                at_risk,
-                ..
-            } => self.alerts.raise(
-                Severity::Critical,
-                "EXTERNAL_ORDER",
-                format_args!("the venue has order {venue_id} in {market}, which is none of ours, at most {at_risk} at risk"),
-            ),
-            Record::Ready { .. } | Record::Swept { .. } => {}
+            // Who did these has told of them.
+            Record::Trading { .. }
+            | Record::Fence { .. }
+            | Record::External { .. }
+            | Record::Ready { .. }
+            | Record::Swept { .. } => {}
         }
     }
 
@@ -169,14 +153,19 @@ impl Witnessed {
                 if let Action::Place { place, .. } = &intent.action
                     && self.awaited.len() < AWAITED
                 {
-                    self.awaited.insert(intent.id, (intent.at, place.side));
+                    let venue = Arc::clone(&intent.scopes.venue);
+                    self.awaited
+                        .insert(intent.id, (intent.at, place.side, venue));
                 }
             }
             Verdict::Refused(refusal) => {
                 let key = (label, refusal.code.as_str());
                 *counts.refused.entry(key.clone()).or_default() += 1;
+                drop(counts);
                 *self.refusals.entry(key).or_default() += 1;
                 self.refusals_changed = true;
+                self.losses
+                    .refused(&intent.strategy, intent.at, refusal, &self.alerts);
             }
         }
     }
@@ -195,8 +184,8 @@ impl Witnessed {
             OrderChange::Doubted { .. } => "doubted",
             _ => return,
         };
-        if let Some((asked_at, side)) = self.awaited.remove(&order) {
-            *counts.bets.entry((side.as_str(), word)).or_default() += 1;
+        if let Some((asked_at, side, venue)) = self.awaited.remove(&order) {
+            *counts.bets.entry((venue, side.as_str(), word)).or_default() += 1;
             if word == "accepted" {
                 let seconds = (at - asked_at).max(0) as f64 / 1_000.0;
                 counts.intent_to_ack.observe(seconds);
@@ -218,24 +207,16 @@ impl Witnessed {
     }
 
     fn strategy(&mut self, strategy: &Arc<str>, change: &StrategyChange) {
-        match change {
-            StrategyChange::Failed { .. } => {
-                let mut counts = self.metrics.counts();
-                let label = counts.label(strategy);
-                *counts.errors.entry(label).or_default() += 1;
-            }
-            StrategyChange::Quarantined => self.alerts.raise(
-                Severity::Warning,
-                "STRATEGY_STOPPED",
-                format_args!("{strategy} is stopped after failing three times in a row"),
-            ),
-            StrategyChange::Reloaded { .. } => self.alerts.raise(
-                Severity::Info,
-                "STRATEGY_RELOADED",
-                format_args!("{strategy} goes on with a new version"),
-            ),
-            StrategyChange::Loaded => {}
+        if let StrategyChange::Failed { .. } = change {
+            let mut counts = self.metrics.counts();
+            let label = counts.label(strategy);
+            *counts.errors.entry(label).or_default() += 1;
         }
+    }
+
+    /// Markets that were settled since this was asked last, by strategy.
+    pub(super) fn settled_lately(&mut self) -> Vec<(Arc<str>, MarketId)> {
+        std::mem::take(&mut self.settled)
     }
 
     /// Refused intents of each strategy.

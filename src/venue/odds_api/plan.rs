@@ -55,6 +55,18 @@ pub enum Question {
 }
 
 impl Question {
+    /// What is asked, in a word.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Sports => "sports",
+            Self::Events(_) => "events",
+            Self::Odds(..) => "odds",
+            Self::EventOdds(..) => "event_odds",
+            Self::Scores(_) => "scores",
+        }
+    }
+
     /// The path from `/v4` on.
     #[must_use]
     pub fn path(&self) -> String {

@@ -41,7 +41,7 @@ use crate::config;
 use crate::engine::Earlier;
 use crate::market::TimeMs;
 use crate::venue::wire::Wire;
-use crate::venue::{Clock, FeedState, Guard, Heard, Mouth};
+use crate::venue::{AskedAndCode, Clock, FeedState, Guard, Heard, Mouth, Requests};
 use session::Session;
 use stream::{Stream, Wanted};
 use tls::Tls;
@@ -137,6 +137,7 @@ pub struct Connection {
     mouth: Mouth,
     tls: ClientConfig,
     session: Arc<Session>,
+    requests: Requests,
     reads: Reads,
     wanted: watch::Sender<Wanted>,
     feed: watch::Receiver<Option<FeedState>>,
@@ -163,10 +164,12 @@ pub fn connect(
         plain: tls,
         certified,
     } = Tls::new(&settings.root_certificates, &plan.secrets)?;
-    let certified = certified.map(|tls| plan.wire(tls)).transpose()?;
-    let session = Arc::new(Session::new(&plan, plan.wire(tls.clone())?, certified));
+    let requests = Requests::default();
+    let certified = certified.map(|tls| plan.wire(tls, &requests)).transpose()?;
+    let wire = plan.wire(tls.clone(), &requests)?;
+    let session = Arc::new(Session::new(&plan, wire, certified));
     let reads = Reads::new(
-        plan.wire(tls.clone())?,
+        plan.wire(tls.clone(), &requests)?,
         Arc::clone(&session),
         &settings.api_url,
         seconds(settings.read_timeout_seconds),
@@ -198,6 +201,7 @@ pub fn connect(
         mouth,
         tls,
         session,
+        requests,
         reads,
         wanted,
         feed,
@@ -208,9 +212,9 @@ pub fn connect(
 
 impl Plan {
     /// A pool of connections for one purpose.
-    fn wire(&self, tls: ClientConfig) -> Result<Wire, ConnectError> {
+    fn wire(&self, tls: ClientConfig, requests: &Requests) -> Result<Wire, ConnectError> {
         let patience = seconds(self.settings.connect_timeout_seconds);
-        Wire::new(tls, self.breaker, patience).map_err(ConnectError::System)
+        Wire::new(tls, self.breaker, patience, requests.clone()).map_err(ConnectError::System)
     }
 }
 
@@ -267,7 +271,7 @@ impl Connection {
             mouth: self.mouth.clone(),
             session: Arc::clone(&self.session),
             reads: self.reads.clone(),
-            wire: self.plan.wire(self.tls.clone())?,
+            wire: self.plan.wire(self.tls.clone(), &self.requests)?,
             api_url: settings.api_url.trim_end_matches('/').to_owned(),
             order_timeout: seconds(settings.order_timeout_seconds),
             names: Names {
@@ -299,6 +303,18 @@ impl Connection {
             trade,
             runtime: self.runtime.clone(),
         })
+    }
+
+    /// What the venue was asked so far: what, the answer's code, and how often.
+    #[must_use]
+    pub fn requests(&self) -> Vec<(AskedAndCode, u64)> {
+        self.requests.all()
+    }
+
+    /// When the session ends if it is not kept alive.
+    #[must_use]
+    pub fn session_ends_at(&self) -> Option<TimeMs> {
+        self.session.ends_at()
     }
 
     /// How it stands.

@@ -255,7 +255,7 @@ impl Reads {
     async fn ask<T: DeserializeOwned>(
         &self,
         service: Service,
-        operation: &str,
+        operation: &'static str,
         params: &impl Serialize,
     ) -> Result<T, ReadError> {
         let params = serde_json::to_value(params)
@@ -289,7 +289,7 @@ impl Reads {
     async fn ask_once<T: DeserializeOwned>(
         &self,
         service: Service,
-        operation: &str,
+        operation: &'static str,
         params: &serde_json::Value,
         token: &Secret,
     ) -> Result<T, Trouble> {
@@ -308,7 +308,7 @@ impl Reads {
     async fn post(
         &self,
         service: Service,
-        operation: &str,
+        operation: &'static str,
         params: &serde_json::Value,
         token: &Secret,
     ) -> Result<(u64, Answer), ReadError> {
@@ -323,7 +323,7 @@ impl Reads {
         let sound = |answer: &Answer| is_sound(answer, number);
         let answer = inner
             .wire
-            .send(request, inner.timeout, || true, sound)
+            .send(operation, request, inner.timeout, || true, sound)
             .await;
         match answer {
             Ok(answer) => Ok((number, answer)),

@@ -391,7 +391,7 @@ const fn reply(answer: &Answer, id: u64) -> Reply<'_> {
 /// Sends one request about bets, once.
 async fn post(
     trade: &Trade,
-    operation: &str,
+    operation: &'static str,
     params: &impl Serialize,
     token: &Secret,
     timeout: Duration,
@@ -407,7 +407,10 @@ async fn post(
         .header("X-Authentication", token.expose())
         .json(&call(Service::Betting, operation, &params, number));
     let sound = |answer: &Answer| is_sound(answer, number);
-    let answer = trade.wire.send(request, timeout, last_word, sound).await?;
+    let answer = trade
+        .wire
+        .send(operation, request, timeout, last_word, sound)
+        .await?;
     if is_throttled(&answer, number) {
         trade.budget().scold(std::time::Instant::now());
     }

@@ -23,6 +23,9 @@ use crate::venue::wire::{Answer, NoAnswer, Wire};
 
 /// For how long the venue refuses logins after too many of them.
 const BAN_MS: i64 = 20 * 60 * 1_000;
+/// How long a session lasts that is not kept alive: four hours in the venue's oldest text, up to a day in its present
+/// one, for accounts outside Italy and Spain.
+const LIFE_MS: i64 = 4 * 60 * 60 * 1_000;
 /// How far apart logins are tried that failed for no fault of ours.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(120);
@@ -85,6 +88,8 @@ pub(super) struct Session {
     file: PathBuf,
     clock: Clock,
     token: RwLock<Option<Secret>>,
+    /// When the venue last gave the session, or kept it alive; `None` if it is not known.
+    renewed_at: RwLock<Option<TimeMs>>,
     /// Whoever holds this may log in.
     standing: Mutex<Standing>,
 }
@@ -109,6 +114,7 @@ impl Session {
             file,
             clock: plan.clock,
             token: RwLock::new(kept.token.clone().map(Secret::new)),
+            renewed_at: RwLock::default(),
             standing: Mutex::new(Standing {
                 kept,
                 pauses: Pauses::new(FIRST_PAUSE, LONGEST_PAUSE),
@@ -128,6 +134,23 @@ impl Session {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// When the session ends if it is not kept alive: the shortest life that any of the venue's texts names, so that it
+    /// lasts at least until then. `None` without a session, or if one was taken over and nothing was heard of it yet.
+    pub(super) fn ends_at(&self) -> Option<TimeMs> {
+        self.token()?;
+        let renewed_at = self.renewed_at.read();
+        let at = *renewed_at.unwrap_or_else(PoisonError::into_inner);
+        at.map(|at| at + LIFE_MS)
+    }
+
+    fn renewed(&self) {
+        let mut at = self
+            .renewed_at
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *at = Some((self.clock)());
     }
 
     /// The token, after a login if there is none.
@@ -164,6 +187,7 @@ impl Session {
                 standing.pause = None;
                 standing.pauses.reset();
                 standing.kept.banned_until = None;
+                self.renewed();
                 self.keep(&mut standing, Some(Secret::new(token.clone())));
                 Ok(Secret::new(token))
             }
@@ -221,19 +245,21 @@ impl Session {
 
     /// One login: the token, or the code of the refusal; an error if there was no answer.
     async fn log_in(&self) -> Result<Result<String, String>, String> {
-        let (wire, url) = match &self.certified {
-            Some(wire) => (wire, format!("{}/certlogin", self.certificate_url)),
-            None => (&self.wire, format!("{}/login", self.identity_url)),
+        let (wire, operation, url) = match &self.certified {
+            Some(wire) => (wire, "certlogin", &self.certificate_url),
+            None => (&self.wire, "login", &self.identity_url),
         };
         let form = [
             ("username", self.secrets.username.expose()),
             ("password", self.secrets.password.expose()),
         ];
         let request = wire
-            .post(&url)
+            .post(&format!("{url}/{operation}"))
             .header("X-Application", self.secrets.app_key.expose())
             .form(&form);
-        let answer = wire.send(request, self.timeout, || true, is_sound).await;
+        let answer = wire
+            .send(operation, request, self.timeout, || true, is_sound)
+            .await;
         read_answer(answer)
     }
 
@@ -243,7 +269,10 @@ impl Session {
             return self.renew(None).await.map(|_| ());
         };
         match self.tell("keepAlive", &token).await {
-            Ok(Ok(_)) => Ok(()),
+            Ok(Ok(_)) => {
+                self.renewed();
+                Ok(())
+            }
             Ok(Err(_)) => self.renew(Some(&token)).await.map(|_| ()),
             // The next time may do; a session that is over meanwhile is found out by whoever uses it.
             Err(why) => {
@@ -268,7 +297,7 @@ impl Session {
 
     async fn tell(
         &self,
-        operation: &str,
+        operation: &'static str,
         token: &Secret,
     ) -> Result<Result<String, String>, String> {
         let url = format!("{}/{operation}", self.identity_url);
@@ -279,7 +308,7 @@ impl Session {
             .header("X-Authentication", token.expose());
         let answer = self
             .wire
-            .send(request, self.timeout, || true, is_sound)
+            .send(operation, request, self.timeout, || true, is_sound)
             .await;
         read_answer(answer)
     }

@@ -17,7 +17,7 @@ use crate::config::{Secret, SecretError};
 use crate::market::{MarketFilter, TimeMs};
 use crate::venue::pace::Clock;
 use crate::venue::polling::{Deaf, FIRST_PAUSE, HEARTBEAT, LONGEST_PAUSE, Polling};
-use crate::venue::{FeedState, Heard};
+use crate::venue::{AskedAndCode, FeedState, Heard, Requests};
 use wire::{Reply, Wire};
 
 /// The shortest time between two questions; the API allows thirty in a second.
@@ -69,12 +69,19 @@ pub fn find_key(settings: &config::OddsApi) -> Result<Secret, ConnectError> {
 pub struct Connection {
     wanted: watch::Sender<Vec<MarketFilter>>,
     credits: Arc<Mutex<Credits>>,
+    requests: Requests,
 }
 
 impl Connection {
     /// Asks from now on for what these filters want.
     pub fn watch(&self, filters: Vec<MarketFilter>) {
         self.wanted.send_replace(filters);
+    }
+
+    /// What the API was asked so far: what, the answer's code, and how often.
+    #[must_use]
+    pub fn requests(&self) -> Vec<(AskedAndCode, u64)> {
+        self.requests.all()
     }
 
     /// Where the credits stand.
@@ -108,16 +115,22 @@ pub fn connect(
     };
     let (wanted, changes) = watch::channel(Vec::new());
     let credits = Arc::new(Mutex::new(Credits::default()));
+    let requests = Requests::default();
     let poller = Poller {
         clock: Clock::new(setup.clock, settings.clock_times),
         plan: Plan::new(pace),
         credits: Arc::clone(&credits),
+        requests: requests.clone(),
         settings: setup.settings,
         wire,
         feed: Polling::new(out),
     };
     runtime.spawn(poller.run(changes));
-    Ok(Connection { wanted, credits })
+    Ok(Connection {
+        wanted,
+        credits,
+        requests,
+    })
 }
 
 struct Poller {
@@ -125,6 +138,7 @@ struct Poller {
     clock: Clock,
     plan: Plan,
     credits: Arc<Mutex<Credits>>,
+    requests: Requests,
     wire: Wire,
     feed: Polling,
 }
@@ -201,6 +215,10 @@ impl Poller {
         let query = self.query(&question);
         let reply = self.wire.get(&question.path(), &query).await;
         self.feed.not_before = Instant::now() + GAP;
+        match &reply {
+            Ok(reply) => self.requests.count(question.name(), reply.status),
+            Err(_) => self.requests.count(question.name(), "no_answer"),
+        }
         match reply {
             Ok(reply) => self.heard(question, query, reply),
             Err(why) => {

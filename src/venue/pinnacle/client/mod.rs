@@ -30,7 +30,7 @@ use crate::config::{Secret, SecretError};
 use crate::market::{MarketFilter, MarketId, Order};
 use crate::venue::polling::Polling;
 use crate::venue::wire::{self, Wire};
-use crate::venue::{Clock, Guard, Heard, Mouth, pace};
+use crate::venue::{AskedAndCode, Clock, Guard, Heard, Mouth, Requests, pace};
 use bets::Bets;
 use catalogue::Catalogue;
 use poll::Poller;
@@ -128,6 +128,7 @@ pub struct Connection {
     runtime: Handle,
     mouth: Mouth,
     reads: Reads,
+    requests: Requests,
     catalogue: Arc<Catalogue>,
     wanted: watch::Sender<Vec<MarketFilter>>,
     trade: Mutex<Option<(Arc<Trade>, Task)>>,
@@ -157,12 +158,13 @@ pub fn connect(
         settled_ms: ms(settings.settled_seconds),
     };
     let catalogue = Arc::new(Catalogue::default());
+    let requests = Requests::default();
     let (wanted, changes) = watch::channel(Vec::new());
     let poller = Poller {
         sports: settings.sports.clone(),
         clock: pace::Clock::new(setup.clock, settings.clock_times),
         plan: Plan::new(intervals, &settings.leagues),
-        reads: setup.reads(settings.timeout_seconds)?,
+        reads: setup.reads(settings.timeout_seconds, &requests)?,
         feed: Polling::new(out.clone()),
         catalogue: Arc::clone(&catalogue),
         wanted: None,
@@ -174,7 +176,8 @@ pub fn connect(
             out,
             clock: setup.clock,
         },
-        reads: setup.reads(settings.timeout_seconds)?,
+        reads: setup.reads(settings.timeout_seconds, &requests)?,
+        requests,
         catalogue,
         wanted,
         trade: Mutex::default(),
@@ -184,10 +187,11 @@ pub fn connect(
 
 impl Setup {
     /// A pool of connections for one purpose.
-    fn reads(&self, timeout_seconds: u32) -> Result<Reads, ConnectError> {
+    fn reads(&self, timeout_seconds: u32, requests: &Requests) -> Result<Reads, ConnectError> {
         let timeout = Duration::from_secs(u64::from(timeout_seconds));
         let tls = wire::system_tls().map_err(ConnectError::System)?;
-        let wire = Wire::new(tls, self.breaker, timeout).map_err(ConnectError::System)?;
+        let wire = Wire::new(tls, self.breaker, timeout, requests.clone())
+            .map_err(ConnectError::System)?;
         Ok(Reads::new(wire, &self.settings.url, &self.secrets, timeout))
     }
 }
@@ -196,6 +200,12 @@ impl Connection {
     /// Asks from now on for what these filters want. The same filters again ask for all from the beginning.
     pub fn watch(&self, filters: Vec<MarketFilter>) {
         self.wanted.send_replace(filters);
+    }
+
+    /// What the venue was asked so far: what, the answer's code, and how often.
+    #[must_use]
+    pub fn requests(&self) -> Vec<(AskedAndCode, u64)> {
+        self.requests.all()
     }
 
     /// Asks the venue.
@@ -221,7 +231,9 @@ impl Connection {
         let trade = Arc::new(Trade {
             mouth: self.mouth.clone(),
             reads: self.reads.clone(),
-            orders: self.setup.reads(settings.order_timeout_seconds)?,
+            orders: self
+                .setup
+                .reads(settings.order_timeout_seconds, &self.requests)?,
             settings: settings.clone(),
             guard,
             catalogue: Arc::clone(&self.catalogue),

@@ -75,28 +75,28 @@ impl Reads {
     }
 
     /// Asks. Values of the query are digits, letters and what needs no escape.
-    pub(super) async fn get(&self, path: &str, query: &str) -> Result<Answer, NoAnswer> {
+    pub(super) async fn get(&self, path: &'static str, query: &str) -> Result<Answer, NoAnswer> {
         let url = match query {
             "" => format!("{}{path}", self.url),
             query => format!("{}{path}?{query}", self.url),
         };
         let request = self.signed(self.wire.get(&url));
         self.wire
-            .send(request, self.timeout, || true, is_sound)
+            .send(path, request, self.timeout, || true, is_sound)
             .await
     }
 
     /// Sends a bet, once, if `last_word` allows it.
     pub(super) async fn post(
         &self,
-        path: &str,
+        path: &'static str,
         body: &impl serde::Serialize,
         last_word: impl FnOnce() -> bool,
     ) -> Result<Answer, NoAnswer> {
         let request = self.signed(self.wire.post(&format!("{}{path}", self.url)));
         let request = request.json(body);
         self.wire
-            .send(request, self.timeout, last_word, is_sound)
+            .send(path, request, self.timeout, last_word, is_sound)
             .await
     }
 
