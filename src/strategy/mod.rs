@@ -23,6 +23,7 @@ mod params;
 mod propose;
 mod sandbox;
 mod script;
+mod show;
 mod snapshot;
 mod state;
 mod table;

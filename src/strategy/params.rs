@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::names::{did_you_mean, known_key};
 use super::propose::number;
+use super::show::kind_of;
 use super::state::{from_json, to_json};
 
 /// Values given from outside, by parameter name. A text is read as the parameter's own type.
@@ -41,7 +42,7 @@ pub(super) struct Misfit {
 
 /// Reads what `params()` returned and puts the overrides in. All that is wrong is told at once.
 pub(super) fn read(declared: Dynamic, overrides: &Overrides) -> Result<Vec<Param>, Vec<Misfit>> {
-    let kind = declared.type_name();
+    let kind = kind_of(&declared);
     let Some(declared) = declared.try_cast::<Map>() else {
         return Err(vec![Misfit {
             param: String::new(),

@@ -3,6 +3,8 @@
 use rhai::{Array, Dynamic, Map};
 use serde_json::Value;
 
+use super::show::kind_of;
+
 /// Bytes of a strategy's whole state, as JSON.
 pub(super) const MOST_STATE_BYTES: usize = 64 * 1024;
 /// Nesting of a state.
@@ -61,7 +63,7 @@ fn measure(value: &Dynamic, path: &str, depth: usize) -> Result<usize, String> {
     if value.is_int() || value.is_bool() || value.is_unit() || value.is_char() {
         return Ok(8);
     }
-    let kind = value.type_name().rsplit("::").next().unwrap_or("?");
+    let kind = kind_of(value);
     Err(format!(
         "{path} is of type {kind}: only numbers, texts, true and false, arrays and maps can be kept\nkeep what you need of it, such as its id"
     ))
