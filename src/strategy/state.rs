@@ -69,10 +69,21 @@ fn measure(value: &Dynamic, path: &str, depth: usize) -> Result<usize, String> {
     ))
 }
 
-/// Measures an item, writing its path only if it is needed.
+/// Measures an item, writing its path only if it is needed: a state is measured after every call.
 fn measure_item(item: &Dynamic, depth: usize, path: impl Fn() -> String) -> Result<usize, String> {
-    if !item.is_shared() && (item.is_int() || item.is_bool() || item.is_unit()) {
+    if item.is_shared() {
+        return measure(item, &path(), depth + 1);
+    }
+    if item.is_int() || item.is_bool() || item.is_unit() {
         return Ok(8);
+    }
+    if let Ok(x) = item.as_float()
+        && x.is_finite()
+    {
+        return Ok(12);
+    }
+    if let Ok(text) = item.as_immutable_string_ref() {
+        return Ok(text.len() + 3);
     }
     measure(item, &path(), depth + 1)
 }
