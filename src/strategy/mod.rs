@@ -25,6 +25,7 @@ mod sandbox;
 mod script;
 mod show;
 mod snapshot;
+mod sorting;
 mod state;
 mod table;
 mod test_files;

@@ -6,7 +6,7 @@ use rhai::{Dynamic, Map};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::names::{did_you_mean, known_key};
+use super::names::{bounded, did_you_mean, known_key};
 use super::propose::number;
 use super::show::kind_of;
 use super::state::{from_json, to_json};
@@ -97,7 +97,17 @@ pub(super) fn values(params: &[Param]) -> BTreeMap<String, Dynamic> {
         .collect()
 }
 
+/// Letters of a parameter's name.
+const MOST_NAME: usize = 64;
+
 fn declare(name: &str, value: Dynamic) -> Result<Param, String> {
+    let is_plain = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+    if name.is_empty() || name.len() > MOST_NAME || !name.chars().all(is_plain) {
+        return Err(format!(
+            "\"{}\" is no name for a parameter\nuse at most {MOST_NAME} letters, digits and _",
+            bounded(name, MOST_NAME)
+        ));
+    }
     let plain = |value: &Dynamic| {
         let json = to_json(value).map_err(|wrong| format!("parameter \"{name}\": {wrong}"))?;
         match json {
