@@ -7,9 +7,10 @@ use bea::strategy::maths::hedging::{
     Book, back_book_lay_exchange, back_then_lay, dutch, equalise, lay_then_back,
 };
 use bea::strategy::maths::odds_formats::{self, Format};
-use bea::strategy::maths::scores::{dixon_coles_grid, goal_expectancy, poisson_grid};
+use bea::strategy::maths::ratings::{Pi, PiRates};
+use bea::strategy::maths::scores::{dixon_coles_grid, goal_expectancy, in_play_grid, poisson_grid};
 use bea::strategy::maths::scoring::Rule;
-use bea::strategy::maths::{evaluation, kelly, kelly_many, ratings};
+use bea::strategy::maths::{evaluation, kelly, kelly_many, ratings, rolling, tennis};
 
 fn near(found: f64, expected: f64, within: f64) {
     assert!(
@@ -322,6 +323,111 @@ fn ratings_and_weights_are_as_published() {
     ] {
         near(ratings::time_decay(days, 0.0018).unwrap(), weight, 1e-10);
     }
+}
+
+#[test]
+fn pi_ratings_and_places_are_as_calculated() {
+    let even = Pi {
+        home: 0.0,
+        away: 0.0,
+    };
+    let rates = PiRates {
+        learning: 0.15,
+        carried: 0.1,
+        diminishing: 0.75,
+    };
+    let (home, away) = ratings::pi_update(even, even, 3.0, rates).unwrap();
+    near(home.home, 0.138_461_538_5, 1e-10);
+    near(home.away, 0.092_307_692_3, 1e-10);
+    all_near(
+        &[away.home, away.away],
+        &[-0.092_307_692_3, -0.138_461_538_5],
+        1e-10,
+    );
+    let win = [0.4, 0.3, 0.2, 0.1];
+    for (second, third, expected) in [
+        (
+            0.76,
+            0.62,
+            [
+                0.890_126_308_330_7,
+                0.838_882_990_111_5,
+                0.744_784_960_866_2,
+                0.526_205_740_691_6,
+            ],
+        ),
+        (
+            0.88,
+            0.81,
+            [
+                0.907_231_849_358_9,
+                0.855_075_228_324_9,
+                0.751_328_603_246_9,
+                0.486_364_319_069_3,
+            ],
+        ),
+    ] {
+        let placed = ratings::discounted_places(&win, 3, second, third).unwrap();
+        all_near(&placed, &expected, 1e-12);
+    }
+}
+
+/// Calculated point by point and score by score, apart from the formulas here.
+#[test]
+fn tennis_and_scores_in_play_are_as_calculated() {
+    near(tennis::game(0.6).unwrap(), 0.735_729_230_769_2, 1e-12);
+    near(tennis::game(0.65).unwrap(), 0.829_644_644_495_4, 1e-12);
+    let tie_break = tennis::tie_break(0.65, 0.6).unwrap();
+    near(tie_break, 0.581_616_678_320_2, 1e-12);
+    near(tennis::set(0.65, 0.6).unwrap(), 0.663_494_802_31, 1e-12);
+    for (sets, won, lost, expected) in [
+        (3, 0, 0, 0.736_501_591_364_2),
+        (5, 0, 0, 0.785_402_148_195_6),
+        (3, 0, 1, 0.440_225_352_692_4),
+    ] {
+        let chance = tennis::match_of(0.65, 0.6, sets, won, lost).unwrap();
+        near(chance, expected, 1e-12);
+    }
+    for (left, score, expected) in [
+        (
+            0.5,
+            [1, 0],
+            [0.760_171_941_1, 0.183_007_829_5, 0.056_820_229_4],
+        ),
+        (
+            0.25,
+            [0, 1],
+            [0.043_166_395_5, 0.206_036_404_3, 0.750_797_200_2],
+        ),
+        (0.0, [2, 1], [1.0, 0.0, 0.0]),
+    ] {
+        let grid = in_play_grid(1.5, 1.1, left, score).unwrap();
+        all_near(&[grid.home(), grid.draw(), grid.away()], &expected, 1e-10);
+    }
+}
+
+#[test]
+fn forecasts_are_calibrated_as_calculated() {
+    near(
+        rolling::platt(0.6, 1.2, -0.1).unwrap(),
+        0.595_453_865_248_3,
+        1e-12,
+    );
+    let (places, values) = ([0.1, 0.2, 0.4], [0.08, 0.17, 0.41]);
+    for (x, expected) in [
+        (0.0, 0.08),
+        (0.1, 0.08),
+        (0.25, 0.23),
+        (0.4, 0.41),
+        (0.9, 0.41),
+    ] {
+        near(
+            rolling::interpolate(x, &places, &values).unwrap(),
+            expected,
+            1e-12,
+        );
+    }
+    assert!(rolling::interpolate(0.2, &[0.2, 0.1], &[0.0, 1.0]).is_err());
 }
 
 #[test]

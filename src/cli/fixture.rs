@@ -107,6 +107,8 @@ struct Search {
     markets: Vec<MarketId>,
     /// Times of the first and last update of the market.
     span: Option<(TimeMs, TimeMs)>,
+    /// When the market is due to start, as last told.
+    off: Option<TimeMs>,
     /// The recording ends before the moment: what was found is the market's last state.
     is_past_end: bool,
 }
@@ -216,6 +218,7 @@ impl Fixture {
                     continue;
                 };
                 let market = Arc::clone(books.get(at));
+                search.off = Some(market.definition.market_time);
                 let (first, _) = search
                     .span
                     .unwrap_or((update.published_at, update.published_at));
@@ -268,8 +271,18 @@ impl Fixture {
                 format!("{path}: it holds {} markets", search.markets.len()),
             )
             .hint(format!("name one by --market: {}", ids.join(", "))),
-            (_, Some((first, last))) => data(format!("{path}: the moment is not in it"))
-                .hint(format!("the market is recorded from {first} to {last}")),
+            (_, Some((first, last))) => {
+                let off = search.off.unwrap_or(last);
+                let wanted = match self.at {
+                    Moment::AfterOff(ms) => format!("that moment, {}, is not in it", off + ms),
+                    Moment::Time(time) => format!("{time} is not in it"),
+                    Moment::InPlay => "the market is never in play in it".to_owned(),
+                    Moment::End => "it holds no end of the market".to_owned(),
+                };
+                data(format!("{path}: {wanted}")).hint(format!(
+                    "the market is recorded from {first} to {last}, its off is {off}"
+                ))
+            }
             (None, None) => data(format!("{path}: it holds no market")),
         }
     }

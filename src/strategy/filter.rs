@@ -6,6 +6,7 @@ use rhai::{Dynamic, Map};
 
 use super::names::{did_you_mean, known_key};
 use super::propose::number;
+use super::show::kind_of;
 use crate::market::{MarketFilter, MarketStatus};
 
 const KEYS: [&str; 9] = [
@@ -28,7 +29,7 @@ const STATUSES: [MarketStatus; 4] = [
 
 /// Reads the map of `markets()`.
 pub(super) fn read(value: Dynamic) -> Result<MarketFilter, String> {
-    let kind = value.type_name();
+    let kind = kind_of(&value);
     let Some(map) = value.try_cast::<Map>() else {
         return Err(format!(
             "markets() returns a map such as #{{ type: \"WIN\" }}, not a value of type {kind}"

@@ -6,8 +6,9 @@ use rhai::{Dynamic, Map};
 use serde_json::Value;
 
 use super::filter;
-use super::names::known_key;
-use super::propose::number;
+use super::names::{known_key, shown};
+use super::propose::{MOST_SHOWN, number};
+use super::show::Told;
 use super::state::from_json;
 use super::view::runner_id;
 use crate::market::{
@@ -96,7 +97,8 @@ impl<'m> Reader<'m> {
     }
 
     fn wrong(&self, key: &str, expected: &str) -> String {
-        let value = self.map.get(key).map(|value| format!("{value:?}"));
+        let value = self.map.get(key);
+        let value = value.map(|value| shown(&Told(value), MOST_SHOWN));
         format!(
             "{}: \"{key}\" is {expected}: {} is not",
             self.what,

@@ -156,7 +156,7 @@ pub(super) fn syntax(kind: &ParseErrorType, text: &str, at: usize) -> Slip {
             &format!("\"{word}\" means nothing here"),
             instead_of_name(&word).unwrap_or_default(),
         ),
-        P::MissingToken(token, _) if token == ";" => missing_semicolon(rest, before, plain),
+        P::MissingToken(token, _) if token == ";" => missing_semicolon((text, at), before, plain),
         P::MissingToken(token, _) if token == "{" && rest.starts_with(':') => plain(
             "a block begins with {, not with :",
             "blocks stand in braces: if … { … }, for runner in market.active { … }",
@@ -220,7 +220,7 @@ pub(super) fn syntax(kind: &ParseErrorType, text: &str, at: usize) -> Slip {
         P::BadInput(LexError::ImproperSymbol(symbol, _)) if symbol == "=" => {
             plain("= sets a variable", "write == to compare")
         }
-        P::VariableExpected if rest.starts_with('(') => plain(
+        P::VariableExpected if rest.starts_with('(') || stands_in_brackets(text, at) => plain(
             "a for walks over something and takes no brackets",
             "write for i in 0..3 { … } or for runner in market.active { … }",
         ),
@@ -239,11 +239,25 @@ pub(super) fn syntax(kind: &ParseErrorType, text: &str, at: usize) -> Slip {
     }
 }
 
+/// Whether a `for` with an opening bracket stands before this place, as in other languages.
+fn stands_in_brackets(text: &str, at: usize) -> bool {
+    let before = text.get(..at).unwrap_or("").trim_end();
+    let head = before.strip_suffix('(').map(str::trim_end);
+    head.is_some_and(|head| head.ends_with("for"))
+}
+
 fn missing_semicolon(
-    rest: &str,
+    (text, at): (&str, usize),
     before: impl Fn(&str, &str) -> Slip,
     plain: impl Fn(&str, &str) -> Slip,
 ) -> Slip {
+    let rest = text.get(at..).unwrap_or("");
+    if rest.starts_with("fn ") || rest.starts_with("private fn ") {
+        return Slip {
+            hint: open_function(text, at),
+            ..plain("a function begins inside another one", "")
+        };
+    }
     if rest.starts_with(',') {
         return plain(
             "a comma cannot stand here",

@@ -6,8 +6,9 @@ use rhai::{Dynamic, Map};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::names::{did_you_mean, known_key};
+use super::names::{bounded, did_you_mean, known_key};
 use super::propose::number;
+use super::show::kind_of;
 use super::state::{from_json, to_json};
 
 /// Values given from outside, by parameter name. A text is read as the parameter's own type.
@@ -41,7 +42,7 @@ pub(super) struct Misfit {
 
 /// Reads what `params()` returned and puts the overrides in. All that is wrong is told at once.
 pub(super) fn read(declared: Dynamic, overrides: &Overrides) -> Result<Vec<Param>, Vec<Misfit>> {
-    let kind = declared.type_name();
+    let kind = kind_of(&declared);
     let Some(declared) = declared.try_cast::<Map>() else {
         return Err(vec![Misfit {
             param: String::new(),
@@ -96,7 +97,17 @@ pub(super) fn values(params: &[Param]) -> BTreeMap<String, Dynamic> {
         .collect()
 }
 
+/// Letters of a parameter's name.
+const MOST_NAME: usize = 64;
+
 fn declare(name: &str, value: Dynamic) -> Result<Param, String> {
+    let is_plain = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+    if name.is_empty() || name.len() > MOST_NAME || !name.chars().all(is_plain) {
+        return Err(format!(
+            "\"{}\" is no name for a parameter\nuse at most {MOST_NAME} letters, digits and _",
+            bounded(name, MOST_NAME)
+        ));
+    }
     let plain = |value: &Dynamic| {
         let json = to_json(value).map_err(|wrong| format!("parameter \"{name}\": {wrong}"))?;
         match json {

@@ -10,6 +10,7 @@ use rhai::{Array, Dynamic, NativeCallContext};
 use super::context::OrderView;
 use super::green_up::closing;
 use super::names::{Api, bounded, did_you_mean, optional, shown};
+use super::show::{Told, kind_of};
 use super::view::{RunnerView, runner_id};
 use crate::engine::{Answer, Position};
 use crate::market::{
@@ -55,7 +56,7 @@ impl Draft {
         Self::from(Intent::Malformed(Malformed {
             runner,
             what: bounded(&what.to_string(), 300),
-            value: shown(value, MOST_SHOWN),
+            value: shown(&Told(value), MOST_SHOWN),
         }))
     }
 
@@ -208,9 +209,9 @@ fn read_money(name: &str, value: &Dynamic) -> Result<Money, Wrong> {
 }
 
 fn wrong(what: &str, value: &Dynamic) -> Wrong {
-    let kind = match value.type_name() {
-        "f64" | "i64" => String::new(),
-        other => format!(", not a {}", other.rsplit("::").next().unwrap_or(other)),
+    let kind = match kind_of(value) {
+        "int" | "float" => String::new(),
+        other => format!(", not a {other}"),
     };
     Wrong {
         what: format!("{what}{kind}"),
@@ -605,8 +606,7 @@ fn no_intent(value: &Dynamic) -> String {
     } else if value.is_fnptr() {
         "a function is no intent: call it".to_owned()
     } else {
-        let kind = value.type_name().rsplit("::").next().unwrap_or("?");
-        format!("not a value of type {kind}")
+        format!("not a value of type {}", kind_of(value))
     };
     format!("a callback returns (), an intent or an array of intents; {instead}")
 }

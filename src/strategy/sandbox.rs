@@ -20,7 +20,7 @@ use super::budget::{Memory, MemoryLimits, Work};
 use super::context::{self, Log};
 use super::error::{ScriptError, Sources};
 use super::names::{Api, Vocabulary};
-use super::{costs, depth, library, propose, table, view};
+use super::{costs, depth, library, propose, sorting, table, view};
 
 // Together these limits keep the worst call under 50 ms: an operation costs up to 1 µs where it walks the largest
 // array or text, and what copies them runs into the limit of memory first. tests/hostile measures it.
@@ -115,6 +115,7 @@ pub(super) fn engine(purpose: Purpose, log: &Log) -> Api {
         other => other,
     });
     costs::register(&mut api);
+    sorting::register(&mut api);
     view::register(&mut api);
     depth::register(&mut api);
     context::register(&mut api);

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use similar::{ChangeTag, TextDiff};
 
 use super::propose::Draft;
+use super::show::kind_of;
 use super::state;
 use crate::market::{FillOrKill, Intent, OrderKind, Persistence};
 
@@ -37,7 +38,7 @@ pub(super) fn plain(value: &Dynamic) -> Result<Value, String> {
     state::to_json(value).map_err(|_| {
         format!(
             "a snapshot holds numbers, texts, true and false, arrays, maps and intents, not a {}",
-            value.type_name().rsplit("::").next().unwrap_or("?")
+            kind_of(value)
         )
     })
 }

@@ -3,6 +3,8 @@
 use rhai::{Array, Dynamic, Map};
 use serde_json::Value;
 
+use super::show::kind_of;
+
 /// Bytes of a strategy's whole state, as JSON.
 pub(super) const MOST_STATE_BYTES: usize = 64 * 1024;
 /// Nesting of a state.
@@ -61,16 +63,27 @@ fn measure(value: &Dynamic, path: &str, depth: usize) -> Result<usize, String> {
     if value.is_int() || value.is_bool() || value.is_unit() || value.is_char() {
         return Ok(8);
     }
-    let kind = value.type_name().rsplit("::").next().unwrap_or("?");
+    let kind = kind_of(value);
     Err(format!(
         "{path} is of type {kind}: only numbers, texts, true and false, arrays and maps can be kept\nkeep what you need of it, such as its id"
     ))
 }
 
-/// Measures an item, writing its path only if it is needed.
+/// Measures an item, writing its path only if it is needed: a state is measured after every call.
 fn measure_item(item: &Dynamic, depth: usize, path: impl Fn() -> String) -> Result<usize, String> {
-    if !item.is_shared() && (item.is_int() || item.is_bool() || item.is_unit()) {
+    if item.is_shared() {
+        return measure(item, &path(), depth + 1);
+    }
+    if item.is_int() || item.is_bool() || item.is_unit() {
         return Ok(8);
+    }
+    if let Ok(x) = item.as_float()
+        && x.is_finite()
+    {
+        return Ok(12);
+    }
+    if let Ok(text) = item.as_immutable_string_ref() {
+        return Ok(text.len() + 3);
     }
     measure(item, &path(), depth + 1)
 }

@@ -14,6 +14,7 @@ use rhai::{Dynamic, EvalAltResult, ImmutableString, Map};
 
 use super::error::{ScriptError, Sources, fail};
 use super::names::{Api, bounded, did_you_mean};
+use super::show::kind_of;
 
 /// Bytes of a table's file.
 const MOST_BYTES: u64 = 1024 * 1024;
@@ -67,7 +68,7 @@ pub(super) fn read(
 ) -> Result<Tables, ScriptError> {
     let place = sources.place_of_function("tables");
     let wrong = |message: &str| sources.error_at(&sources.main, place, message);
-    let kind = declared.type_name();
+    let kind = kind_of(&declared);
     let declared = declared.try_cast::<Map>().ok_or_else(|| {
         wrong(&format!(
             "tables() returns a map such as #{{ ratings: \"ratings.csv\" }}, not a value of type {kind}"
@@ -278,7 +279,7 @@ impl TableView {
             _ => {
                 return Err(fail(format!(
                     "a key is a text or a whole number, not a {}",
-                    key.type_name()
+                    kind_of(key)
                 )));
             }
         };

@@ -11,11 +11,12 @@ use super::context::{ContextView, Log, OrderView, ParamsView};
 use super::error::{ScriptError, fail};
 use super::fixture;
 use super::host::Program;
-use super::names::{Api, bounded, did_you_mean};
+use super::names::{Api, bounded, did_you_mean, shown};
 use super::params::{self, Param};
 use super::propose::{Draft, number, read_intents};
 use super::sandbox::Purpose;
 use super::script::Script;
+use super::show::{Told, same};
 use super::snapshot;
 use super::state;
 use super::table::TablesView;
@@ -25,6 +26,9 @@ use crate::engine::{Account, Answer, Holding, Moment};
 use crate::market::{Market, MarketFilter, Money, Order, TimeMs};
 
 type Outcome<T> = Result<T, Box<EvalAltResult>>;
+
+/// Bytes of a value that an assertion shows.
+const MOST_TOLD: usize = 240;
 
 /// What a script's tests came to.
 #[derive(Clone, Debug)]
@@ -438,10 +442,11 @@ fn register_assertions(api: &mut Api) {
         "t.eq(found, expected)",
         "fails unless equal",
         |_: &mut TestView, found: Dynamic, expected: Dynamic| -> Outcome<()> {
-            if equal(&found, &expected) {
+            if same(&found, &expected) {
                 return Ok(());
             }
-            Err(fail(format!("expected {expected:?}, found {found:?}")))
+            let (expected, found) = (told(&expected), told(&found));
+            Err(fail(format!("expected {expected}, found {found}")))
         },
     );
     api.function(
@@ -452,7 +457,10 @@ fn register_assertions(api: &mut Api) {
             match numbers {
                 (Some(a), Some(b), Some(within)) if (a - b).abs() <= within => Ok(()),
                 _ => Err(fail(format!(
-                    "expected {expected:?} give or take {within:?}, found {found:?}"
+                    "expected {} give or take {}, found {}",
+                    told(&expected),
+                    told(&within),
+                    told(&found)
                 ))),
             }
         },
@@ -480,19 +488,7 @@ fn register_assertions(api: &mut Api) {
     );
 }
 
-/// Equality as a test means it: 2 is 2.0, arrays and maps by their items.
-fn equal(a: &Dynamic, b: &Dynamic) -> bool {
-    if let (Some(a), Some(b)) = (number(a), number(b)) {
-        return a.total_cmp(&b).is_eq() || (a - b).abs() <= 0.0;
-    }
-    if let (Ok(a), Ok(b)) = (a.as_array_ref(), b.as_array_ref()) {
-        return a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| equal(a, b));
-    }
-    if let (Ok(a), Ok(b)) = (a.as_map_ref(), b.as_map_ref()) {
-        return a.len() == b.len()
-            && a.iter()
-                .zip(b.iter())
-                .all(|((ka, a), (kb, b))| ka == kb && equal(a, b));
-    }
-    a.type_name() == b.type_name() && format!("{a:?}") == format!("{b:?}")
+/// A value as a failed assertion shows it.
+fn told(value: &Dynamic) -> String {
+    shown(&Told(value), MOST_TOLD)
 }

@@ -1,6 +1,7 @@
 //! Snapshots as scripts see them: host values over a shared market, read through getters, never copied into maps.
 
 use std::cell::RefCell;
+use std::fmt;
 use std::sync::Arc;
 
 use rhai::{Array, Dynamic, EvalAltResult, ImmutableString};
@@ -9,6 +10,7 @@ use super::books;
 use super::error::fail;
 use super::names::{Api, optional, shown};
 use super::propose::{MOST_SHOWN, number};
+use super::show::{Told, kind_of};
 use crate::market::{Depth, Level, Market, Money, Price, Quote, Runner, RunnerId, TimeMs};
 
 /// Most levels a script may ask of a ladder at once.
@@ -87,6 +89,12 @@ impl QuoteView {
             Self::Exchange(..) => None,
             Self::Bookmaker(quote) => Some(quote.updated_at),
         }
+    }
+}
+
+impl fmt::Display for QuoteView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} at {}", self.price().to_f64(), self.book())
     }
 }
 
@@ -403,7 +411,7 @@ fn register_ladder(api: &mut Api) {
 fn ladder_price(value: &Dynamic) -> Outcome<Price> {
     let price = number(value).and_then(Price::nearest);
     price.ok_or_else(|| {
-        let value = shown(value, MOST_SHOWN);
+        let value = shown(&Told(value), MOST_SHOWN);
         fail(format!("a price is decimal odds: {value} is not"))
     })
 }
@@ -579,8 +587,8 @@ pub(super) fn runner_id(value: &Dynamic) -> Result<RunnerId, String> {
     named.ok_or_else(|| {
         format!(
             "a runner is a runner of the market, its id or its key: a {} ({}) is not",
-            value.type_name(),
-            shown(value, MOST_SHOWN)
+            kind_of(value),
+            shown(&Told(value), MOST_SHOWN)
         )
     })
 }

@@ -180,3 +180,48 @@ fn the_examples_of_the_project_pass() {
             .contains(" 0 failed")
     );
 }
+
+/// A script whose test says with which parameter it runs.
+const STAKING: &str = "fn params() { #{ stake: #{ default: 2.0, min: 1.0, max: 50.0 } } }
+fn on_odds(market, ctx) { back(market.active[0], 3.0, ctx.params.stake) }
+fn test_stake(t) { t.eq(t.odds(t.market(#{ runners: [#{ id: 7 }] })), [back(7, 3.0, 2.0)]); }
+";
+
+#[test]
+fn a_strategy_of_the_configuration_is_checked_and_tested_with_its_own_parameters() {
+    let bench = Bench::new();
+    bench.write("strategies/fav.rhai", STAKING);
+    bench.write(
+        "config/bea.toml",
+        "[strategies.careful]\nscript = \"fav.rhai\"\nparams = { stake = 3.0 }\n",
+    );
+    let checked = bench.json("check careful --json");
+    let careful = &checked["strategies"][0];
+    assert_eq!(careful["name"], "careful");
+    let stake = careful["params"][0]["value"].as_str().unwrap();
+    assert!(stake.starts_with('3'), "{stake}");
+    assert_eq!(bench.json("test fav --json")["failed"], 0);
+    let tested = bench.run("test careful --json").ended_with(4).document();
+    assert_eq!(tested["tests"][0]["strategy"], "careful");
+    let said = tested["tests"][0]["error"].as_str().unwrap();
+    let found = "expected [back(7, 3.0, 2.0)], found [back(7, 3.0, 3.0)]";
+    assert!(said.contains(found), "{said}");
+    bench
+        .run("test carefull")
+        .ended_with(4)
+        .saying(&["carefull", "did you mean \"careful\"?"]);
+}
+
+#[test]
+fn a_parameter_of_the_configuration_that_does_not_fit_is_found_by_check() {
+    let bench = Bench::new();
+    bench.write("strategies/fav.rhai", STAKING);
+    bench.write(
+        "config/bea.toml",
+        "[strategies.careful]\nscript = \"fav.rhai\"\nparams = { stake = 90.0 }\n",
+    );
+    let outcome = bench.run("check careful").ended_with(4);
+    for part in ["careful: FAILED", "stake", "at most 50"] {
+        assert!(outcome.out.contains(part), "no {part:?}:\n{}", outcome.out);
+    }
+}

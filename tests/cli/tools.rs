@@ -127,7 +127,11 @@ fn a_moment_that_is_not_there_is_told_with_what_is() {
     bench
         .run(&format!("fixture {recording} --at 1999-01-01T00:00:00Z"))
         .ended_with(5)
-        .saying(&["the moment is not in it", "is recorded from"]);
+        .saying(&[
+            "1999-01-01T00:00:00.000Z is not in it",
+            "is recorded from",
+            "its off is",
+        ]);
     bench
         .run(&format!("fixture {recording} --at soon"))
         .ended_with(2)

@@ -1,9 +1,10 @@
-//! How long the longest call of each hostile script takes. Measured in release builds, on demand.
+//! The table of the corpus: how long the longest call of each script takes, and what it holds. Measured in release builds,
+//! on demand.
 
 use std::time::{Duration, Instant};
 
 use crate::corpus::{self, Case, Kind};
-use crate::{on_script_thread, stage};
+use crate::{MOST_MEMORY, on_script_thread, stage};
 
 /// The longest a call may take.
 const MOST: Duration = Duration::from_millis(50);
@@ -11,6 +12,21 @@ const MOST: Duration = Duration::from_millis(50);
 const MOST_TO_COMPILE: Duration = Duration::from_millis(500);
 /// Each is measured so often and the shortest counts: the machine may be busy with something else.
 const TIMES: usize = 3;
+
+/// What came of a script.
+struct Row {
+    name: String,
+    kind: Kind,
+    took: Took,
+    /// Most bytes that a call held after any of its operations.
+    held: u64,
+}
+
+impl Row {
+    fn is_over(&self) -> bool {
+        self.took.call > MOST || self.took.compile > MOST_TO_COMPILE || self.held > MOST_MEMORY
+    }
+}
 
 /// How long reading and compiling a script takes, and its first call.
 #[derive(Clone, Copy, Debug)]
@@ -20,19 +36,20 @@ struct Took {
 }
 
 impl Took {
-    fn measure(case: &Case) -> Self {
+    /// The times, and what the call held.
+    fn measure(case: &Case) -> (Self, u64) {
         let market = stage::market();
         let begin = Instant::now();
         let compiled = stage::compiled(case);
         let compile = begin.elapsed();
         let begin = Instant::now();
+        let mut held = 0;
         if let Ok(mut strategy) = compiled {
             let _any = stage::call(&mut strategy, &market);
+            held = strategy.peak_memory();
         }
-        Self {
-            compile,
-            call: begin.elapsed(),
-        }
+        let call = begin.elapsed();
+        (Self { compile, call }, held)
     }
 
     fn shorter(self, other: Self) -> Self {
@@ -43,35 +60,87 @@ impl Took {
     }
 }
 
+fn measured(case: &Case) -> Row {
+    let (first, held) = Took::measure(case);
+    let took = (1..TIMES).fold(first, |took, _| took.shorter(Took::measure(case).0));
+    Row {
+        name: case.name.clone(),
+        kind: case.kind,
+        took,
+        held,
+    }
+}
+
+fn ms(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn mib(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
+
+/// For each kind: how many there are, and the worst of each figure with its script.
+fn summary(rows: &[Row]) {
+    println!(
+        "\nkind       scripts   longest to compile        longest call              most held"
+    );
+    for kind in [
+        Kind::Refused,
+        Kind::Fault,
+        Kind::Malformed,
+        Kind::Placed,
+        Kind::Harmless,
+    ] {
+        let of_kind = || rows.iter().filter(|row| row.kind == kind);
+        let (Some(compile), Some(call), Some(held)) = (
+            of_kind().max_by_key(|row| row.took.compile),
+            of_kind().max_by_key(|row| row.took.call),
+            of_kind().max_by_key(|row| row.held),
+        ) else {
+            continue;
+        };
+        println!(
+            "{:<10} {:>7} {:>7.1} ms {:<24} {:>5.1} ms {:<24} {:>4.1} MiB {}",
+            format!("{kind:?}"),
+            of_kind().count(),
+            ms(compile.took.compile),
+            compile.name,
+            ms(call.took.call),
+            call.name,
+            mib(held.held),
+            held.name
+        );
+    }
+}
+
 #[test]
 #[ignore = "measures time: run it in a release build"]
 fn no_call_takes_long() {
     let folder = tempfile::tempdir().unwrap();
     let cases = corpus::all(folder.path());
-    let mut times: Vec<(Took, String)> = on_script_thread(|| {
-        let calls = cases.iter().filter(|case| case.kind != Kind::Test);
-        calls
-            .map(|case| {
-                let first = Took::measure(case);
-                let shortest = (1..TIMES).fold(first, |took, _| took.shorter(Took::measure(case)));
-                (shortest, case.name.clone())
-            })
-            .collect()
-    });
-    times.sort_by_key(|(took, _)| took.call.max(took.compile));
-    let ms = |duration: Duration| duration.as_secs_f64() * 1e3;
-    println!("compile      call");
-    for (took, name) in &times {
+    let calls = cases.iter().filter(|case| case.kind != Kind::Test);
+    let mut rows: Vec<Row> = on_script_thread(|| calls.map(measured).collect());
+    rows.sort_by_key(|row| row.took.call.max(row.took.compile));
+    println!("   compile       call      held  kind       script");
+    for row in &rows {
         println!(
-            "{:7.2} ms {:7.2} ms  {name}",
-            ms(took.compile),
-            ms(took.call)
+            "{:7.2} ms {:7.2} ms {:5.2} MiB  {:<10} {}",
+            ms(row.took.compile),
+            ms(row.took.call),
+            mib(row.held),
+            format!("{:?}", row.kind),
+            row.name
         );
     }
-    let long = |(took, _): &&(Took, String)| took.call > MOST || took.compile > MOST_TO_COMPILE;
-    let long: Vec<_> = times.iter().filter(long).collect();
+    summary(&rows);
+    let over: Vec<&str> = rows
+        .iter()
+        .filter(|row| row.is_over())
+        .map(|row| row.name.as_str())
+        .collect();
     assert!(
-        long.is_empty(),
-        "over {MOST:?} or {MOST_TO_COMPILE:?}: {long:?}"
+        over.is_empty(),
+        "over {MOST:?}, {MOST_TO_COMPILE:?} to compile or {MOST_MEMORY} bytes: {over:?}"
     );
 }

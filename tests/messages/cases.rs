@@ -219,8 +219,16 @@ fn habits() -> Vec<Case> {
             "for runner in market.active:\n        ctx.log(runner.name)",
         ),
         odds(
+            "a green-up that is not returned",
+            "let runner = market.active[0];\n    green_up(runner, ctx.position(runner));",
+        ),
+        odds(
             "a for with brackets",
             "for (let i = 0; i < 3; i += 1) { ctx.log(i); }",
+        ),
+        odds(
+            "a block that is not closed before a function",
+            "for runner in market.active {\n        ctx.log(runner.name);\n}\n\nfn helper(x) { x",
         ),
         odds("++", "let n = 0;\n    n++;"),
         odds("an arrow", "let f = (x) => x + 1;\n    ctx.log(f.call(1));"),
@@ -488,6 +496,14 @@ fn setting_up() -> Vec<Case> {
 fn testing() -> Vec<Case> {
     vec![
         tested("two values that differ", "t.eq(1 + 1, 3);"),
+        tested(
+            "two bets that differ",
+            "let runner = t.market(#{ runners: [#{ id: 7 }] }).active[0];\n    t.eq([back(runner, 3.0, 2.0)], [back(7, 3.0, 2.5).persist()]);",
+        ),
+        tested(
+            "a runner where a number is expected",
+            "t.eq(t.market(#{ runners: [#{ id: 7, name: \"Red\" }] }).active[0], 7);",
+        ),
         tested("a value that is not near", "t.near(1.0, 1.1, 0.01);"),
         tested("a condition that does not hold", "t.ok(1 > 2, \"one is not over two\");"),
         tested("a market with a misspelt key", "t.market(#{ inplay: true });"),

@@ -9,6 +9,7 @@ use super::super::error::fail;
 use super::super::maths::{Checked, Wrong};
 use super::super::names::Api;
 use super::super::propose::number;
+use super::super::show::kind_of;
 
 /// Numbers in an array.
 const MOST_NUMBERS: usize = 1000;
@@ -133,7 +134,7 @@ fn read_number(name: &str, value: &Dynamic) -> Checked<f64> {
         ))),
         None => Err(Wrong::new(format!(
             "{name} is a number, not a {}",
-            value.type_name()
+            kind_of(value)
         ))),
     }
 }

@@ -3,6 +3,7 @@
 mod args;
 mod betting;
 mod definitions;
+mod examples;
 mod reference;
 mod statistics;
 

@@ -6,6 +6,7 @@ use super::super::context::Log;
 use super::super::names::{Entry, Vocabulary};
 use super::super::sandbox::{self, Purpose};
 use super::super::testing;
+use super::examples::{self, SCENE};
 
 const PREFACE: &str = "\
 # The script API
@@ -16,7 +17,7 @@ library of betting maths, tests. [Writing a strategy](strategies.md) explains ho
 This page is written by the program from what it offers to scripts; don't edit it. Parameters with `= …` may be left
 out. Odds are decimal; shares, probabilities, commission and yields are ratios. A function given nonsense (odds of 1, a
 probability of 1.2, a NaN, arrays of different lengths) fails and says which value; it never gives a NaN. Each example
-is run as a test, to six decimals.
+is run as a test, to six decimals, in the scene at the end of this page.
 ";
 
 /// All that scripts can call and read, as a Markdown page.
@@ -37,6 +38,10 @@ pub fn reference() -> String {
             code(entry.example)
         );
     }
+    let _infallible = write!(
+        page,
+        "\n## The scene of the examples\n\nEach example is the end of a test that begins so:\n\n```rhai\n{SCENE}```\n"
+    );
     page
 }
 
@@ -44,6 +49,7 @@ pub fn reference() -> String {
 pub(super) fn vocabulary() -> Vocabulary {
     let mut api = sandbox::engine(Purpose::Test, &Log::default());
     testing::register(&mut api);
+    examples::fill(&mut api.names.entries, shown);
     api.names
 }
 
@@ -52,7 +58,8 @@ pub(super) fn entries() -> Vec<Entry> {
     vocabulary().entries
 }
 
-fn shown(entry: &Entry) -> String {
+/// What an entry is called by a script.
+pub(super) fn shown(entry: &Entry) -> String {
     if entry.of.is_empty() {
         entry.usage.to_owned()
     } else {
@@ -63,7 +70,7 @@ fn shown(entry: &Entry) -> String {
 fn code(example: &str) -> String {
     match example {
         "" => String::new(),
-        example => format!("`{example}`"),
+        example => format!("`{}`", example.replace('|', "\\|")),
     }
 }
 
@@ -72,91 +79,6 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::strategy::{Overrides, Script};
-
-    /// What an example may name.
-    const SCENE: &str = r#"
-    t.order(#{ runner: 1, side: "BACK", price: 3.0, size: 10.0, matched: 10.0 });
-    let market = t.market(#{ runners: [
-        #{ id: 1, name: "Red", back: [[3.0, 10.0], [2.9, 20.0]], lay: [[3.1, 5.0], [3.2, 10.0]], traded: [[3.0, 30.0], [3.1, 10.0]] },
-        #{ id: 2, name: "Blue", back: [[1.5, 30.0]], lay: [[1.52, 40.0]] } ] });
-    let runner = market.runner(1);
-    let ctx = t.ctx;
-"#;
-
-    /// Numbers to half a unit of the sixth decimal, arrays and maps by their items.
-    const ALIKE: &str = r#"
-fn alike(a, b) {
-    if type_of(a) == "array" && type_of(b) == "array" {
-        if a.len() != b.len() { return false; }
-        for at in 0..a.len() { if !alike(a[at], b[at]) { return false; } }
-        return true;
-    }
-    if type_of(a) == "map" && type_of(b) == "map" {
-        if a.keys().len() != b.keys().len() { return false; }
-        for key in a.keys() { if !(key in b) || !alike(a[key], b[key]) { return false; } }
-        return true;
-    }
-    let numbers = ["i64", "f64"];
-    if type_of(a) in numbers && type_of(b) in numbers { return abs(a + 0.0 - b) <= 0.00000051; }
-    type_of(a) == type_of(b) && a == b
-}
-fn on_odds(market, ctx) { }
-"#;
-
-    #[test]
-    fn each_example_gives_what_it_says() {
-        let mut text = ALIKE.to_owned();
-        let mut count = 0;
-        for (at, entry) in entries()
-            .iter()
-            .enumerate()
-            .filter(|(_, e)| !e.example.is_empty())
-        {
-            let (expression, value) = entry.example.split_once(" → ").expect(entry.example);
-            let _infallible = writeln!(
-                text,
-                "fn test_{at}(t) {{ {SCENE} let found = {expression}; t.ok(alike(found, {value}), `{}: found ${{found}}`); }}",
-                entry.example.replace('`', "'")
-            );
-            count += 1;
-        }
-        for part in text_parts(&text) {
-            let script = Script::from_text("examples", &part, &Overrides::new()).unwrap();
-            let report = script.test().unwrap_or_else(|error| panic!("{error}"));
-            assert!(report.passed(), "{report}");
-        }
-        assert!(count > 80, "only {count} examples");
-    }
-
-    /// A script holds a limited number of functions.
-    fn text_parts(text: &str) -> Vec<String> {
-        let (shared, tests) = text.split_once("fn test_").unwrap_or((text, ""));
-        let tests: Vec<&str> = tests.split("fn test_").collect();
-        tests
-            .chunks(40)
-            .map(|chunk| format!("{shared}fn test_{}", chunk.join("fn test_")))
-            .collect()
-    }
-
-    #[test]
-    fn each_function_of_the_library_has_an_example() {
-        let all = entries();
-        let first = all
-            .iter()
-            .position(|e| e.usage.starts_with("implied("))
-            .unwrap();
-        let maths = all[first..]
-            .iter()
-            .take_while(|e| !e.usage.starts_with("t."));
-        for entry in maths.filter(|e| e.of.is_empty()) {
-            assert!(!entry.example.is_empty(), "{} has no example", entry.usage);
-        }
-        assert!(
-            all.iter()
-                .all(|e| !e.what.is_empty() && !e.group.is_empty())
-        );
-    }
 
     fn page() -> PathBuf {
         PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/strategy-api.md")

@@ -1,13 +1,14 @@
 //! Registers score models, ratings, scoring rules, evaluation, and statistics of rows of numbers.
 
-use rhai::{Array, Dynamic, EvalAltResult};
+use rhai::{Array, Dynamic, EvalAltResult, Map};
 
 use super::super::budget::Work;
 use super::super::error::fail;
 use super::super::maths::devig::Method;
+use super::super::maths::ratings::{Pi, PiRates};
 use super::super::maths::scores::{self, Grid};
 use super::super::maths::scoring::Rule;
-use super::super::maths::{Checked, Wrong, evaluation, ratings, rolling};
+use super::super::maths::{Checked, Wrong, evaluation, ratings, rolling, tennis};
 use super::super::names::Api;
 use super::super::propose::number;
 use super::args::{Args, read_numbers};
@@ -22,6 +23,7 @@ const MOST_TIMED: usize = 300;
 pub(super) fn register(api: &mut Api) {
     score_models(api);
     grid(api);
+    tennis_chances(api);
     rate(api);
     score_forecasts(api);
     evaluate(api);
@@ -56,6 +58,22 @@ fn score_models(api: &mut Api) {
         |a| {
             let (home, away, rho) = (a.number()?, a.number()?, a.number()?);
             lay_out(a, home, away, rho)
+        },
+    );
+    api.library(
+        "in_play_grid(home, away, left, score)",
+        "the chances of all final scores from the score so far, as in [1, 0]: expected goals of a whole game, of which the share `left` is still to play",
+        "in_play_grid(1.5, 1.1, 0.5, [1, 0]).home → 0.760172",
+        |a| {
+            let (home, away, left) = (a.number()?, a.number()?, a.number()?);
+            let score = a.array()?;
+            let goals: Vec<i64> = score.iter().filter_map(|goals| goals.as_int().ok()).collect();
+            let [own, other] = goals[..] else {
+                return Err(Wrong::new("a score is [home, away], as in [1, 0]"));
+            };
+            let grid = scores::in_play_grid(home, away, left, [own, other])?;
+            a.spend(4 * cells(&grid))?;
+            Ok(Dynamic::from(grid))
         },
     );
     api.library(
@@ -233,13 +251,92 @@ fn rate(api: &mut Api) {
         |a| ratings::half_life_decay(a.number()?, a.number()?),
     );
     api.library(
+        "pi_update(home, away, difference, learning = 0.15, carried = 0.1, k = 0.75)",
+        "pi-ratings of both teams after a game with this goal difference. A team's are [at home, away], the goals it is worth there; the expected difference is the home team's first less the other's second",
+        "pi_update([0.0, 0.0], [0.0, 0.0], 3) → #{ home: [0.138462, 0.092308], away: [-0.092308, -0.138462] }",
+        pi_update,
+    );
+    let race = |a: &mut Args<'_, '_>| -> Checked<(Vec<f64>, i64)> {
+        let (win, places) = (a.numbers()?, a.whole()?);
+        a.spend(2 * win.len().min(ratings::MOST_RUNNERS).pow(3))?;
+        Ok((win, places))
+    };
+    api.library(
         "harville_places(win, places)",
         "chances to be among the first `places` (1 to 3) from the chances to win, by Harville's formula",
         "harville_places([0.5, 0.3, 0.2], 2) → [0.839286, 0.675, 0.485714]",
-        |a| {
-            let (win, places) = (a.numbers()?, a.whole()?);
-            a.spend(win.len().min(ratings::MOST_RUNNERS).pow(3))?;
+        move |a| {
+            let (win, places) = race(a)?;
             ratings::harville_places(&win, places)
+        },
+    );
+    api.library(
+        "discounted_places(win, places, second = 0.76, third = 0.62)",
+        "the same with the chances raised to these powers for second and third place, as favourites that did not win are placed less often than Harville has it: near to Henery's model as it stands, to Stern's with 0.88 and 0.81",
+        "discounted_places([0.5, 0.3, 0.2], 2) → [0.819387, 0.669046, 0.511567]",
+        move |a| {
+            let (win, places) = race(a)?;
+            let (second, third) = (a.number_or(0.76)?, a.number_or(0.62)?);
+            ratings::discounted_places(&win, places, second, third)
+        },
+    );
+}
+
+fn pi_update(a: &mut Args<'_, '_>) -> Checked<Map> {
+    let team = |ratings: Vec<f64>| match ratings[..] {
+        [home, away] => Ok(Pi { home, away }),
+        _ => Err(Wrong::new("a team's ratings are [at home, away]")),
+    };
+    let (home, away, difference) = (team(a.numbers()?)?, team(a.numbers()?)?, a.number()?);
+    let rates = PiRates {
+        learning: a.number_or(0.15)?,
+        carried: a.number_or(0.1)?,
+        diminishing: a.number_or(0.75)?,
+    };
+    let (home, away) = ratings::pi_update(home, away, difference, rates)?;
+    let shown = |pi: Pi| Dynamic::from(vec![Dynamic::from(pi.home), Dynamic::from(pi.away)]);
+    Ok(Map::from([
+        ("home".into(), shown(home)),
+        ("away".into(), shown(away)),
+    ]))
+}
+
+fn tennis_chances(api: &mut Api) {
+    api.group("Tennis");
+    api.library(
+        "tennis_game(serve)",
+        "chance that the server wins a game, from the chance to win a point on serve",
+        "tennis_game(0.6) → 0.735729",
+        |a| tennis::game(a.number()?),
+    );
+    api.library(
+        "tennis_tie_break(serve, opponent)",
+        "chance of winning a tie-break, from the chances of both to win a point on their own serve",
+        "tennis_tie_break(0.65, 0.6) → 0.581617",
+        |a| {
+            a.spend(500)?;
+            tennis::tie_break(a.number()?, a.number()?)
+        },
+    );
+    api.library(
+        "tennis_set(serve, opponent)",
+        "the same of a set with a tie-break",
+        "tennis_set(0.65, 0.6) → 0.663495",
+        |a| {
+            a.spend(1000)?;
+            tennis::set(a.number()?, a.number()?)
+        },
+    );
+    api.library(
+        "tennis_match(serve, opponent, sets = 3, won = 0, lost = 0)",
+        "the same of a match of at most 3 or 5 sets, from the sets won and lost so far",
+        "[tennis_match(0.65, 0.6), tennis_match(0.65, 0.6, 3, 0, 1)] → [0.736501, 0.440225]",
+        |a| {
+            a.spend(1000)?;
+            let (serve, opponent) = (a.number()?, a.number()?);
+            let sets = a.whole_if_given()?.unwrap_or(3);
+            let won = a.whole_if_given()?.unwrap_or(0);
+            tennis::match_of(serve, opponent, sets, won, a.whole_if_given()?.unwrap_or(0))
         },
     );
 }
@@ -413,6 +510,18 @@ fn rows(api: &mut Api) {
         "the same by median and median absolute deviation, which outliers do not move",
         "robust_zscore([1, 2, 3, 4, 100], 6) → 2.023469",
         |a| against_row(a, rolling::robust_zscore),
+    );
+    api.library(
+        "interpolate(x, places, values)",
+        "the value at x of the line through these points, level beyond both ends; a calibration table is read so: forecasts as places, what came of them as values",
+        "interpolate(0.25, [0.1, 0.2, 0.4], [0.08, 0.17, 0.41]) → 0.23",
+        |a| rolling::interpolate(a.number()?, &a.numbers()?, &a.numbers()?),
+    );
+    api.library(
+        "platt(probability, slope, shift)",
+        "a probability calibrated by Platt's method: 1/(1 + exp(−(slope·ln(p/(1 − p)) + shift)))",
+        "platt(0.6, 1.2, -0.1) → 0.595454",
+        |a| rolling::platt(a.number()?, a.number()?, a.number()?),
     );
     api.library(
         "slope(row)",

@@ -246,12 +246,13 @@ pub(in crate::strategy) fn of_function(name: &str) -> Kind {
         | "stake_capped"
         | "stake_after_drawdown"
         | "liability" => MONEY,
-        "implied" | "elo_expected" | "poisson" => CHANCE,
+        "implied" | "elo_expected" | "poisson" | "tennis_game" | "tennis_tie_break"
+        | "tennis_set" | "tennis_match" | "platt" => CHANCE,
         "outcomes" => Kind::array(MONEY),
-        "devig" => Kind::array(CHANCE),
+        "devig" | "harville_places" | "discounted_places" => Kind::array(CHANCE),
         "weight_of_money" | "book_for" | "book_sum" | "kelly" | "kelly_back" | "kelly_lay"
         | "kelly_growth" | "rule_4_deduction" | "clv" | "clv_fair" => NUMBER,
-        "poisson_grid" | "dixon_coles_grid" => Kind::Host("Grid"),
+        "poisson_grid" | "dixon_coles_grid" | "in_play_grid" => Kind::Host("Grid"),
         "market" | "fixture" | "later" => Kind::Host("Market"),
         "order" => Kind::Host("Order"),
         "odds" | "changed" => Kind::array(Kind::Host("Intent")),

@@ -17,5 +17,6 @@ pub mod scoring;
 pub mod settlement;
 mod solve;
 pub mod staking;
+pub mod tennis;
 
 pub use check::{Checked, Wrong};

@@ -1,6 +1,6 @@
 //! Statistics of rows of numbers, and averages that need only their last value: what a strategy keeps of the past.
 
-use super::check::{self, Checked};
+use super::check::{self, Checked, Wrong};
 
 /// Numbers in a row.
 pub const MOST_VALUES: usize = 1000;
@@ -29,6 +29,48 @@ pub fn weighted_mean(values: &[f64], weights: &[f64]) -> Checked<f64> {
     check::each("weights", weights, |x| check::not_negative("a weight", x))?;
     let sum = check::positive("the sum of weights", weights.iter().sum())?;
     Ok(values.iter().zip(weights).map(|(x, w)| x * w).sum::<f64>() / sum)
+}
+
+/// The value at `x` of the line through points whose places ascend; level beyond both ends. A calibration table is read
+/// so: forecasts as places, what came of them as values.
+///
+/// # Errors
+/// If there is no point, places and values are not as many, or the places do not ascend.
+pub fn interpolate(x: f64, places: &[f64], values: &[f64]) -> Checked<f64> {
+    check::finite("a place", x)?;
+    check_row(places, 1)?;
+    check_row(values, 1)?;
+    check::same_length(("places", places.len()), ("values", values.len()))?;
+    if let Some(at) = places.windows(2).position(|pair| pair[0] >= pair[1]) {
+        return Err(Wrong::new(format!(
+            "places ascend: {} after {} does not",
+            places[at + 1],
+            places[at]
+        )));
+    }
+    let above = places.partition_point(|place| *place < x);
+    if above == 0 {
+        return Ok(values[0]);
+    }
+    if above == places.len() {
+        return Ok(values[above - 1]);
+    }
+    let share = (x - places[above - 1]) / (places[above] - places[above - 1]);
+    Ok(values[above - 1] + share * (values[above] - values[above - 1]))
+}
+
+/// Platt's calibration of a probability: 1/(1 + exp(−(slope·ln(p/(1 − p)) + shift))).
+///
+/// # Errors
+/// If the probability is not from 0 to 1, or another argument is no number.
+pub fn platt(probability: f64, slope: f64, shift: f64) -> Checked<f64> {
+    check::probability(probability)?;
+    check::finite("a slope", slope)?;
+    check::finite("a shift", shift)?;
+    // What is certain, or next to it, has no logit.
+    let p = probability.clamp(1e-12, 1.0 - 1e-12);
+    let logit = slope * (p / (1.0 - p)).ln() + shift;
+    Ok(1.0 / (1.0 + (-logit).exp()))
 }
 
 /// The sample standard deviation.

@@ -8,6 +8,8 @@ use super::settlement::{self, Shares};
 const MOST_EXPECTED: f64 = 20.0;
 /// Most goals of a side in a grid.
 pub const MOST_GOALS: usize = 100;
+/// Most goals that a side may have scored in play.
+const MOST_SCORED: usize = 20;
 /// Mass that a grid cut short must still hold.
 const LEAST_MASS: f64 = 0.99;
 
@@ -140,6 +142,32 @@ pub fn dixon_coles_grid(
         side: most + 1,
         cells,
     })
+}
+
+/// The grid of final scores from the score so far, where `left` of the game is still to play and goals come evenly.
+///
+/// # Errors
+/// If an argument is out of range.
+pub fn in_play_grid(home: f64, away: f64, left: f64, score: [i64; 2]) -> Checked<Grid> {
+    Means::new(home, away, 0.0)?;
+    check::within("the share left", left, 0.0, 1.0)?;
+    let goals = |goals: i64| {
+        let count = usize::try_from(goals)
+            .ok()
+            .filter(|goals| *goals <= MOST_SCORED);
+        count.ok_or_else(|| Wrong::new(format!("a score is 0 to {MOST_SCORED}: {goals} is not")))
+    };
+    let score = [goals(score[0])?, goals(score[1])?];
+    let more = enough(home.max(away) * left);
+    let side = more + score[0].max(score[1]) + 1;
+    let mut cells = vec![0.0; side * side];
+    let (homes, aways) = (poisson(home * left, more), poisson(away * left, more));
+    for (h, p) in homes.iter().enumerate() {
+        for (a, q) in aways.iter().enumerate() {
+            cells[(score[0] + h) * side + score[1] + a] = p * q;
+        }
+    }
+    Ok(Grid { side, cells })
 }
 
 impl Grid {
