@@ -645,4 +645,36 @@ mod tests {
             .unwrap();
         assert_eq!(home.status, RunnerStatus::Removed);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_change_of_good_answers_makes_it_panic(at in 0..600_usize, with: u8, which in 0..4_usize, seconds in 0..400_000_i64) {
+            let leagues = json!({ "leagues": [{ "id": 5, "name": "EPL", "homeTeamType": "Team2" }] });
+            let answers = [
+                ("/v2/leagues", leagues),
+                ("/v1/fixtures", fixture(1, &json!({ "parentId": 9 }))),
+                ("/v2/odds", odds(&json!([period(2.0)]))),
+                ("/v1/fixtures/settled", settled(1, 7, (2, 0))),
+            ];
+            let mut player = Player::new();
+            for (nth, (path, body)) in answers.iter().enumerate() {
+                let mut body = body.to_string().into_bytes();
+                if nth == which {
+                    let at = at % body.len();
+                    body[at] = with;
+                }
+                let answer = Answer {
+                    at: TimeMs(seconds * 1_000),
+                    path: (*path).to_owned(),
+                    query: "sportId=29".to_owned(),
+                    status: 200,
+                    body,
+                };
+                let (at, deltas) = player.board.take(&answer.line()).unwrap();
+                for delta in deltas {
+                    player.books.apply(at, delta);
+                }
+            }
+        }
+    }
 }
