@@ -418,6 +418,7 @@ mod tests {
     }
 
     const STARTS: &str = "1970-01-01T01:00:00Z";
+    const CHANGED: &str = "1970-01-01T00:00:02Z";
 
     fn fixture(id: i64, more: &Value) -> Value {
         let mut fixture = json!({ "id": id, "starts": STARTS, "home": "Ham", "away": "Egg" });
@@ -431,6 +432,7 @@ mod tests {
     fn period(home: f64) -> Value {
         json!({
             "number": 0, "lineId": 3, "status": 1, "cutoff": STARTS, "maxMoneyline": 500.0,
+            "moneylineUpdatedAt": CHANGED, "spreadUpdatedAt": CHANGED, "totalUpdatedAt": CHANGED,
             "moneyline": { "home": home, "away": 4.0, "draw": 3.5 },
             "totals": [{ "points": 2.5, "over": 1.8, "under": 2.1 }, { "points": 2.25, "over": 1.6, "under": 2.4 }],
             "spreads": [{ "hdp": -0.25, "home": 1.9, "away": 2.0 }],

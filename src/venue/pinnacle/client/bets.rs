@@ -126,7 +126,9 @@ impl Bets {
             return foreign(bet, now).map(|statement| (statement, true));
         };
         known.missed = 0;
-        known.learn(bet);
+        if !known.learn(bet) {
+            return known.told.clone().map(|told| (told, false));
+        }
         let statement = known.statement(order, bet, now)?;
         let is_news = known.told.as_ref() != Some(&statement);
         known.told = Some(statement.clone());
@@ -291,17 +293,17 @@ impl Known {
         self.stage == Stage::Unsure && self.missed < MISSED
     }
 
-    /// What is said later counts, and what comes twice or late does no harm.
-    fn learn(&mut self, bet: &Bet) {
-        let (known, profit) = match self.stage {
-            Stage::Taken { sequence, profit } => (sequence, profit),
-            Stage::Over => return,
-            Stage::Sent | Stage::Unsure => (i64::MIN, None),
+    /// Takes what is said, unless it was said before what is known; says which.
+    fn learn(&mut self, bet: &Bet) -> bool {
+        let known = match self.stage {
+            Stage::Taken { sequence, .. } => Some(sequence),
+            Stage::Over => return false,
+            Stage::Sent | Stage::Unsure => None,
         };
-        let is_late = bet.sequence < known;
+        let is_late = known.is_some_and(|known| bet.sequence < known);
         self.stage = match &bet.state {
-            State::NotAccepted if profit.is_none() => Stage::Over,
-            State::Running | State::Other(_) | State::Settled(_) if is_late => return,
+            State::NotAccepted if known.is_none() => Stage::Over,
+            State::Running | State::Other(_) | State::Settled(_) if is_late => return false,
             State::Settled(profit) => Stage::Taken {
                 sequence: bet.sequence,
                 profit: Some(*profit),
@@ -311,11 +313,10 @@ impl Known {
                 sequence: bet.sequence,
                 profit: None,
             },
-            _ => match self.stage {
-                Stage::Sent => Stage::Unsure,
-                _ => return,
-            },
+            _ if known.is_none() => Stage::Unsure,
+            _ => return false,
         };
+        true
     }
 
     fn statement(&self, order: OrderId, bet: &Bet, now: TimeMs) -> Option<OrderStatement> {
