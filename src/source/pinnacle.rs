@@ -418,6 +418,7 @@ mod tests {
     }
 
     const STARTS: &str = "1970-01-01T01:00:00Z";
+    const CHANGED: &str = "1970-01-01T00:00:02Z";
 
     fn fixture(id: i64, more: &Value) -> Value {
         let mut fixture = json!({ "id": id, "starts": STARTS, "home": "Ham", "away": "Egg" });
@@ -431,6 +432,7 @@ mod tests {
     fn period(home: f64) -> Value {
         json!({
             "number": 0, "lineId": 3, "status": 1, "cutoff": STARTS, "maxMoneyline": 500.0,
+            "moneylineUpdatedAt": CHANGED, "spreadUpdatedAt": CHANGED, "totalUpdatedAt": CHANGED,
             "moneyline": { "home": home, "away": 4.0, "draw": 3.5 },
             "totals": [{ "points": 2.5, "over": 1.8, "under": 2.1 }, { "points": 2.25, "over": 1.6, "under": 2.4 }],
             "spreads": [{ "hdp": -0.25, "home": 1.9, "away": 2.0 }],
@@ -644,5 +646,37 @@ mod tests {
             .runner(Pick::Home.runner())
             .unwrap();
         assert_eq!(home.status, RunnerStatus::Removed);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_change_of_good_answers_makes_it_panic(at in 0..600_usize, with: u8, which in 0..4_usize, seconds in 0..400_000_i64) {
+            let leagues = json!({ "leagues": [{ "id": 5, "name": "EPL", "homeTeamType": "Team2" }] });
+            let answers = [
+                ("/v2/leagues", leagues),
+                ("/v1/fixtures", fixture(1, &json!({ "parentId": 9 }))),
+                ("/v2/odds", odds(&json!([period(2.0)]))),
+                ("/v1/fixtures/settled", settled(1, 7, (2, 0))),
+            ];
+            let mut player = Player::new();
+            for (nth, (path, body)) in answers.iter().enumerate() {
+                let mut body = body.to_string().into_bytes();
+                if nth == which {
+                    let at = at % body.len();
+                    body[at] = with;
+                }
+                let answer = Answer {
+                    at: TimeMs(seconds * 1_000),
+                    path: (*path).to_owned(),
+                    query: "sportId=29".to_owned(),
+                    status: 200,
+                    body,
+                };
+                let (at, deltas) = player.board.take(&answer.line()).unwrap();
+                for delta in deltas {
+                    player.books.apply(at, delta);
+                }
+            }
+        }
     }
 }

@@ -325,13 +325,17 @@ fn live_through_faults_and_kills_doubles_no_bet_and_explains_each() {
     arm(&place);
     let mut host = place.start_with(&[]);
     live(&mut host);
+    host.stop();
     let output = place.command(&["preflight", "--json"]).output().unwrap();
     let found: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{found:#}");
+    let mut host = place.start_with(&[]);
+    live(&mut host);
     for (round, (fault, event)) in faults().iter().zip(shop.events()).enumerate() {
         shop.control("faults", fault);
         provoke(&shop, &place, &host, event);
-        if round % 3 == 0 {
+        // Three deaths in ten minutes would halt betting.
+        if round % 5 == 0 {
             host.signal("-KILL");
             drop(host);
             host = place.start_with(&[]);
@@ -419,11 +423,11 @@ fn bets_that_wait_are_taken_or_not_and_settled_to_the_penny_and_anew() {
 
 #[test]
 fn a_session_without_money_places_nothing_and_plays_again_alike() {
-    let shop = Shop::start(&["--generate", "3", "--times", "240", "--fair-use", "0"]);
+    let shop = Shop::start(&["--generate", "6", "--times", "60", "--fair-use", "0"]);
     let settings = "odds_seconds = 120
 fixtures_seconds = 120
 settled_seconds = 120
-clock_times = 240";
+clock_times = 60";
     let place = shop.place("", settings, HOME);
     let mut host = place.start_with(&[]);
     shop.control(
@@ -433,8 +437,8 @@ clock_times = 240";
     host.until("three bets", |health| {
         strategy(health, "home")["bets"].as_u64() >= Some(3)
     });
-    // Every match is over in less than three hours.
-    shop.control("clock", &json!({ "leap_seconds": 10_800 }));
+    // Every match is over in less than four hours.
+    shop.control("clock", &json!({ "leap_seconds": 14_400 }));
     until("settled", || {
         match place
             .bets()

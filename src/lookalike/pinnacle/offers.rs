@@ -48,6 +48,7 @@ pub(super) struct Event {
     pub(super) home_is_first: bool,
     fixture_version: u64,
     odds_version: u64,
+    changed_at: TimeMs,
     pub(super) line: i64,
     pub(super) book: Book,
     pub(super) earlier: VecDeque<(i64, Book)>,
@@ -109,7 +110,7 @@ impl Offers {
                 has_changed = true;
             }
             if event.book != book {
-                event.replace(book, version);
+                event.replace(book, version, now);
                 has_changed = true;
             }
             if is_over && event.settled.is_none() {
@@ -146,6 +147,7 @@ impl Offers {
             home_is_first: is_home_first(place),
             fixture_version: version,
             odds_version: version,
+            changed_at: TimeMs::default(),
             line: i64::try_from(version).ok()? * 1_000,
             book: Book::default(),
             earlier: VecDeque::new(),
@@ -375,7 +377,8 @@ pub(super) fn most_at_risk(odds: f64) -> f64 {
 }
 
 impl Event {
-    fn replace(&mut self, book: Book, version: u64) {
+    fn replace(&mut self, book: Book, version: u64, now: TimeMs) {
+        self.changed_at = now;
         let old = std::mem::replace(&mut self.book, book);
         self.earlier.push_back((self.line, old));
         while self.earlier.len() > REMEMBERED {
@@ -442,7 +445,8 @@ impl Event {
         let mut period = json!({
             "lineId": self.line, "number": 0, "cutoff": self.starts_at.to_string(),
             "status": if self.book.0.is_empty() { 2 } else { 1 },
-            "maxMoneyline": MOST, "maxSpread": MOST, "maxTotal": MOST,
+            "maxMoneyline": MOST, "maxSpread": MOST, "maxTotal": MOST, "moneylineUpdatedAt": self.changed_at.to_string(),
+            "spreadUpdatedAt": self.changed_at.to_string(), "totalUpdatedAt": self.changed_at.to_string(),
         });
         if let Some(odds) = moneyline(home) {
             period["moneyline"] =

@@ -6,6 +6,9 @@ use std::collections::BTreeMap;
 use super::codec::{Listing, sport_of};
 use crate::market::{MarketFilter, TimeMs, sport_id};
 
+/// Each kind of odds of a sport may be asked for once in this time.
+const FAIR_MS: i64 = 120_000;
+
 /// How far apart kinds of answers are asked for, in milliseconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Intervals {
@@ -105,6 +108,12 @@ impl Plan {
         self.questions.is_empty()
     }
 
+    /// Whether a question is still to be asked.
+    #[must_use]
+    pub fn holds(&self, question: Question) -> bool {
+        self.questions.contains_key(&question)
+    }
+
     /// All is to be told from the beginning.
     pub fn begin_anew(&mut self) {
         for standing in self.questions.values_mut() {
@@ -146,16 +155,30 @@ impl Plan {
         query
     }
 
-    /// A question is asked now.
+    /// A question was answered now.
     pub fn ask(&mut self, question: Question, now: TimeMs) {
-        let interval = match question.kind {
+        let interval = self.interval(question);
+        self.ask_after(question, now, interval);
+    }
+
+    /// A question was asked now, and has no answer: it is asked again no sooner than fair use allows.
+    pub fn miss(&mut self, question: Question, now: TimeMs) {
+        let interval = self.interval(question).min(FAIR_MS);
+        self.ask_after(question, now, interval);
+    }
+
+    fn ask_after(&mut self, question: Question, now: TimeMs, interval: i64) {
+        if let Some(standing) = self.questions.get_mut(&question) {
+            standing.due = now + interval;
+        }
+    }
+
+    const fn interval(&self, question: Question) -> i64 {
+        match question.kind {
             Kind::Leagues => self.intervals.leagues_ms,
             Kind::Fixtures => self.intervals.fixtures_ms,
             Kind::Odds => self.intervals.odds_ms,
             Kind::Settled => self.intervals.settled_ms,
-        };
-        if let Some(standing) = self.questions.get_mut(&question) {
-            standing.due = now + interval;
         }
     }
 
@@ -218,6 +241,16 @@ mod tests {
             (240, "/v1/fixtures", format!("{leagues}&since=120001")),
         ];
         assert_eq!(asked, expected);
+    }
+
+    #[test]
+    fn what_has_no_answer_is_asked_again_as_soon_as_fair_use_allows() {
+        let mut plan = plan();
+        let (_, leagues) = plan.next().unwrap();
+        plan.miss(leagues, TimeMs(5));
+        assert_eq!(plan.questions[&leagues].due, TimeMs(120_005));
+        plan.ask(leagues, TimeMs(5));
+        assert_eq!(plan.questions[&leagues].due, TimeMs(86_400_005));
     }
 
     #[test]

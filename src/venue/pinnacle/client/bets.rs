@@ -1,6 +1,6 @@
 //! What is known of our bets: what was asked for, what the venue has, what it brought.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::market::{
@@ -31,7 +31,12 @@ struct Known {
     told: Option<OrderStatement>,
     /// A person was told that nobody is sure of it.
     is_escalated: bool,
+    /// How many whole lists in a row did not hold it, when it could be in them.
+    missed: u32,
 }
+
+/// A bet that so many whole lists do not hold is not looked for any more. The engine believes two.
+const MISSED: u32 = 3;
 
 /// How far a bet has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,6 +83,7 @@ impl Bets {
                 stage,
                 told: None,
                 is_escalated: false,
+                missed: 0,
             };
             self.bets.insert(order.id, known);
         }
@@ -93,6 +99,7 @@ impl Bets {
             stage: Stage::Sent,
             told: None,
             is_escalated: false,
+            missed: 0,
         };
         self.bets.insert(order.id, known);
     }
@@ -118,26 +125,47 @@ impl Bets {
         let Some((order, known)) = order.and_then(|o| Some((o, self.bets.get_mut(&o)?))) else {
             return foreign(bet, now).map(|statement| (statement, true));
         };
-        known.learn(bet);
+        known.missed = 0;
+        if !known.learn(bet) {
+            return known.told.clone().map(|told| (told, false));
+        }
         let statement = known.statement(order, bet, now)?;
         let is_news = known.told.as_ref() != Some(&statement);
         known.told = Some(statement.clone());
         Some((statement, is_news))
     }
 
+    /// A whole list was asked for at this time, and holds these. Gives the bets that waited and are in none any more.
+    pub(super) fn listed(
+        &mut self,
+        held: &BTreeSet<OrderId>,
+        asked_at: TimeMs,
+        window_ms: i64,
+    ) -> Vec<OrderId> {
+        let mut lost = Vec::new();
+        for (order, bet) in &mut self.bets {
+            let is_due = asked_at - bet.sent_at >= window_ms;
+            if bet.stage != Stage::Unsure || held.contains(order) || !is_due {
+                continue;
+            }
+            bet.missed = bet.missed.saturating_add(1);
+            if bet.missed == MISSED && bet.told.is_some() {
+                lost.push(*order);
+            }
+        }
+        lost
+    }
+
     /// Orders that the venue is to be asked about by name.
     pub(super) fn unsure(&self) -> Vec<OrderId> {
-        let unsure = self
-            .bets
-            .iter()
-            .filter(|(_, bet)| bet.stage == Stage::Unsure);
+        let unsure = self.bets.iter().filter(|(_, bet)| bet.is_looked_for());
         unsure.map(|(order, _)| *order).collect()
     }
 
     /// Those among them that nobody has been sure of for so long, each once.
     pub(super) fn escalated(&mut self, now: TimeMs, after_ms: i64) -> Vec<OrderId> {
         let late = self.bets.iter_mut().filter(|(_, bet)| {
-            bet.stage == Stage::Unsure && !bet.is_escalated && now - bet.sent_at >= after_ms
+            bet.is_looked_for() && !bet.is_escalated && now - bet.sent_at >= after_ms
         });
         late.map(|(order, bet)| {
             bet.is_escalated = true;
@@ -148,15 +176,11 @@ impl Bets {
 
     /// Whether any bet is not over.
     pub(super) fn any_open(&self) -> bool {
-        let is_open = |bet: &Known| {
-            !matches!(
-                bet.stage,
-                Stage::Over
-                    | Stage::Taken {
-                        profit: Some(_),
-                        ..
-                    }
-            )
+        let is_open = |bet: &Known| match bet.stage {
+            Stage::Sent => true,
+            Stage::Unsure => bet.is_looked_for(),
+            Stage::Taken { profit, .. } => profit.is_none(),
+            Stage::Over => false,
         };
         self.bets.values().any(is_open)
     }
@@ -176,6 +200,7 @@ impl Bets {
                 .or_insert_with(|| Some(Vec::new()));
             match bet.stage {
                 Stage::Over => {}
+                Stage::Unsure if !bet.is_looked_for() => {}
                 Stage::Taken {
                     profit: Some(profit),
                     ..
@@ -235,7 +260,7 @@ impl Bets {
         let old = |booked: &Booked| !booked.profits.is_empty() && now - booked.at > LOOKED_AT_MS;
         let booked = &self.booked;
         self.bets.retain(|_, bet| match bet.stage {
-            Stage::Over => now - bet.sent_at <= LOOKED_AT_MS,
+            Stage::Over | Stage::Unsure => now - bet.sent_at <= LOOKED_AT_MS,
             _ => !booked.get(&bet.market).is_some_and(old),
         });
         self.booked.retain(|_, booked| !old(booked));
@@ -263,17 +288,22 @@ impl Booked {
 }
 
 impl Known {
-    /// What is said later counts, and what comes twice or late does no harm.
-    fn learn(&mut self, bet: &Bet) {
-        let (known, profit) = match self.stage {
-            Stage::Taken { sequence, profit } => (sequence, profit),
-            Stage::Over => return,
-            Stage::Sent | Stage::Unsure => (i64::MIN, None),
+    /// Whether nobody is sure of it, and it may still turn up.
+    fn is_looked_for(&self) -> bool {
+        self.stage == Stage::Unsure && self.missed < MISSED
+    }
+
+    /// Takes what is said, unless it was said before what is known; says which.
+    fn learn(&mut self, bet: &Bet) -> bool {
+        let known = match self.stage {
+            Stage::Taken { sequence, .. } => Some(sequence),
+            Stage::Over => return false,
+            Stage::Sent | Stage::Unsure => None,
         };
-        let is_late = bet.sequence < known;
+        let is_late = known.is_some_and(|known| bet.sequence < known);
         self.stage = match &bet.state {
-            State::NotAccepted if profit.is_none() => Stage::Over,
-            State::Running | State::Other(_) | State::Settled(_) if is_late => return,
+            State::NotAccepted if known.is_none() => Stage::Over,
+            State::Running | State::Other(_) | State::Settled(_) if is_late => return false,
             State::Settled(profit) => Stage::Taken {
                 sequence: bet.sequence,
                 profit: Some(*profit),
@@ -283,11 +313,10 @@ impl Known {
                 sequence: bet.sequence,
                 profit: None,
             },
-            _ => match self.stage {
-                Stage::Sent => Stage::Unsure,
-                _ => return,
-            },
+            _ if known.is_none() => Stage::Unsure,
+            _ => return false,
         };
+        true
     }
 
     fn statement(&self, order: OrderId, bet: &Bet, now: TimeMs) -> Option<OrderStatement> {
@@ -479,6 +508,24 @@ mod tests {
         assert_eq!(bets.escalated(TimeMs(100), 100), []);
         assert_eq!(bets.escalated(TimeMs(101), 100), [ORDER]);
         assert_eq!(bets.escalated(TimeMs(999), 100), []);
+    }
+
+    #[test]
+    fn a_bet_that_no_list_holds_is_not_looked_for_for_ever_and_may_turn_up_all_the_same() {
+        let mut bets = sent();
+        bets.hear(&said(State::Pending, 0), TimeMs(2));
+        let none = BTreeSet::new();
+        assert_eq!(bets.listed(&none, TimeMs(10), 60), [], "it is too early");
+        assert_eq!(bets.listed(&none, TimeMs(70), 60), []);
+        assert_eq!(bets.listed(&BTreeSet::from([ORDER]), TimeMs(80), 60), []);
+        assert_eq!(bets.listed(&none, TimeMs(90), 60), []);
+        assert_eq!(bets.unsure(), [ORDER]);
+        assert_eq!(bets.listed(&none, TimeMs(100), 60), [ORDER]);
+        assert!(bets.unsure().is_empty() && !bets.any_open());
+        let (late, true) = bets.hear(&said(State::Running, 1), TimeMs(110)).unwrap() else {
+            panic!("news");
+        };
+        assert_eq!(late.matched, Money::from_major(8));
     }
 
     #[test]

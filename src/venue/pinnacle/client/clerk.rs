@@ -131,6 +131,15 @@ impl Clerk {
         match listed {
             Ok(said) => {
                 let orders = whole(said, |bet| bets.hear(bet, now));
+                let held = orders.iter().filter_map(|bet| bet.order).collect();
+                let window = i64::from(self.trade.settings.window_seconds) * 1_000;
+                for order in bets.listed(&held, asked_at, window) {
+                    let name = name_of(order);
+                    let detail = format!(
+                        "order {order} waited at Pinnacle to be taken, and is in no list any more: look there for its name {name}"
+                    );
+                    self.trade.mouth.alarm("BET_UNRESOLVED", detail);
+                }
                 events.push(VenueEvent::Listing(now, Listing { asked_at, orders }));
                 let (settled, anew) = bets.settle(now);
                 events.extend(settled);

@@ -12,6 +12,7 @@ mod sender;
 mod trade;
 mod venue;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -168,6 +169,7 @@ pub fn connect(
         feed: Polling::new(out.clone()),
         catalogue: Arc::clone(&catalogue),
         wanted: None,
+        unanswered: BTreeSet::new(),
     };
     runtime.spawn(poller.run(changes));
     Ok(Connection {

@@ -1,5 +1,6 @@
 //! Asks for fixtures, odds and results as the plan says, and hands the answers on as they came.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -7,7 +8,7 @@ use tokio::time::{Duration, Instant, sleep_until};
 
 use super::catalogue::Catalogue;
 use super::reads::Reads;
-use crate::market::MarketFilter;
+use crate::market::{MarketFilter, TimeMs};
 use crate::venue::pace::Clock;
 use crate::venue::pinnacle::{Answer, ApiError, Plan, Question};
 use crate::venue::polling::{Deaf, FIRST_PAUSE, HEARTBEAT, LONGEST_PAUSE, Polling};
@@ -25,6 +26,8 @@ pub(super) struct Poller {
     pub(super) catalogue: Arc<Catalogue>,
     /// What was wanted last.
     pub(super) wanted: Option<Vec<MarketFilter>>,
+    /// What has no answer since it was asked last: while there is any, the feed is not whole.
+    pub(super) unanswered: BTreeSet<Question>,
 }
 
 impl Poller {
@@ -61,6 +64,8 @@ impl Poller {
     /// Asks for what is wanted; if that is asked for once more, from the beginning.
     fn want(&mut self, filters: Vec<MarketFilter>) -> Result<(), Deaf> {
         self.plan.want(&self.sports, &filters);
+        self.unanswered
+            .retain(|question| self.plan.holds(*question));
         if self.plan.is_idle() {
             tracing::warn!(
                 "no strategy wants a sport that pinnacle.sports names: nothing is asked for"
@@ -91,7 +96,10 @@ impl Poller {
         self.feed.not_before = Instant::now() + GAP;
         let reply = match reply {
             Ok(reply) => reply,
-            Err(why) => return self.feed.fail(format!("Pinnacle gives no answer: {why}")),
+            Err(why) => {
+                self.miss(question, self.clock.now());
+                return self.feed.fail(format!("Pinnacle gives no answer: {why}"));
+            }
         };
         self.clock.set(reply.date);
         let at = self.clock.now();
@@ -111,10 +119,19 @@ impl Poller {
     }
 
     fn answered(&mut self, question: Question, answer: &Answer, line: &[u8]) -> Result<(), Deaf> {
-        self.plan.ask(question, answer.at);
         let Ok((_, body)) = Answer::read(line) else {
             return Ok(());
         };
+        // Nothing new is an empty body; anything else but a document is somebody else's answer.
+        let is_silence = |text: &str| text.trim().is_empty();
+        if !body.is_object() && !body.as_str().is_some_and(is_silence) {
+            self.miss(question, answer.at);
+            let path = question.path();
+            return self
+                .feed
+                .fail(format!("what comes from {path} is no answer of Pinnacle"));
+        }
+        self.plan.ask(question, answer.at);
         let (listing, lost) = answer.listing(&body);
         if lost > 0 {
             tracing::warn!(
@@ -124,7 +141,16 @@ impl Poller {
         }
         self.plan.hear(question, &listing);
         self.catalogue.hear(&listing, answer.at);
-        self.feed.succeed()
+        self.unanswered.remove(&question);
+        match self.unanswered.is_empty() {
+            true => self.feed.succeed(),
+            false => Ok(()),
+        }
+    }
+
+    fn miss(&mut self, question: Question, now: TimeMs) {
+        self.plan.miss(question, now);
+        self.unanswered.insert(question);
     }
 
     /// An answer says why it is none.
@@ -134,16 +160,12 @@ impl Poller {
         let said = error.message.as_deref().unwrap_or("no reason given");
         let (status, path) = (answer.status, question.path());
         let why = format!("Pinnacle answers {status} {code} to {path}: {said}");
+        self.miss(question, answer.at);
         match status {
             401 | 403 => {
                 // Nothing mends it but a person.
                 self.feed.alarm("PINNACLE_REFUSED", &why)?;
                 self.feed.rest(LONGEST_PAUSE, why)
-            }
-            // Asked too soon: what is asked for next is something else.
-            429 => {
-                self.plan.ask(question, answer.at);
-                self.feed.fail(why)
             }
             _ => self.feed.fail(why),
         }
