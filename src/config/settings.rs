@@ -13,6 +13,7 @@ use super::betfair::{Betfair, Breaker};
 use super::live::{Feed, FeedKind, Live, Recorder};
 use super::odds_api::OddsApi;
 use super::strategies::StrategySettings;
+use super::telemetry::TelemetrySettings;
 use crate::exchange::ExchangeSettings;
 use crate::market::{Bound, Currency, Mode, Money, setting};
 use crate::risk::RiskLimits;
@@ -55,6 +56,8 @@ pub struct Config {
     pub log: Log,
     /// Whom to tell of what needs somebody.
     pub alert: AlertSettings,
+    /// Where traces go.
+    pub telemetry: TelemetrySettings,
     /// How these settings themselves are treated.
     pub config: Treatment,
     /// What is said of single strategies, by name.
@@ -460,6 +463,7 @@ impl Config {
         found.extend(self.betfair.problems());
         found.extend(self.odds_api.problems());
         found.extend(self.alert.problems());
+        found.extend(self.telemetry.problems());
         found.extend(self.strategy_problems());
         found
     }

@@ -6,8 +6,9 @@ use reqwest::header::{ACCEPT, DATE};
 use reqwest::{Client, RequestBuilder};
 use tokio_rustls::rustls::ClientConfig;
 
-use super::ConnectError;
+use super::{Clock, ConnectError};
 use crate::config::Breaker;
+use crate::market::TimeMs;
 use crate::venue::Requests;
 use crate::venue::wire::{self, CircuitBreaker, told};
 
@@ -23,6 +24,13 @@ pub(super) struct Answer {
     pub(super) body: Vec<u8>,
     /// What time it was at the venue, to the second.
     pub(super) date: Option<String>,
+}
+
+impl Answer {
+    /// What time it was at the venue, to the second, if it says so.
+    pub(super) fn said_at(&self) -> Option<TimeMs> {
+        date(self.date.as_deref()?)
+    }
 }
 
 /// Why there is no answer.
@@ -72,6 +80,7 @@ pub(super) struct Wire {
     client: Client,
     breaker: CircuitBreaker,
     requests: Requests,
+    clock: Clock,
 }
 
 impl Wire {
@@ -80,6 +89,7 @@ impl Wire {
         breaker: Breaker,
         connect_timeout: Duration,
         requests: Requests,
+        clock: Clock,
     ) -> Result<Self, ConnectError> {
         let client = wire::client(tls)
             .http1_only()
@@ -92,6 +102,7 @@ impl Wire {
             client,
             breaker: wire::breaker(breaker),
             requests,
+            clock,
         })
     }
 
@@ -137,7 +148,12 @@ impl Wire {
         if !last_word() {
             return Err(NoAnswer::Stopped);
         }
+        let sent = (self.clock)();
         let answer = exchange(request.timeout(timeout)).await;
+        let said = answer.as_ref().ok().and_then(Answer::said_at);
+        if let Some(second) = said {
+            self.requests.venue_said(second, sent, (self.clock)());
+        }
         match &answer {
             Ok(answer) if is_sound(answer) => self.breaker.on_success(),
             _ => self.breaker.on_error(),
@@ -173,5 +189,23 @@ fn no_answer(error: reqwest::Error) -> NoAnswer {
         NoAnswer::TimedOut
     } else {
         NoAnswer::Lost(told(error))
+    }
+}
+
+/// Reads the date of an HTTP answer: `Sat, 28 Nov 2026 14:00:00 GMT`.
+fn date(text: &str) -> Option<TimeMs> {
+    let instant = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text);
+    instant.ok().map(|instant| TimeMs(instant.as_millisecond()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_date_of_an_answer_is_read() {
+        let read = date("Sat, 28 Nov 2026 14:00:01 GMT");
+        assert_eq!(read, TimeMs::parse("2026-11-28T14:00:01Z").ok());
+        assert_eq!(date("yesterday"), None);
     }
 }
