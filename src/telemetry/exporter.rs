@@ -1,6 +1,5 @@
 //! The way to the collector: OTLP as protobuf over HTTP, with a client that follows nobody elsewhere.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
@@ -32,10 +31,9 @@ pub enum Closed {
 /// Opens the way that the settings name.
 pub(super) fn open(settings: &TelemetrySettings) -> Result<Exporter, Closed> {
     let authorization = Secret::find("BEA_OTLP_AUTHORIZATION", &settings.authorization_file)?;
-    let headers: HashMap<String, String> = authorization
+    let headers = authorization
         .iter()
-        .map(|secret| ("authorization".to_owned(), secret.expose().to_owned()))
-        .collect();
+        .map(|secret| ("authorization".to_owned(), secret.expose().to_owned()));
     // An error means that there is one already.
     let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::builder()
@@ -50,7 +48,7 @@ pub(super) fn open(settings: &TelemetrySettings) -> Result<Exporter, Closed> {
         .with_http_client(client)
         .with_protocol(Protocol::HttpBinary)
         .with_endpoint(&settings.endpoint)
-        .with_headers(headers)
+        .with_headers(headers.collect())
         .with_timeout(TIMEOUT)
         .with_retry_policy(RetryPolicy::recommended())
         .build()

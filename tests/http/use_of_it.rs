@@ -42,9 +42,9 @@ fn betting_is_stopped_and_let_go_on_and_the_ledger_says_by_whom() {
     assert_eq!(paused["state"], "HALTED", "the tightest word wins");
     let answer = ask("resume");
     assert_eq!(json(&answer)["data"]["state"], "ACTIVE");
-    let head = answer.head.lines();
-    let resume_id = head.filter_map(|line| line.strip_prefix("x-request-id: "));
-    let resume_id = resume_id.last().unwrap();
+    let mut head = answer.head.lines();
+    let resume_id = head.find_map(|line| line.strip_prefix("x-request-id: "));
+    let resume_id = resume_id.unwrap();
     assert!(!guarded.place.path("data/KILL").exists());
     let path = guarded.place.path("data/ledger.sqlite");
     let ledger = rusqlite::Connection::open(path).unwrap();
