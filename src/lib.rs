@@ -23,6 +23,7 @@
 //! | [`lookalike`] | a local exchange that real Betfair clients can bet at |
 //! | [`http`] | health, metrics, API, events, dashboard |
 //! | [`alert`] | telling people: Telegram, a webhook |
+//! | [`telemetry`] | traces for a collector |
 //! | [`logging`] | the log: what is shown, where, and what never is |
 //! | [`planted`] | faults for the simulator to find; nothing in a release |
 //! | [`config`] | layered settings with their origin |
@@ -49,4 +50,5 @@ pub mod planted;
 pub mod risk;
 pub mod source;
 pub mod strategy;
+pub mod telemetry;
 pub mod venue;

@@ -20,7 +20,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("config", &["market", "risk", "exchange"]),
     ("logging", &["config"]),
     ("alert", &["market", "config"]),
-    ("http", &["market", "engine", "ledger", "config", "alert"]),
+    ("telemetry", &["market", "config"]),
+    (
+        "http",
+        &["market", "engine", "ledger", "config", "alert", "telemetry"],
+    ),
     (
         "backtest",
         &[
@@ -31,8 +35,20 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "live",
         &[
-            "market", "engine", "risk", "strategy", "exchange", "venue", "source", "ledger",
-            "config", "backtest", "http", "alert", "logging",
+            "market",
+            "engine",
+            "risk",
+            "strategy",
+            "exchange",
+            "venue",
+            "source",
+            "ledger",
+            "config",
+            "backtest",
+            "http",
+            "alert",
+            "logging",
+            "telemetry",
         ],
     ),
     (

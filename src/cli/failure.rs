@@ -327,6 +327,7 @@ impl From<HostError> for Failure {
             HostError::Ledger(error) => error.into(),
             HostError::Run(error) => error.into(),
             HostError::Http(error) => error.into(),
+            HostError::Telemetry(_) => Self::new(exit::CONFIG, error.to_string()),
             HostError::System(..) | HostError::Engine => {
                 Self::new(exit::INTERNAL, error.to_string())
             }

@@ -200,6 +200,15 @@ fn verdict_text(path: &Path, audit: &Audit) -> String {
 }
 
 fn back_up(shared: &Shared, reader: &Reader, from: &Path, to: &Path) -> Result<ExitCode, Failure> {
+    if let Some(folder) = to.parent() {
+        std::fs::create_dir_all(folder).map_err(|error| {
+            let folder = folder.display();
+            Failure::new(
+                exit::DATA,
+                format!("{folder}: the folder cannot be made: {error}"),
+            )
+        })?;
+    }
     let audit = reader.back_up(to)?;
     let document = json!({
         "schema": "bea.ledger_backup/1",

@@ -118,7 +118,11 @@ impl Resume {
 }
 
 fn restrain(shared: &Shared, state: TradingState, reason: &str) -> Result<ExitCode, Failure> {
-    let config = prepare::config(shared)?;
+    let config = prepare::config(shared).map_err(|failure| {
+        failure.hint(
+            "nothing was stopped: to halt at once make the kill file by hand (touch data/KILL, or what kill.file names), or send SIGUSR1 to the host",
+        )
+    })?;
     let file = std::path::absolute(&config.kill.file).unwrap_or_else(|_| config.kill.file.clone());
     // A host makes the folder when it starts. Where it is missing, none has ever looked.
     if !file.parent().is_some_and(Path::is_dir) {

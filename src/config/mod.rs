@@ -18,6 +18,7 @@ mod schema;
 mod secret;
 mod settings;
 mod strategies;
+mod telemetry;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -39,6 +40,7 @@ pub use settings::{
     Treatment,
 };
 pub use strategies::{Instance, StrategySettings, stem};
+pub use telemetry::TelemetrySettings;
 
 /// The file that is read, where it exists, if none is named.
 pub const DEFAULT_FILE: &str = "config/bea.toml";

@@ -14,6 +14,7 @@ use super::live::{Feed, FeedKind, Live, Recorder};
 use super::odds_api::OddsApi;
 use super::pinnacle::Pinnacle;
 use super::strategies::StrategySettings;
+use super::telemetry::TelemetrySettings;
 use crate::exchange::ExchangeSettings;
 use crate::market::{Bound, Currency, Mode, Money, setting};
 use crate::risk::RiskLimits;
@@ -58,6 +59,8 @@ pub struct Config {
     pub log: Log,
     /// Whom to tell of what needs somebody.
     pub alert: AlertSettings,
+    /// Where traces go.
+    pub telemetry: TelemetrySettings,
     /// How these settings themselves are treated.
     pub config: Treatment,
     /// What is said of single strategies, by name.
@@ -465,6 +468,7 @@ impl Config {
         found.extend(self.odds_api.problems());
         found.extend(self.pinnacle.problems(self.mode));
         found.extend(self.alert.problems());
+        found.extend(self.telemetry.problems());
         found.extend(self.strategy_problems());
         found
     }

@@ -129,6 +129,7 @@ pub(super) mod testing {
             health: Arc::new(Health::default),
             view: tokio::sync::watch::channel(view).1,
             alerts,
+            telemetry: Default::default(),
             metrics: Metrics::default(),
             operate: Arc::new(|_, _, _| Ok(())),
             reload: Arc::new(|| {}),

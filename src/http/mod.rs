@@ -40,6 +40,7 @@ pub use server::{Server, ServerError, Serving};
 use crate::alert::Alerts;
 use crate::config;
 use crate::engine::TradingState;
+use crate::telemetry::Telemetry;
 
 /// Gives the present state of health; called for every request that asks for it.
 pub type Ask = Arc<dyn Fn() -> Health + Send + Sync>;
@@ -58,6 +59,8 @@ pub struct Service {
     pub view: watch::Receiver<Arc<view::View>>,
     /// What a person should know.
     pub alerts: Alerts,
+    /// Where traces go.
+    pub telemetry: Telemetry,
     /// What is counted.
     pub metrics: metrics::Metrics,
     /// Stops betting, and lets it go on.

@@ -149,7 +149,7 @@ fn parameters(route: &Route) -> Vec<Value> {
             "name": "X-Requested-With",
             "in": "header",
             "required": true,
-            "description": "Any text: a page elsewhere cannot send it.",
+            "description": "Any word: a page elsewhere cannot send it.",
             "schema": { "type": "string", "minLength": 1, "pattern": "^[!-~]+$" },
         }));
         all.push(json!({

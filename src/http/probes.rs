@@ -65,6 +65,7 @@ pub(super) async fn metrics(State(app): State<App>) -> Response {
         view: &view,
         health: (app.service.health)().status,
         alerts: &app.service.alerts,
+        spans: app.service.telemetry.tally(),
         now: Instant::now(),
     };
     let text = metrics::encode(&app.service.metrics, &facts);

@@ -20,7 +20,7 @@ use super::first_look::{FirstLook, first_look};
 use super::follow::{follow, follow_odds, follow_pinnacle};
 use super::log::Voice;
 use super::memory::Keeper;
-use super::published::Publisher;
+use super::published::{Outlets, Publisher};
 use super::shelf::{Ears, Finding, Heard, Shelf};
 use super::signals::{self, Signals};
 use super::status::{Board, Feed, SettingsStatus, Status, StrategyStatus, health, notes_on};
@@ -34,11 +34,14 @@ use crate::ledger::{Ledger, LedgerError, Outcome, RunInfo, RunWriter, StateRow};
 use crate::logging;
 use crate::market::{Mode, Ratio, TimeMs};
 use crate::strategy::{SCRIPT_STACK, Script};
+use crate::telemetry::{self, Telemetry};
 use crate::venue::betfair::client::{ConnectError, Missing, ReadError};
 use crate::venue::{odds_api, pinnacle};
 
 /// How long connections to the health server may keep the process after the run.
 const FAREWELL: Duration = Duration::from_millis(200);
+/// How long the end of a host waits for the collector to take the last spans.
+const LAST_SPANS: Duration = Duration::from_secs(2);
 /// What the feed of Betfair is called in the ledger.
 pub(super) const BETFAIR: &str = "betfair";
 /// What the feed of The Odds API is called in the ledger.
@@ -117,6 +120,9 @@ pub enum HostError {
     /// LIVE asks for more than is there.
     #[error("LIVE is refused, and nothing was placed. Missing:\n{}", missing(.0))]
     Shut(Box<Preflight>),
+    /// Traces cannot be sent.
+    #[error("telemetry.enabled = true, and no traces can be sent: {0}")]
+    Telemetry(#[from] telemetry::Closed),
     /// No connection to the venue can be made.
     #[error("{0}")]
     Connect(#[from] ConnectError),
@@ -227,13 +233,13 @@ pub fn run(plan: &Plan<'_>, ledger: Ledger, info: RunInfo) -> Result<Ended, Host
             .raise(Severity::Critical, "HOST_DIED", death);
     }
     let (metrics, alerts) = (Metrics::default(), alerting.alerts.clone());
-    let (publisher, view) = Publisher::new(
-        config,
-        &status,
-        metrics.clone(),
-        alerts.clone(),
-        plan.wall_clock,
-    );
+    let telemetry = Telemetry::start(&config.telemetry, runtime.handle())?;
+    let outlets = Outlets {
+        metrics: metrics.clone(),
+        alerts: alerts.clone(),
+        telemetry: telemetry.clone(),
+    };
+    let (publisher, view) = Publisher::new(config, &status, outlets, plan.wall_clock);
     run.watched_by(publisher.witness());
     let (shelf_ears, touch) = Ears::new();
     let serving = match server {
@@ -242,6 +248,7 @@ pub fn run(plan: &Plan<'_>, ledger: Ledger, info: RunInfo) -> Result<Ended, Host
             health: asked,
             view,
             alerts,
+            telemetry: telemetry.clone(),
             metrics,
             operate: operate(&switch, plan),
             reload: reload(&touch),
@@ -293,6 +300,7 @@ pub fn run(plan: &Plan<'_>, ledger: Ledger, info: RunInfo) -> Result<Ended, Host
             .raise(Severity::Critical, "HOST_FAILED", error);
     }
     alerting.close();
+    runtime.block_on(telemetry.flush(LAST_SPANS));
     runtime.shutdown_timeout(FAREWELL);
     Ok(Ended {
         report: result?,

@@ -19,8 +19,9 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::{self, ClientConfig, ConfigBuilder};
 
 use crate::config::Breaker;
-use crate::market::Doubt;
-use crate::venue::Requests;
+use crate::market::{Doubt, TimeMs};
+use crate::venue::pace::date_of;
+use crate::venue::{Clock, Requests};
 
 /// Opens after so many failures in a row, and lets requests through again after a while.
 pub(super) type CircuitBreaker = StateMachine<ConsecutiveFailures<Constant>, ()>;
@@ -97,6 +98,13 @@ pub(super) struct Answer {
     pub(super) date: Option<String>,
 }
 
+impl Answer {
+    /// What time it was at the venue, to the second, if it says so.
+    pub(super) fn said_at(&self) -> Option<TimeMs> {
+        date_of(self.date.as_deref()?)
+    }
+}
+
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum NoAnswer {
@@ -153,6 +161,7 @@ pub(super) struct Wire {
     client: Client,
     breaker: CircuitBreaker,
     requests: Requests,
+    clock: Clock,
 }
 
 impl Wire {
@@ -161,6 +170,7 @@ impl Wire {
         breaker: Breaker,
         connect_timeout: Duration,
         requests: Requests,
+        clock: Clock,
     ) -> Result<Self, String> {
         let client = client(tls)
             .http1_only()
@@ -173,6 +183,7 @@ impl Wire {
             client,
             breaker: self::breaker(breaker),
             requests,
+            clock,
         })
     }
 
@@ -223,7 +234,12 @@ impl Wire {
         if !last_word() {
             return Err(NoAnswer::Stopped);
         }
+        let sent = (self.clock)();
         let answer = exchange(request.timeout(timeout)).await;
+        let said = answer.as_ref().ok().and_then(Answer::said_at);
+        if let Some(second) = said {
+            self.requests.venue_said(second, sent, (self.clock)());
+        }
         match &answer {
             Ok(answer) if is_sound(answer) => self.breaker.on_success(),
             _ => self.breaker.on_error(),

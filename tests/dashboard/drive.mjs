@@ -68,7 +68,7 @@ await becomes(page, "ask-error", "give a reason");
 await page.fill("#ask-reason", "a drill <b>bold</b>");
 await page.click("#ask-yes");
 await becomes(page, "trading", "HALTED");
-await becomes(page, "banner", "a drill <b>bold</b> (by HTTP (alice)");
+await becomes(page, "banner", "a drill <b>bold</b> (by HTTP (alice, request ");
 assert.equal(await page.locator("#banner b").count(), 0, "words of others are no markup");
 assert.ok(existsSync(`${folder}/data/KILL`));
 await becomes(page, "refusals", "KILL_SWITCH_ON");

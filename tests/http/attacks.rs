@@ -358,7 +358,7 @@ fn without_tokens_this_machine_may_look_and_stop_and_no_more() {
     assert_eq!(done["obeyed"], true);
     assert_eq!(done["unresolved"], 0);
     let file = fs::read_to_string(place.path("data/KILL")).unwrap();
-    assert!(file.contains("HTTP (this machine)"), "{file}");
+    assert!(file.contains("HTTP (this machine, request "), "{file}");
 }
 
 #[test]

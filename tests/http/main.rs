@@ -4,6 +4,7 @@ mod attacks;
 mod client;
 mod crowd;
 mod events;
+mod examples;
 #[path = "../run/host.rs"]
 #[allow(dead_code)]
 mod host;

@@ -30,7 +30,7 @@ fn betting_is_stopped_and_let_go_on_and_the_ledger_says_by_whom() {
             done["reason"]
                 .as_str()
                 .unwrap()
-                .contains("a drill (by HTTP (alice)"),
+                .contains("a drill (by HTTP (alice, request "),
             "{done}"
         );
     }
@@ -42,9 +42,9 @@ fn betting_is_stopped_and_let_go_on_and_the_ledger_says_by_whom() {
     assert_eq!(paused["state"], "HALTED", "the tightest word wins");
     let answer = ask("resume");
     assert_eq!(json(&answer)["data"]["state"], "ACTIVE");
-    let head = answer.head.lines();
-    let resume_id = head.filter_map(|line| line.strip_prefix("x-request-id: "));
-    let resume_id = resume_id.last().unwrap();
+    let mut head = answer.head.lines();
+    let resume_id = head.find_map(|line| line.strip_prefix("x-request-id: "));
+    let resume_id = resume_id.unwrap();
     assert!(!guarded.place.path("data/KILL").exists());
     let path = guarded.place.path("data/ledger.sqlite");
     let ledger = rusqlite::Connection::open(path).unwrap();
@@ -215,7 +215,7 @@ fn metrics_have_no_label_without_bounds() {
     let text = get(&guarded.host, "/metrics", Some(&guarded.read)).body;
     let known = [
         "version", "mode", "state", "strategy", "result", "reason", "side", "currency", "hash",
-        "code", "le",
+        "code", "le", "venue", "op", "channel",
     ];
     let mut samples = 0;
     for line in text.lines().filter(|line| !line.starts_with('#')) {
@@ -233,7 +233,7 @@ fn metrics_have_no_label_without_bounds() {
     for counted in [
         "bea_intents_total{strategy=\"fav\",result=\"refused\"}",
         "bea_intents_rejected_total{strategy=\"fav\",reason=\"STAKE_TOO_LARGE\"}",
-        "bea_bets_total{mode=\"DRY_RUN\",side=\"BACK\",result=\"accepted\"}",
+        "bea_bets_total{venue=\"betfair\",mode=\"DRY_RUN\",side=\"BACK\",result=\"accepted\"}",
         "bea_db_write_seconds_count ",
         "bea_snapshot_to_intent_seconds_count ",
     ] {

@@ -7,6 +7,7 @@ mod instances;
 mod memory;
 mod reload;
 mod settings;
+mod telemetry;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -48,10 +48,10 @@ fn a_lower_limit_holds_at_once_a_higher_one_after_a_word_and_all_of_it_is_on_rec
         said,
         "setting changed: risk.max_stake 50.0 -> 1.5 (config/bea.toml:2)"
     );
+    host.hear("setting changed: risk.together.max_exposure");
     stake_is_refused(&place, &mut host, "B");
 
     // What is shown is what is in force.
-    host.hear("setting changed: risk.together.max_exposure");
     let shown = |host: &Host| {
         let answer = host.request("GET", "/api/v1/risk", "localhost");
         let risk: serde_json::Value = serde_json::from_str(&answer.body).unwrap();

@@ -101,10 +101,13 @@ async fn read<T: DeserializeOwned>(
             "send Content-Type: application/json",
         ));
     }
-    if headers.get(BY_HAND).is_none_or(HeaderValue::is_empty) {
+    let is_word = |value: &HeaderValue| {
+        !value.is_empty() && value.as_bytes().iter().all(u8::is_ascii_graphic)
+    };
+    if !headers.get(BY_HAND).is_some_and(is_word) {
         return Err(Problem::new(
             StatusCode::FORBIDDEN,
-            "send the header X-Requested-With, with your name for instance: a page elsewhere cannot",
+            "send the header X-Requested-With, one word such as your name: a page elsewhere cannot",
         ));
     }
     let length = headers.get(header::CONTENT_LENGTH);

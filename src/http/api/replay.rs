@@ -54,7 +54,8 @@ impl Replays {
             return Ok(Turn::Do(None));
         };
         let key = key.to_str().unwrap_or_default();
-        if key.is_empty() || key.len() > 128 || keys.next().is_some() {
+        let is_visible = key.bytes().all(|byte| byte.is_ascii_graphic());
+        if key.is_empty() || key.len() > 128 || !is_visible || keys.next().is_some() {
             let detail = "Idempotency-Key is one text of 1 to 128 visible ASCII characters";
             return Err(Problem::bad(detail));
         }
@@ -160,7 +161,9 @@ mod tests {
             begin("ops", HeaderMap::new(), b"a"),
             Ok(Turn::Do(None))
         ));
-        assert!(begin("ops", key(""), b"a").is_err());
+        for wrong in ["", "a b", "a\tb"] {
+            assert!(begin("ops", key(wrong), b"a").is_err(), "{wrong:?}");
+        }
     }
 
     #[test]

@@ -14,6 +14,8 @@ pub(in crate::http) struct Facts<'a> {
     pub(in crate::http) view: &'a View,
     pub(in crate::http) health: Standing,
     pub(in crate::http) alerts: &'a Alerts,
+    /// Spans that were exported, and that were lost.
+    pub(in crate::http) spans: (u64, u64),
     pub(in crate::http) now: Instant,
 }
 
@@ -153,6 +155,11 @@ fn counters(text: &mut Text, name: &str, facts: &Facts<'_>, metrics: &Metrics, c
             }
             text.sample(&["all", "dropped"], facts.alerts.dropped());
         }
+        "bea_spans_total" => {
+            let (exported, lost) = facts.spans;
+            text.sample(&["exported"], exported);
+            text.sample(&["lost"], lost);
+        }
         "bea_http_requests_total" => {
             for (digit, count) in inner.requests.iter().enumerate().skip(1) {
                 text.sample(&[&format!("{digit}xx")], count.load(Relaxed));
@@ -267,6 +274,7 @@ mod tests {
             view: &view,
             health: Standing::Warn,
             alerts: &alerts,
+            spans: (3, 1),
             now: Instant::now(),
         };
         let text = encode(&metrics, &facts);
@@ -295,6 +303,7 @@ mod tests {
             "bea_strategy_operations_bucket{le=\"+Inf\"} 4",
             "bea_strategy_operations_sum 1300",
             "bea_alerts_raised_total 1",
+            "bea_spans_total{result=\"lost\"} 1",
             "bea_alerts_total{channel=\"all\",result=\"dropped\"} 0",
         ] {
             assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");

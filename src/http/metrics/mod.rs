@@ -239,6 +239,12 @@ pub const FAMILIES: &[Family] = &[
         &["channel", "result"],
     ),
     family(
+        "bea_spans_total",
+        "counter",
+        "Spans of traces that the collector took, and that were lost.",
+        &["result"],
+    ),
+    family(
         "bea_http_requests_total",
         "counter",
         "Requests answered, by the first digit of the code.",

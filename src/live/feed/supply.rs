@@ -60,6 +60,15 @@ impl Supply<'_> {
         }
     }
 
+    /// By how much our clock is ahead of the venue's at least, in milliseconds; 0 where that is not known.
+    pub(super) fn clock_skew_ms(self) -> i64 {
+        match self {
+            Self::Betfair(connection) => connection.clock_skew_ms(),
+            Self::Pinnacle(connection) => connection.clock_skew_ms(),
+            Self::OddsApi(_) => 0,
+        }
+    }
+
     /// When the session ends if it is not kept alive.
     pub(super) fn session_ends_at(self) -> Option<TimeMs> {
         match self {

@@ -42,6 +42,7 @@ pub(in crate::live) struct Watch<'a> {
     /// Whether the feed forbids orders, and whether lateness does.
     is_fenced: bool,
     is_late: bool,
+    is_skewed: bool,
     reconnects: u64,
     gaps: u64,
     faults: Vec<Fault>,
@@ -75,6 +76,7 @@ impl<'a> Watch<'a> {
             ticked_at: now,
             is_fenced: false,
             is_late: false,
+            is_skewed: false,
             reconnects: 0,
             gaps: 0,
             faults: Vec::new(),
@@ -155,6 +157,7 @@ impl Conductor<'_> {
         loop {
             let now = Instant::now();
             self.judge(session, watch, now)?;
+            self.judge_clock(session, watch)?;
             self.tend(session, now)?;
             if !self.watched.is_empty() {
                 self.judge_watched(session)?;
@@ -334,6 +337,27 @@ impl Conductor<'_> {
             self.status.feed.live = Some(status);
         }
         Ok(())
+    }
+
+    /// Orders wait while our clock and the venue's differ by more than they may.
+    fn judge_clock<V: Venue<Approved>>(
+        &mut self,
+        session: &mut Playing<'_, V>,
+        watch: &mut Watch<'_>,
+    ) -> Result<(), RunError> {
+        let limit = i64::from(self.settings.config().live.max_clock_skew_ms);
+        let skew = watch.supply.clock_skew_ms();
+        let is_skewed = skew.abs() > limit;
+        if is_skewed == watch.is_skewed {
+            return Ok(());
+        }
+        watch.is_skewed = is_skewed;
+        let figures = is_skewed.then(|| {
+            let side = if skew > 0 { "ahead of" } else { "behind" };
+            let skew = skew.abs();
+            format!("our clock is {skew} ms {side} the venue's, {limit} are allowed (live.max_clock_skew_ms)")
+        });
+        self.fence(session, Command::Fence(Fence::ClockSkew, figures))
     }
 
     fn attend_to<V: Venue<Approved>>(

@@ -4,6 +4,7 @@
 mod limits;
 mod losses;
 mod pieces;
+mod spans;
 mod witness;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,9 +22,18 @@ use crate::http::view::{Asked, Feed, Live, Risk, Trading, View};
 use crate::ledger::Witness;
 use crate::market::{MarketId, TimeMs};
 use crate::risk::Approved;
+use crate::telemetry::Telemetry;
 use crate::venue::AskedAndCode;
 use pieces::Markets;
+use spans::Spans;
 use witness::Witnessed;
+
+/// Where what is gathered goes, besides what is shown.
+pub(super) struct Outlets {
+    pub(super) metrics: Metrics,
+    pub(super) alerts: Alerts,
+    pub(super) telemetry: Telemetry,
+}
 
 /// The engine's thread's side of what is published.
 pub(super) struct Publisher {
@@ -44,12 +54,18 @@ impl Publisher {
     pub(super) fn new(
         config: &Config,
         status: &Status,
-        metrics: Metrics,
-        alerts: Alerts,
+        outlets: Outlets,
         wall_clock: fn() -> TimeMs,
     ) -> (Self, watch::Receiver<Arc<View>>) {
         let (send, receive) = watch::channel(Arc::new(first(status, wall_clock)));
-        let witnessed = Witnessed::new(metrics.clone(), alerts);
+        let Outlets {
+            metrics,
+            alerts,
+            telemetry,
+        } = outlets;
+        let mode = status.mode.as_str();
+        let spans = Spans::new(telemetry, status.run, mode, wall_clock);
+        let witnessed = Witnessed::new(metrics.clone(), alerts, spans);
         let publisher = Self {
             send,
             witnessed: Arc::new(Mutex::new(witnessed)),

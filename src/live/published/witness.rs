@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::losses::Losses;
+use super::spans::Spans;
 use crate::alert::Alerts;
 use crate::engine::{Action, Figure, IntentRecord, Record, StrategyChange, Verdict};
 use crate::http::metrics::Metrics;
@@ -34,6 +35,7 @@ struct Kept {
 pub(super) struct Witnessed {
     metrics: Metrics,
     alerts: Alerts,
+    spans: Spans,
     latest: VecDeque<Kept>,
     seen: u64,
     /// Refused intents by strategy and code.
@@ -60,10 +62,11 @@ pub(super) struct Fresh {
 }
 
 impl Witnessed {
-    pub(super) fn new(metrics: Metrics, alerts: Alerts) -> Self {
+    pub(super) fn new(metrics: Metrics, alerts: Alerts, spans: Spans) -> Self {
         Self {
             metrics,
             alerts,
+            spans,
             latest: VecDeque::with_capacity(INTENTS),
             seen: 0,
             refusals: BTreeMap::new(),
@@ -92,6 +95,8 @@ impl Witnessed {
             let thought = entered.elapsed().saturating_sub(took);
             let mut counts = self.metrics.counts();
             counts.snapshot_to_intent.observe(thought.as_secs_f64());
+            drop(counts);
+            self.spans.decided(records, entered, took);
         }
         for record in records {
             self.note(record);
@@ -185,6 +190,7 @@ impl Witnessed {
             _ => return,
         };
         if let Some((asked_at, side, venue)) = self.awaited.remove(&order) {
+            self.spans.heard(order, side, &venue, word);
             *counts.bets.entry((venue, side.as_str(), word)).or_default() += 1;
             if word == "accepted" {
                 let seconds = (at - asked_at).max(0) as f64 / 1_000.0;

@@ -193,6 +193,7 @@ pub fn connect(
     let streaming = runtime.spawn(stream.run());
     let kept = runtime.spawn(keep_alive(
         Arc::clone(&session),
+        requests.clone(),
         seconds(settings.keep_alive_seconds),
     ));
     let tasks = [streaming, kept].map(|task| Task(task.abort_handle()));
@@ -214,7 +215,8 @@ impl Plan {
     /// A pool of connections for one purpose.
     fn wire(&self, tls: ClientConfig, requests: &Requests) -> Result<Wire, ConnectError> {
         let patience = seconds(self.settings.connect_timeout_seconds);
-        Wire::new(tls, self.breaker, patience, requests.clone()).map_err(ConnectError::System)
+        Wire::new(tls, self.breaker, patience, requests.clone(), self.clock)
+            .map_err(ConnectError::System)
     }
 }
 
@@ -222,9 +224,16 @@ fn seconds(seconds: u32) -> Duration {
     Duration::from_secs(u64::from(seconds))
 }
 
-async fn keep_alive(session: Arc<Session>, every: Duration) {
+/// How soon the venue is asked again while our clocks do not agree.
+const SKEWED: Duration = Duration::from_secs(60);
+
+async fn keep_alive(session: Arc<Session>, requests: Requests, every: Duration) {
     loop {
-        tokio::time::sleep(every).await;
+        let wait = match requests.clock_skew_ms() {
+            0 => every,
+            _ => every.min(SKEWED),
+        };
+        tokio::time::sleep(wait).await;
         if let Err(error) = session.keep_alive().await {
             tracing::warn!(event = "betfair_not_kept_alive", "{error}");
         }
@@ -309,6 +318,12 @@ impl Connection {
     #[must_use]
     pub fn requests(&self) -> Vec<(AskedAndCode, u64)> {
         self.requests.all()
+    }
+
+    /// By how much our clock is ahead of the exchange's at least, in milliseconds; less than 0 if it is behind.
+    #[must_use]
+    pub fn clock_skew_ms(&self) -> i64 {
+        self.requests.clock_skew_ms()
     }
 
     /// When the session ends if it is not kept alive.

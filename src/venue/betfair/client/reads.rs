@@ -167,8 +167,8 @@ impl Reads {
         let (_, answer) = self
             .post(Service::Account, "getAccountDetails", &json!({}), &token)
             .await?;
-        let date = answer.date.as_deref().and_then(date);
-        date.ok_or_else(|| ReadError::Transient("it does not say what time it is".to_owned()))
+        let said_at = answer.said_at();
+        said_at.ok_or_else(|| ReadError::Transient("it does not say what time it is".to_owned()))
     }
 
     /// Markets in words.
@@ -380,22 +380,4 @@ pub(super) fn is_throttled(answer: &Answer, number: u64) -> bool {
     let read = read_answer::<serde::de::IgnoredAny>(&answer.body, number);
     let code = |error| matches!(classified(error), ReadError::Throttled(_));
     answer.status == 429 || read.is_err_and(code)
-}
-
-/// Reads the date of an HTTP answer: `Sat, 28 Nov 2026 14:00:00 GMT`.
-fn date(text: &str) -> Option<TimeMs> {
-    let instant = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text);
-    instant.ok().map(|instant| TimeMs(instant.as_millisecond()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_date_of_an_answer_is_read() {
-        let read = date("Sat, 28 Nov 2026 14:00:01 GMT");
-        assert_eq!(read, TimeMs::parse("2026-11-28T14:00:01Z").ok());
-        assert_eq!(date("yesterday"), None);
-    }
 }

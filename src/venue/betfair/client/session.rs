@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -66,6 +66,8 @@ struct Kept {
     token: Option<String>,
     refused: Option<String>,
     banned_until: Option<TimeMs>,
+    /// When the venue last gave the session, or kept it alive.
+    renewed_at: Option<TimeMs>,
 }
 
 /// Where the login stands.
@@ -114,7 +116,7 @@ impl Session {
             file,
             clock: plan.clock,
             token: RwLock::new(kept.token.clone().map(Secret::new)),
-            renewed_at: RwLock::default(),
+            renewed_at: RwLock::new(kept.renewed_at),
             standing: Mutex::new(Standing {
                 kept,
                 pauses: Pauses::new(FIRST_PAUSE, LONGEST_PAUSE),
@@ -140,9 +142,12 @@ impl Session {
     /// lasts at least until then. `None` without a session, or if one was taken over and nothing was heard of it yet.
     pub(super) fn ends_at(&self) -> Option<TimeMs> {
         self.token()?;
-        let renewed_at = self.renewed_at.read();
-        let at = *renewed_at.unwrap_or_else(PoisonError::into_inner);
-        at.map(|at| at + LIFE_MS)
+        self.renewed_at().map(|at| at + LIFE_MS)
+    }
+
+    fn renewed_at(&self) -> RwLockReadGuard<'_, Option<TimeMs>> {
+        let at = self.renewed_at.read();
+        at.unwrap_or_else(PoisonError::into_inner)
     }
 
     fn renewed(&self) {
@@ -233,6 +238,7 @@ impl Session {
     /// Takes a token, or none, into use and into the file.
     fn keep(&self, standing: &mut Standing, token: Option<Secret>) {
         standing.kept.token = token.as_ref().map(|token| token.expose().to_owned());
+        standing.kept.renewed_at = *self.renewed_at();
         *self.token.write().unwrap_or_else(PoisonError::into_inner) = token;
         if let Err(error) = write(&self.file, &standing.kept) {
             tracing::warn!(
@@ -271,6 +277,9 @@ impl Session {
         match self.tell("keepAlive", &token).await {
             Ok(Ok(_)) => {
                 self.renewed();
+                let mut standing = self.standing.lock().await;
+                let token = self.token();
+                self.keep(&mut standing, token);
                 Ok(())
             }
             Ok(Err(_)) => self.renew(Some(&token)).await.map(|_| ()),

@@ -192,7 +192,7 @@ impl Setup {
     fn reads(&self, timeout_seconds: u32, requests: &Requests) -> Result<Reads, ConnectError> {
         let timeout = Duration::from_secs(u64::from(timeout_seconds));
         let tls = wire::system_tls().map_err(ConnectError::System)?;
-        let wire = Wire::new(tls, self.breaker, timeout, requests.clone())
+        let wire = Wire::new(tls, self.breaker, timeout, requests.clone(), self.clock)
             .map_err(ConnectError::System)?;
         Ok(Reads::new(wire, &self.settings.url, &self.secrets, timeout))
     }
@@ -208,6 +208,16 @@ impl Connection {
     #[must_use]
     pub fn requests(&self) -> Vec<(AskedAndCode, u64)> {
         self.requests.all()
+    }
+
+    /// By how much our clock is ahead of the venue's at least, in milliseconds; less than 0 if it is behind, and 0 beside
+    /// a look-alike whose clock runs faster.
+    #[must_use]
+    pub fn clock_skew_ms(&self) -> i64 {
+        match self.setup.settings.clock_times {
+            1 => self.requests.clock_skew_ms(),
+            _ => 0,
+        }
     }
 
     /// Asks the venue.

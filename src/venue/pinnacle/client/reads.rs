@@ -7,7 +7,6 @@ use reqwest::RequestBuilder;
 
 use super::Secrets;
 use crate::market::{OrderId, TimeMs};
-use crate::venue::pace::date_of;
 use crate::venue::pinnacle::{Balance, Bet, BetList, Line, name_of};
 use crate::venue::wire::{Answer, NoAnswer, Wire};
 
@@ -106,7 +105,7 @@ impl Reads {
     /// As [`ReadError`].
     pub async fn balance(&self) -> Result<(Balance, Option<TimeMs>), ReadError> {
         let answer = self.get("/v1/client/balance", "").await?;
-        let said_at = answer.date.as_deref().and_then(date_of);
+        let said_at = answer.said_at();
         let balance = Balance::read(answer.status, &answer.body).map_err(ReadError::Refused)?;
         Ok((balance, said_at))
     }
