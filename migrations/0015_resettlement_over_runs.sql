@@ -1,6 +1,8 @@
 -- A settlement that a LIVE run booked may be taken back in a later one: a reversal says in which run it was booked, where
 -- that is not its own.
 
+DROP VIEW v_pnl;
+
 CREATE TABLE new_settlements (
     run_id           INTEGER NOT NULL,
     record           INTEGER NOT NULL,
@@ -54,3 +56,23 @@ CREATE TRIGGER settlement_orders_keep BEFORE UPDATE ON settlement_orders
     BEGIN SELECT raise(ABORT, 'settlement_orders is append-only'); END;
 CREATE TRIGGER settlement_orders_stay BEFORE DELETE ON settlement_orders
     BEGIN SELECT raise(ABORT, 'settlement_orders is append-only'); END;
+
+-- One line for each strategy of each run; commission is taken from each market's net winnings.
+CREATE VIEW v_pnl AS
+SELECT s.run_id,
+       s.strategy,
+       (SELECT count(*) FROM orders o
+         WHERE o.run_id = s.run_id AND o.strategy = s.strategy) AS bets,
+       (SELECT count(*) FROM orders o
+         WHERE o.run_id = s.run_id AND o.strategy = s.strategy AND o.matched_minor > 0) AS matched,
+       (SELECT printf('%.2f', coalesce(sum(o.matched_minor), 0) / 100.0) FROM orders o
+         WHERE o.run_id = s.run_id AND o.strategy = s.strategy) AS turnover,
+       (SELECT printf('%.2f', coalesce(sum(t.gross_minor), 0) / 100.0) FROM settlements t
+         WHERE t.run_id = s.run_id AND t.strategy = s.strategy) AS gross,
+       (SELECT printf('%.2f', coalesce(sum(t.commission_minor), 0) / 100.0) FROM settlements t
+         WHERE t.run_id = s.run_id AND t.strategy = s.strategy) AS commission,
+       (SELECT printf('%.2f', coalesce(sum(t.net_minor), 0) / 100.0) FROM settlements t
+         WHERE t.run_id = s.run_id AND t.strategy = s.strategy) AS net,
+       (SELECT count(*) FROM intents i
+         WHERE i.run_id = s.run_id AND i.strategy = s.strategy AND i.verdict = 'REFUSED') AS rejections
+  FROM (SELECT DISTINCT run_id, strategy FROM run_scripts) s;

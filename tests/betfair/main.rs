@@ -5,6 +5,7 @@
 mod bettor;
 mod faults;
 mod orders;
+#[allow(dead_code)]
 mod proxy;
 mod recorded;
 mod sessions;

@@ -147,17 +147,24 @@ min_free_mib = 0
         accepted
     }
 
+    /// Every bet that the exchange accepted.
+    pub(crate) fn taken(&self) -> Vec<Value> {
+        let text = fs::read_to_string(self.server.folder.path().join("truth.jsonl")).unwrap();
+        // What is being written just now is not there yet.
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        let lines = whole
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines.filter(|line| line["event"] == "accepted").collect()
+    }
+
     /// The stakes of all bets that the exchange accepted, by market: more can never have been at risk at once.
     pub(crate) fn staked(&self) -> BTreeMap<String, Money> {
-        let text = fs::read_to_string(self.server.folder.path().join("truth.jsonl")).unwrap();
         let mut staked = BTreeMap::new();
-        for line in text.lines() {
-            let line: Value = serde_json::from_str(line).unwrap();
-            if line["event"] == "accepted" {
-                let market = line["market_id"].as_str().unwrap().to_owned();
-                let size = Money::nearest(line["size"].as_f64().unwrap()).unwrap();
-                *staked.entry(market).or_insert(Money::ZERO) += size;
-            }
+        for bet in self.taken() {
+            let market = bet["market_id"].as_str().unwrap().to_owned();
+            let size = Money::nearest(bet["size"].as_f64().unwrap()).unwrap();
+            *staked.entry(market).or_insert(Money::ZERO) += size;
         }
         staked
     }

@@ -1,7 +1,6 @@
 //! LIVE: the door, and what happens at the exchange when things break. The exchange's own log is the truth.
 
 use std::process::Stdio;
-use std::time::{Duration, Instant};
 
 use bea::ledger::{BetRow, Filter, RejectionRow};
 use bea::market::Money;
@@ -218,12 +217,7 @@ fn ordeal(rounds: usize) {
 
 /// What came into doubt is cleared up by the exchange's own lists.
 pub(crate) fn until_sure(bench: &Bench, host: &mut Host) {
-    let deadline = Instant::now() + Duration::from_secs(240);
-    while bench.bets().iter().any(in_doubt) {
-        assert!(Instant::now() < deadline, "never sure: {:?}", bench.bets());
-        // It answers while the ledger is written.
-        host.health();
-    }
+    host.until("sure", |_| !bench.bets().iter().any(in_doubt));
 }
 
 pub(crate) fn in_doubt(bet: &BetRow) -> bool {

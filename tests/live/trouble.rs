@@ -411,7 +411,7 @@ fn bets_of_others_count_and_markets_change_under_our_hands() {
 
     // A runner on which we bet is withdrawn.
     until_sure(&bench, &mut host);
-    let taken: Vec<Value> = bench.server.truth_of("accepted");
+    let taken = bench.taken();
     let runner = &taken
         .iter()
         .find(|bet| bet["customer_order_ref"] != BY_HAND)
