@@ -36,7 +36,13 @@ pub(crate) struct Bench {
 impl Bench {
     /// With more settings after those that every test needs.
     pub(crate) fn new(more: &str) -> Self {
-        let server = Server::start(&["--plain", "--wall-clock"]);
+        Self::with_races(1, more)
+    }
+
+    /// With so many races, ten minutes apart.
+    pub(crate) fn with_races(races: u32, more: &str) -> Self {
+        let races = races.to_string();
+        let server = Server::start(&["--plain", "--wall-clock", "--generate", &races]);
         let place = Place::new(&[("eager", EAGER)]);
         let address = |url: &str| url.rsplit('/').next().unwrap().parse().unwrap();
         let http = Proxy::before(address(&server.http));
@@ -118,7 +124,14 @@ min_free_mib = 0
             }
             self.step(host, 5);
         }
-        panic!("never {bets} bets: {:#}", host.health());
+        let refused = self.place.reader().rejections(&Filter::default()).unwrap();
+        let last: Vec<String> = refused
+            .iter()
+            .rev()
+            .take(5)
+            .map(|row| format!("{} {:?} {:?}", row.code, row.value, row.limit))
+            .collect();
+        panic!("never {bets} bets: {last:?} {:#}", host.health());
     }
 
     /// Every bet in the ledger, of all runs.

@@ -186,7 +186,8 @@ fn faults() -> [Value; 8] {
 
 /// One fault a round, a bet or more while it lasts, and every third time the host is killed in the midst of it.
 fn ordeal(rounds: usize) {
-    let bench = Bench::new(LIVE);
+    // Whoever dies so often is halted otherwise.
+    let bench = Bench::with_races(8, &format!("{LIVE}\n[fence]\ndeaths = 0\n"));
     approve(&bench);
     arm(&bench);
     let mut host = bench.start();

@@ -29,11 +29,16 @@ impl Answer {
 }
 
 impl Server {
-    /// Starts with a made-up race, five minutes before its start, and a clock that stands still.
+    /// Starts with a made-up race, five minutes before its start, or as many as are asked for, and a clock that stands still.
     pub(crate) fn start(more: &[&str]) -> Self {
+        let races: &[&str] = match more.contains(&"--generate") {
+            true => &[],
+            false => &["--generate", "1"],
+        };
         let folder = tempfile::tempdir().unwrap();
         let mut process = Command::new(env!("CARGO_BIN_EXE_bea"))
-            .args(["exchange", "--generate", "1", "--paused", "--json"])
+            .args(["exchange", "--paused", "--json"])
+            .args(races)
             .args(["--http", "127.0.0.1:0", "--stream", "127.0.0.1:0"])
             .arg("--truth")
             .arg(folder.path().join("truth.jsonl"))
