@@ -260,7 +260,7 @@ fn what_an_earlier_session_booked_is_taken_back_and_settled_anew() {
     };
     let strategy = Arc::clone(&booked.strategy);
     let mut account = Account::new(Money::from_major(1_000));
-    account.settle(TimeMs(0), Money::from_major(19));
+    account.book(TimeMs(0), Money::from_major(19), false);
     let mut world = World::after(Recovery {
         accounts: [(Arc::clone(&strategy), account)].into(),
         settled: vec![Earlier {

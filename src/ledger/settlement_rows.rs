@@ -153,7 +153,7 @@ fn reversed(
     match found {
         Some(original) => Ok(original),
         None => contradiction(format!(
-            "settlement {version} of {market} for {strategy} is taken back, but none stands for run {} to take back",
+            "settlement {version} of {market} for {strategy} is taken back, but it is not in run {}",
             spot.run
         )),
     }

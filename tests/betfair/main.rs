@@ -5,7 +5,7 @@
 mod bettor;
 mod faults;
 mod orders;
-#[allow(dead_code)] // others use more of it
+#[allow(dead_code)]
 mod proxy;
 mod recorded;
 mod sessions;

@@ -37,7 +37,12 @@ impl Bench {
     /// With more settings after those that every test needs.
     pub(crate) fn new(more: &str) -> Self {
         // Enough of them that a slow machine does not see the last one start.
-        let server = Server::with_races(3, &["--plain", "--wall-clock"]);
+        Self::with_races(3, more)
+    }
+
+    /// With so many races, ten minutes apart.
+    pub(crate) fn with_races(races: u32, more: &str) -> Self {
+        let server = Server::with_races(races, &["--plain", "--wall-clock"]);
         let place = Place::new(&[("eager", EAGER)]);
         let address = |url: &str| url.rsplit('/').next().unwrap().parse().unwrap();
         let http = Proxy::before(address(&server.http));
@@ -122,7 +127,14 @@ min_free_mib = 0
             }
             self.step(host, 5);
         }
-        panic!("never {bets} bets: {:#}", host.health());
+        let refused = self.place.reader().rejections(&Filter::default()).unwrap();
+        let last: Vec<String> = refused
+            .iter()
+            .rev()
+            .take(5)
+            .map(|row| format!("{} {:?} {:?}", row.code, row.value, row.limit))
+            .collect();
+        panic!("never {bets} bets: {last:?} {:#}", host.health());
     }
 
     /// Every bet in the ledger, of all runs.
@@ -151,17 +163,24 @@ min_free_mib = 0
         accepted
     }
 
+    /// Every bet that the exchange accepted.
+    pub(crate) fn taken(&self) -> Vec<Value> {
+        let text = fs::read_to_string(self.server.folder.path().join("truth.jsonl")).unwrap();
+        // What is being written just now is not there yet.
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        let lines = whole
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines.filter(|line| line["event"] == "accepted").collect()
+    }
+
     /// The stakes of all bets that the exchange accepted, by market: more can never have been at risk at once.
     pub(crate) fn staked(&self) -> BTreeMap<String, Money> {
-        let text = fs::read_to_string(self.server.folder.path().join("truth.jsonl")).unwrap();
         let mut staked = BTreeMap::new();
-        for line in text.lines() {
-            let line: Value = serde_json::from_str(line).unwrap();
-            if line["event"] == "accepted" {
-                let market = line["market_id"].as_str().unwrap().to_owned();
-                let size = Money::nearest(line["size"].as_f64().unwrap()).unwrap();
-                *staked.entry(market).or_insert(Money::ZERO) += size;
-            }
+        for bet in self.taken() {
+            let market = bet["market_id"].as_str().unwrap().to_owned();
+            let size = Money::nearest(bet["size"].as_f64().unwrap()).unwrap();
+            *staked.entry(market).or_insert(Money::ZERO) += size;
         }
         staked
     }

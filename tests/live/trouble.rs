@@ -244,8 +244,7 @@ fn nothing_is_bet_while_the_stream_is_not_to_be_trusted() {
 
     // The exchange says that its data is incomplete; nobody hangs up.
     until_sure(&bench, &mut host);
-    let reconnects = |host: &Host| host.health()["checks"]["feed"][0]["reconnects"].clone();
-    let before = reconnects(&host);
+    let before = ends(&host);
     bench.wire.rewrite(|way, line| match way {
         Way::ToClient if line.contains("\"mcm\"") => {
             same(&line.replacen("{", "{\"status\":503,", 1))
@@ -255,7 +254,7 @@ fn nothing_is_bet_while_the_stream_is_not_to_be_trusted() {
     bench.server.control("clock", &json!({ "step": 1 }));
     host.hear("no bets: the feed says not to trust it");
     nothing_is_bet(&bench, "503");
-    assert_eq!(reconnects(&host), before);
+    assert_eq!(ends(&host), before);
     heal(&bench, &mut host);
 
     // Odds of an hour ago.
@@ -281,6 +280,23 @@ fn aged(line: &str) -> String {
     message.to_string()
 }
 
+/// How often the stream has ended.
+fn ends(host: &Host) -> u64 {
+    let health = host.health();
+    health["checks"]["feed"][0]["reconnects"].as_u64().unwrap()
+}
+
+/// Something that ends the stream, once; and it comes back.
+fn lost_and_found(bench: &Bench, host: &mut Host, trouble: impl FnOnce(&Bench)) {
+    let before = ends(host);
+    trouble(bench);
+    bench.server.control("clock", &json!({ "step": 1 }));
+    host.until("lost and found", |health| {
+        let feed = &health["checks"]["feed"][0];
+        feed["reconnects"].as_u64() > Some(before) && feed["state"] == "live"
+    });
+}
+
 #[test]
 fn a_stream_in_pieces_twice_or_broken_off_is_heard_as_it_was_meant() {
     let (bench, mut host) = live();
@@ -295,10 +311,7 @@ fn a_stream_in_pieces_twice_or_broken_off_is_heard_as_it_was_meant() {
     });
     another(&bench, &mut host);
     bench.wire.rewrite(|_, line| same(line));
-    bench.wire.send(Manner::BreakOff);
-    bench.server.control("clock", &json!({ "step": 1 }));
-    host.hear("no bets: the feed is lost");
-    bench.live(&mut host);
+    lost_and_found(&bench, &mut host, |bench| bench.wire.send(Manner::BreakOff));
     another(&bench, &mut host);
     for bad in [
         "{\"op\":\"mcm\",\"id\":",
@@ -307,20 +320,18 @@ fn a_stream_in_pieces_twice_or_broken_off_is_heard_as_it_was_meant() {
         "\u{1b}[2J",
     ] {
         let mut said = false;
-        bench.wire.rewrite(move |way, line| match way {
+        let rewrite = move |way, line: &str| match way {
             Way::ToClient if !said && line.contains("\"mcm\"") => {
                 said = true;
                 Some(vec![bad.to_owned(), line.to_owned()])
             }
             _ => same(line),
-        });
-        bench.server.control("clock", &json!({ "step": 1 }));
-        host.hear("no bets: the feed is lost");
-        bench.live(&mut host);
+        };
+        lost_and_found(&bench, &mut host, |bench| bench.wire.rewrite(rewrite));
     }
     // The exchange has forgotten where we were, and sends everything anew.
     let mut cut = false;
-    bench.wire.rewrite(move |way, line| match way {
+    let forget = move |way, line: &str| match way {
         Way::ToClient if !cut => {
             cut = true;
             None
@@ -329,10 +340,8 @@ fn a_stream_in_pieces_twice_or_broken_off_is_heard_as_it_was_meant() {
             same(&line.replace("\"initialClk\":\"", "\"initialClk\":\"of another world "))
         }
         Way::ToClient => same(line),
-    });
-    bench.server.control("clock", &json!({ "step": 1 }));
-    host.hear("no bets: the feed is lost");
-    bench.live(&mut host);
+    };
+    lost_and_found(&bench, &mut host, |bench| bench.wire.rewrite(forget));
     another(&bench, &mut host);
     // Several changes in one.
     bench.wire.rewrite(|way, line| match way {
@@ -411,7 +420,7 @@ fn bets_of_others_count_and_markets_change_under_our_hands() {
 
     // A runner on which we bet is withdrawn.
     until_sure(&bench, &mut host);
-    let taken: Vec<Value> = bench.server.truth_of("accepted");
+    let taken = bench.taken();
     let runner = &taken
         .iter()
         .find(|bet| bet["customer_order_ref"] != BY_HAND)

@@ -113,13 +113,6 @@ impl Server {
             .collect()
     }
 
-    /// What really happened to bets, for one kind of event.
-    pub(crate) fn truth_of(&self, event: &str) -> Vec<Value> {
-        let mut log = self.log();
-        log.retain(|line| line["event"] == event);
-        log
-    }
-
     /// What really happened to bets: `(event, customerOrderRef)`.
     pub(crate) fn truth(&self) -> Vec<(String, String)> {
         self.log()

@@ -344,7 +344,7 @@ mod tests {
             (
                 "INSUFFICIENT_FUNDS",
                 Some("INSUFFICIENT_FUNDS"),
-                VenueReason::NotSaid,
+                VenueReason::InsufficientFunds,
             ),
             ("EVENT_BLOCKED", None, VenueReason::NotSaid),
         ] {
