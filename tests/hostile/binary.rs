@@ -118,7 +118,7 @@ fn a_hostile_strategy_disturbs_neither_the_program_nor_its_neighbour() {
     assert!(of(&alone, "good")["bets"].as_u64() > Some(0), "{alone}");
     let large = tempfile::tempdir().unwrap();
     // What faults do to the program is much the same, and each is played within this process too: one in three will do.
-    let is_played = |at: usize, case: &Case| case.kind != Kind::Fault || at % 3 == 0;
+    let is_played = |at: usize, case: &Case| case.kind != Kind::Fault || at.is_multiple_of(3);
     let breaches: Vec<String> = corpus::all(large.path())
         .iter()
         .enumerate()
