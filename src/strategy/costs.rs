@@ -1,5 +1,5 @@
-//! Charges what Rhai's own functions do to long texts and arrays in one operation: searching, comparing, turning to
-//! capitals. They do what Rhai's do, out of the same budget as the maths.
+//! Charges what Rhai's own functions do to long texts and arrays in one operation: searching, comparing, turning
+//! around, turning to capitals. They do what Rhai's do, out of the same budget as the maths.
 
 use rhai::{
     Array, Dynamic, EvalAltResult, FuncRegistration, ImmutableString, Map, NativeCallContext,
@@ -13,6 +13,9 @@ use super::names::Api;
 const COMPARE: usize = 6;
 /// Steps of turning a byte of text to capitals or back.
 const CHANGE_CASE: usize = 3;
+
+/// Items that one step turns around.
+const REVERSE: usize = 4;
 
 type Outcome<T> = Result<T, Box<EvalAltResult>>;
 
@@ -111,6 +114,15 @@ fn arrays(api: &mut Api) {
         });
         failure.filter(|_| work.is_spent()).map_or(Ok(()), Err)
     };
+    let work = api.work.clone();
+    let reverse = move |array: &mut Array| -> Outcome<()> {
+        spend(&work, array.len() / REVERSE)?;
+        array.reverse();
+        Ok(())
+    };
+    FuncRegistration::new("reverse")
+        .with_purity(false)
+        .register_into_engine(&mut api.engine, reverse);
     FuncRegistration::new("dedup")
         .with_purity(false)
         .register_into_engine(&mut api.engine, dedup);
@@ -227,6 +239,7 @@ mod tests {
             r#"[#{ a: 1 } == #{ a: 1 }, #{ a: 1 } == #{ b: 1 }, #{} == #{}, #{ a: [1] } != #{ a: [2] }, #{ a: 1 } == #{ a: "x" }]"#,
             r#"let a = [1, 1, 2, 1, "x", "x", ()]; a.dedup(); a"#,
             r#"const A = [1, 1]; A.dedup(); A"#,
+            r#"let a = [1, "x", ()]; a.reverse(); a"#,
         ] {
             let shown = |engine: &Engine| match engine.eval::<Dynamic>(text) {
                 Ok(value) => format!("{value:?}"),
@@ -246,6 +259,7 @@ mod tests {
             r#"let a = []; a.pad(990, 1); loop { a.contains(2); }"#,
             r#"let a = []; a.pad(990, 1); loop { a.index_of(2); }"#,
             r#"let a = []; for n in 0..990 { a.push(n); } loop { a.dedup(); }"#,
+            r#"let a = []; a.pad(990, 1); loop { a.reverse(); }"#,
         ] {
             let api = sandbox::engine(Purpose::Run, &Log::default());
             let error = api.engine.eval::<Dynamic>(body).unwrap_err().to_string();

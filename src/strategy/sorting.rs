@@ -75,7 +75,7 @@ fn order(
         for runs in places.chunks(2 * width) {
             let (mut left, mut right) = runs.split_at(width.min(runs.len()));
             while let ([a, later_left @ ..], [b, later_right @ ..]) = (left, right) {
-                if compare(*a, *b)? == Ordering::Greater {
+                if compare(*b, *a)? == Ordering::Less {
                     merged.push(*b);
                     right = later_right;
                 } else {

@@ -221,7 +221,7 @@ fn a_parameter_of_the_configuration_that_does_not_fit_is_found_by_check() {
         "[strategies.careful]\nscript = \"fav.rhai\"\nparams = { stake = 90.0 }\n",
     );
     let outcome = bench.run("check careful").ended_with(4);
-    for part in ["careful: FAILED", "stake", "at most 50"] {
+    for part in ["careful: FAILED", "\"stake\" is from 1 to 50: 90.0 is not"] {
         assert!(outcome.out.contains(part), "no {part:?}:\n{}", outcome.out);
     }
 }

@@ -49,7 +49,7 @@ pub(crate) fn all(folder: &Path) -> Vec<Case> {
     paths.sort();
     let cases: Vec<Case> = paths.iter().map(|path| read(path)).collect();
     assert!(
-        cases.len() >= 200,
+        cases.len() >= 300,
         "only {} scripts were found",
         cases.len()
     );

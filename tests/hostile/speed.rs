@@ -10,7 +10,7 @@ use crate::{MOST_MEMORY, on_script_thread, stage};
 const MOST: Duration = Duration::from_millis(50);
 /// The longest reading and compiling may take, which a source of the largest size decides.
 const MOST_TO_COMPILE: Duration = Duration::from_millis(500);
-/// Each is measured so often and the shortest counts: the machine may be busy with something else.
+/// Each is measured so often and the shortest counts.
 const TIMES: usize = 3;
 
 /// What came of a script.
@@ -28,6 +28,35 @@ impl Row {
     }
 }
 
+/// Tells how long this thread was at work: its processor time where the system tells it, so that other load on the machine
+/// is not measured with it, else the time on the wall.
+struct Watch {
+    begin: Instant,
+    spent: Option<Duration>,
+}
+
+impl Watch {
+    fn start() -> Self {
+        Self {
+            begin: Instant::now(),
+            spent: Self::spent(),
+        }
+    }
+
+    fn elapsed(&self) -> Duration {
+        let spent = Self::spent().zip(self.spent);
+        spent.map_or_else(|| self.begin.elapsed(), |(now, before)| now - before)
+    }
+
+    /// Linux brings the account of a thread up to date when it yields.
+    fn spent() -> Option<Duration> {
+        std::thread::yield_now();
+        let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+        let nanos = told.split_whitespace().next()?.parse().ok()?;
+        Some(Duration::from_nanos(nanos))
+    }
+}
+
 /// How long reading and compiling a script takes, and its first call.
 #[derive(Clone, Copy, Debug)]
 struct Took {
@@ -39,16 +68,16 @@ impl Took {
     /// The times, and what the call held.
     fn measure(case: &Case) -> (Self, u64) {
         let market = stage::market();
-        let begin = Instant::now();
+        let watch = Watch::start();
         let compiled = stage::compiled(case);
-        let compile = begin.elapsed();
-        let begin = Instant::now();
+        let compile = watch.elapsed();
+        let watch = Watch::start();
         let mut held = 0;
         if let Ok(mut strategy) = compiled {
             let _any = stage::call(&mut strategy, &market);
             held = strategy.peak_memory();
         }
-        let call = begin.elapsed();
+        let call = watch.elapsed();
         (Self { compile, call }, held)
     }
 

@@ -220,7 +220,7 @@ fn habits() -> Vec<Case> {
         ),
         odds(
             "a green-up that is not returned",
-            "let runner = market.active[0];\n    green_up(runner, ctx.position(runner));",
+            "let runner = market.active[0];\n    green_up(runner, ctx.position(runner));\n    ctx.log(\"closed\");",
         ),
         odds(
             "a for with brackets",
