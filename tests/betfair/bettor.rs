@@ -17,8 +17,9 @@ use bea::market::{
     OrderState, Persistence, Place, Price, RunnerId, Side,
 };
 use bea::risk::{Approved, RiskGate, RiskLimits};
-use bea::venue::betfair::client::{self, Betfair, Connection, FeedState, Heard, Identity};
+use bea::venue::betfair::client::{self, Betfair, Connection, Identity};
 use bea::venue::betfair::{Decoder, Message, Names, StreamFilter};
+use bea::venue::{FeedState, Heard};
 
 use crate::stage::{Stage, now};
 

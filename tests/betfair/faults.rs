@@ -165,7 +165,7 @@ fn without_a_connection_nothing_has_left() {
     plan.settings.api_url = format!("http://{nobody}/exchange");
     let mut deaf = Bettor::recovered(&stage, plan, &records);
     deaf.until("the feed is live", |b| {
-        b.feeds.last() == Some(&bea::venue::betfair::client::FeedState::Live)
+        b.feeds.last() == Some(&bea::venue::FeedState::Live)
     });
     // Nothing can be listed, so that the gate stays shut, and what rests keeps counting.
     assert!(deaf.place(1, Side::Lay, 101, 2).is_err());

@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use bea::engine::Record;
 use bea::market::OrderChange;
 use bea::market::{Intent, Money, OrderKind, OrderState, Persistence, Price, Side, VenueReason};
+use bea::venue::FeedState;
 use bea::venue::betfair::Names;
-use bea::venue::betfair::client::FeedState;
 use serde_json::json;
 
 use crate::bettor::Bettor;

@@ -5,7 +5,8 @@ use std::sync::mpsc;
 
 use bea::config::Secret;
 use bea::market::{OrderState, TimeMs};
-use bea::venue::betfair::client::{self, Heard, ReadError, SessionError};
+use bea::venue::Heard;
+use bea::venue::betfair::client::{self, ReadError, SessionError};
 use serde_json::json;
 
 use crate::bettor::Bettor;

@@ -2,8 +2,8 @@
 
 use bea::engine::Unready;
 use bea::market::{Intent, OrderState};
+use bea::venue::FeedState;
 use bea::venue::betfair::StreamFilter;
-use bea::venue::betfair::client::FeedState;
 use serde_json::{Value, json};
 
 use crate::bettor::Bettor;

@@ -5,7 +5,8 @@ use std::sync::mpsc;
 
 use bea::market::OrderState;
 use bea::venue::betfair::StreamFilter;
-use bea::venue::betfair::client::{self, ConnectError, FeedState, Heard};
+use bea::venue::betfair::client::{self, ConnectError};
+use bea::venue::{FeedState, Heard};
 
 use crate::bettor::Bettor;
 use crate::stage::Stage;
