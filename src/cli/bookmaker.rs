@@ -14,7 +14,7 @@ use crate::lookalike::{
 };
 use crate::source;
 
-/// Serve a local look-alike of The Odds API, or of Pinnacle, for polling and betting to be tried against
+/// Serve a local look-alike of The Odds API or of Pinnacle, to be tried against
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

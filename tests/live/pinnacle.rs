@@ -278,21 +278,21 @@ fn compare(shop: &Shop, place: &Place) {
     }
 }
 
-/// Faults that befall a bet, and whether it is placed all the same.
+/// Faults that befall a bet: the first six are cleared up at once, and the others take their time.
 fn faults() -> [Value; 10] {
     let on = |fault: &str| json!({ "fault": fault, "operation": "straight" });
     let answer = |status: u16, code: &str| json!({ "fault": "api_error", "operation": "straight", "status": status, "code": code });
     [
         on("drop_after"),
-        json!({ "fault": "html_after", "operation": "straight", "status": 500 }),
         answer(200, "LINE_CHANGED"),
-        on("drop_before"),
+        json!({ "fault": "html_after", "operation": "straight", "status": 500 }),
         answer(400, "RESUBMIT_REQUEST"),
-        json!({ "fault": "delay_after", "operation": "straight", "ms": 9_000 }),
-        answer(500, "UNEXPECTED_ERROR"),
-        answer(200, "DUPLICATED_REQUEST"),
         json!({ "fault": "html_before", "operation": "line" }),
         answer(429, "TOO_MANY_REQUESTS"),
+        json!({ "fault": "delay_after", "operation": "straight", "ms": 9_000 }),
+        on("drop_before"),
+        answer(500, "UNEXPECTED_ERROR"),
+        answer(200, "DUPLICATED_REQUEST"),
     ]
 }
 
@@ -319,7 +319,19 @@ fn provoke(shop: &Shop, place: &Place, host: &Host, event: i64) {
 }
 
 #[test]
-fn live_through_faults_and_kills_doubles_no_bet_and_explains_each() {
+fn live_asks_for_everything_and_faults_and_kills_double_no_bet() {
+    ordeal(6);
+}
+
+/// `cargo test --test live -- --ignored --nocapture every_fault_of_pinnacle`
+#[test]
+#[ignore = "what is shown never to have arrived is waited for"]
+fn every_fault_of_pinnacle_doubles_no_bet_and_leaves_none_unexplained() {
+    ordeal(faults().len());
+}
+
+/// One fault a round, a bet on another match in each, and now and then the host is killed in the midst of it.
+fn ordeal(rounds: usize) {
     let shop = Shop::start(&["--generate", "10", "--fair-use", "0"]);
     let place = shop.place(LIVE, QUICK, HOME);
     arm(&place);
@@ -331,11 +343,11 @@ fn live_through_faults_and_kills_doubles_no_bet_and_explains_each() {
     assert_eq!(output.status.code(), Some(0), "{found:#}");
     let mut host = place.start_with(&[]);
     live(&mut host);
-    for (round, (fault, event)) in faults().iter().zip(shop.events()).enumerate() {
+    for (round, (fault, event)) in faults().iter().zip(shop.events()).enumerate().take(rounds) {
         shop.control("faults", fault);
         provoke(&shop, &place, &host, event);
         // Three deaths in ten minutes would halt betting.
-        if round % 5 == 0 {
+        if round % 6 == 0 {
             host.signal("-KILL");
             drop(host);
             host = place.start_with(&[]);
@@ -352,8 +364,10 @@ fn live_through_faults_and_kills_doubles_no_bet_and_explains_each() {
     host.stop();
     compare(&shop, &place);
     let (accepted, known) = (shop.accepted().len(), bets(&place).len());
-    assert!(accepted >= 3 && known >= 10, "{accepted} of {known}");
-    println!("{known} bets in the ledger, {accepted} taken, none twice, none unexplained");
+    assert!(accepted >= 2 && known >= rounds, "{accepted} of {known}");
+    println!(
+        "{rounds} rounds: {known} bets in the ledger, {accepted} taken, none twice, none unexplained"
+    );
 }
 
 #[test]

@@ -26,6 +26,9 @@ pub(super) type Pick = (&'static str, &'static str, i32);
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Book(pub(super) BTreeMap<Pick, f64>);
 
+/// What is told of events, by the number of their league.
+type ByLeague = BTreeMap<i64, Vec<Value>>;
+
 /// A settlement.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Settled {
@@ -235,7 +238,7 @@ impl Offers {
         path: &str,
         query: &Query,
         now: TimeMs,
-        list: fn(&Self, u64, &Query, bool) -> (&'static str, BTreeMap<i64, Vec<Value>>),
+        list: fn(&Self, u64, &Query, bool) -> (&'static str, ByLeague),
     ) -> Result<Value, Told> {
         let sport = query.number("sportId")?;
         let since = match query.get("since") {
@@ -278,12 +281,7 @@ impl Offers {
         Ok(value)
     }
 
-    fn fixtures(
-        &self,
-        since: u64,
-        _: &Query,
-        _: bool,
-    ) -> (&'static str, BTreeMap<i64, Vec<Value>>) {
+    fn fixtures(&self, since: u64, _: &Query, _: bool) -> (&'static str, ByLeague) {
         let open = |event: &&Event| event.settled.is_none() && event.fixture_version > since;
         ("league", self.by_league(open, |event| {
             json!({
@@ -294,12 +292,7 @@ impl Offers {
         }))
     }
 
-    fn odds(
-        &self,
-        since: u64,
-        query: &Query,
-        is_whole: bool,
-    ) -> (&'static str, BTreeMap<i64, Vec<Value>>) {
+    fn odds(&self, since: u64, query: &Query, is_whole: bool) -> (&'static str, ByLeague) {
         let format = query.get("oddsFormat").unwrap_or("American").to_owned();
         let told =
             |event: &&Event| event.odds_version > since && !(is_whole && event.book.0.is_empty());
@@ -312,7 +305,7 @@ impl Offers {
         )
     }
 
-    fn results(&self, since: u64, _: &Query, _: bool) -> (&'static str, BTreeMap<i64, Vec<Value>>) {
+    fn results(&self, since: u64, _: &Query, _: bool) -> (&'static str, ByLeague) {
         let told = |event: &&Event| event.settled.is_some_and(|settled| settled.version > since);
         ("leagues", self.by_league(told, |event| {
             let settled = event.settled.as_ref();
@@ -328,8 +321,8 @@ impl Offers {
         &self,
         wanted: impl Fn(&&Event) -> bool,
         tell: impl Fn(&Event) -> Value,
-    ) -> BTreeMap<i64, Vec<Value>> {
-        let mut leagues: BTreeMap<i64, Vec<Value>> = BTreeMap::new();
+    ) -> ByLeague {
+        let mut leagues = ByLeague::new();
         for event in self.events.values().filter(wanted) {
             leagues.entry(event.league).or_default().push(tell(event));
         }

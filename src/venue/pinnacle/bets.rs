@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::codec::{ApiError, Side};
 use crate::market::selection::{AWAY, DRAW, HOME, OVER, UNDER};
 use crate::market::{Doubt, MarketId, Money, OrderId, Price, RunnerId, TimeMs, VenueReason};
+use crate::venue::answer;
 
 /// What the venue knows a bet of ours by: the bits of its order, as a UUID.
 #[must_use]
@@ -414,13 +415,13 @@ impl Row {
     /// The market that the bet is in, if it is one of ours; else a name that is no market's.
     fn market(&self) -> MarketId {
         let event = self.event_id.unwrap_or_default();
-        let line = self.handicap.map(|points| (points * 100.0).round());
+        let line = self.handicap.and_then(answer::hundredths);
         let kind = match (self.bet_type.as_deref(), self.period_number) {
             (Some("MONEYLINE"), Some(0)) => "MATCH_ODDS".to_owned(),
             (Some("SPREAD"), Some(0)) => "ASIAN_HANDICAP".to_owned(),
             (Some("TOTAL_POINTS"), Some(0)) => match line {
-                Some(line) if line.rem_euclid(100.0) == 50.0 => {
-                    format!("OVER_UNDER_{}", line / 10.0)
+                Some(line) if line.rem_euclid(100) == 50 => {
+                    format!("OVER_UNDER_{:02}", line / 10)
                 }
                 _ => "ALT_TOTAL_GOALS".to_owned(),
             },
