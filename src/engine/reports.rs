@@ -10,6 +10,14 @@ use crate::market::{
     Settlement, TimeMs, VenueEvent, VenueReason,
 };
 
+/// What a settlement books for a strategy.
+struct Held {
+    slot: usize,
+    orders: Vec<(OrderId, Money)>,
+    /// What they brought on the exchange itself.
+    on_exchange: Money,
+}
+
 /// A fill of an order that is not known at all.
 pub(super) fn unknown_fill<P>(event: &OrderEvent, effects: &mut Effects<P>) {
     if let OrderChange::Matched { .. } = event.change {
@@ -222,13 +230,13 @@ impl<G: Gate> Engine<G> {
         let results: Vec<Money> = strays
             .values()
             .map(|strays| on_exchange(strays.iter().map(|(stray, profit)| (&stray.order, *profit))))
-            .chain(held.iter().map(|(_, _, on_exchange)| *on_exchange))
+            .chain(held.iter().map(|held| held.on_exchange))
             .collect();
         let shares = settlement.commission.shares(&results);
         let (of_strays, of_slots) = shares.split_at(strays.len());
         self.settle_strays(now, settlement, strays, of_strays, effects);
         let Some(at) = at else { return };
-        for ((slot, orders, _), commission) in held.into_iter().zip(of_slots) {
+        for (Held { slot, orders, .. }, commission) in held.into_iter().zip(of_slots) {
             let this = &mut self.slots[slot];
             let Some(desk) = this.desks.get_mut(at.0).and_then(Option::as_mut) else {
                 continue;
@@ -269,11 +277,7 @@ impl<G: Gate> Engine<G> {
     }
 
     /// The orders of each strategy that a settlement books, and what they brought on the exchange itself.
-    fn held_in(
-        &self,
-        at: MarketIndex,
-        settlement: &Settlement,
-    ) -> Vec<(usize, Vec<(OrderId, Money)>, Money)> {
+    fn held_in(&self, at: MarketIndex, settlement: &Settlement) -> Vec<Held> {
         let mut held = Vec::new();
         for (slot, this) in self.slots.iter().enumerate() {
             let desk = this.desks.get(at.0).and_then(Option::as_ref);
@@ -291,7 +295,11 @@ impl<G: Gate> Engine<G> {
                 let those =
                     those.filter_map(|(id, profit)| Some((desk.holding.order(*id)?, *profit)));
                 let on_exchange = on_exchange(those);
-                held.push((slot, orders, on_exchange));
+                held.push(Held {
+                    slot,
+                    orders,
+                    on_exchange,
+                });
             }
         }
         held

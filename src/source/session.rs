@@ -89,7 +89,7 @@ mod tests {
         std::fs::write(place.join("part-000001.jsonl.zst"), packed).unwrap();
         let second = line(2, r#","rc":[{"id":7,"ltp":3.0}]"#);
         std::fs::write(place.join("part-000002.jsonl"), second).unwrap();
-        assert_eq!(expand(&[folder.path()]).unwrap(), [place.clone()]);
+        assert_eq!(expand(&[folder.path()]).unwrap(), [&*place]);
         assert_eq!(
             size(&place),
             crate::source::pieces(&place)[0].as_ref().unwrap().size()

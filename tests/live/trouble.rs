@@ -92,8 +92,11 @@ fn next_order(bench: &Bench, act: impl Fn(&str) -> Act + Send + 'static) {
     });
 }
 
+/// What becomes of a request.
+type Fate = Box<dyn Fn(&str) -> Act + Send>;
+
 /// What befalls an order that the exchange has taken.
-fn after_it_was_taken() -> Vec<Box<dyn Fn(&str) -> Act + Send>> {
+fn after_it_was_taken() -> Vec<Fate> {
     let failure = |code: &'static str| {
         move |request: &str| {
             let (whole, one) = (
@@ -123,7 +126,7 @@ fn after_it_was_taken() -> Vec<Box<dyn Fn(&str) -> Act + Send>> {
 }
 
 /// What befalls an order that never arrives.
-fn before_it_arrived(exchange: &str) -> Vec<Box<dyn Fn(&str) -> Act + Send>> {
+fn before_it_arrived(exchange: &str) -> Vec<Fate> {
     let elsewhere = format!(
         "HTTP/1.1 307 Temporary Redirect\r\nLocation: {exchange}/exchange/betting/json-rpc/v1\r\nContent-Length: 0\r\n\r\n"
     );
