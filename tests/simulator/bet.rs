@@ -200,9 +200,8 @@ impl Bet {
             matched_value: self.matched_value(),
             cancelled: self.cancelled,
             lapsed: self.lapsed,
-            lapse_reason: bea::market::VenueReason::NotSaid,
-            voided: self.voided,
             lapse_reason: VenueReason::NotSaid,
+            voided: self.voided,
             is_complete: !self.is_working(),
         }
     }
