@@ -40,7 +40,7 @@ impl Bench {
     }
 
     /// With so many races, ten minutes apart.
-    pub(crate) fn with_races(races: u32, more: &str) -> Self {
+    pub(crate) fn with_races(races: usize, more: &str) -> Self {
         let races = races.to_string();
         let server = Server::start(&["--plain", "--wall-clock", "--generate", &races]);
         let place = Place::new(&[("eager", EAGER)]);

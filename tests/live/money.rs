@@ -188,7 +188,7 @@ fn faults() -> [Value; 8] {
 fn ordeal(rounds: usize) {
     // Whoever dies so often is halted otherwise, and whoever bets so fast is held up.
     let more = "[fence]\ndeaths = 0\n[risk]\nmax_orders_per_minute = 600\nmax_fills_per_minute = 600\nmax_strategy_exposure = 4000.0\nmax_losses_in_a_row = 1000\ndaily_loss_limit = 3000.0\n";
-    let bench = Bench::with_races(8, &format!("{LIVE}\n{more}"));
+    let bench = Bench::with_races(2 + rounds / 25, &format!("{LIVE}\n{more}"));
     approve(&bench);
     arm(&bench);
     let mut host = bench.start();
