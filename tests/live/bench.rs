@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use bea::ledger::{BetRow, Filter};
+use bea::ledger::{BetRow, Filter, RunRow};
 use bea::market::Money;
 use serde_json::{Value, json};
 
@@ -41,7 +41,7 @@ impl Bench {
     }
 
     /// With so many races, ten minutes apart.
-    pub(crate) fn with_races(races: u32, more: &str) -> Self {
+    pub(crate) fn with_races(races: usize, more: &str) -> Self {
         let server = Server::with_races(races, &["--plain", "--wall-clock"]);
         let place = Place::new(&[("eager", EAGER)]);
         let address = |url: &str| url.rsplit('/').next().unwrap().parse().unwrap();
@@ -139,6 +139,15 @@ min_free_mib = 0
 
     /// Every bet in the ledger, of all runs.
     pub(crate) fn bets(&self) -> Vec<BetRow> {
+        self.bets_of(|_| true)
+    }
+
+    /// Those that were bet with money.
+    pub(crate) fn bets_with_money(&self) -> Vec<BetRow> {
+        self.bets_of(|run| run.mode == "LIVE")
+    }
+
+    fn bets_of(&self, is_wanted: impl Fn(&RunRow) -> bool) -> Vec<BetRow> {
         let reader = self.place.reader();
         let runs = reader.runs(100).unwrap();
         let of = |run: i64| {
@@ -149,7 +158,8 @@ min_free_mib = 0
             };
             reader.bets(&filter).unwrap()
         };
-        runs.iter().flat_map(|run| of(run.run)).collect()
+        let wanted = runs.iter().filter(|run| is_wanted(run));
+        wanted.flat_map(|run| of(run.run)).collect()
     }
 
     /// How often the exchange really accepted a bet of each name.

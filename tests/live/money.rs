@@ -61,7 +61,7 @@ pub(crate) fn compare(bench: &Bench) {
     let accepted = bench.accepted();
     let doubled: Vec<_> = accepted.iter().filter(|(_, count)| **count > 1).collect();
     assert!(doubled.is_empty(), "bets were placed twice: {doubled:?}");
-    let bets = bench.bets();
+    let bets = bench.bets_with_money();
     let known: Vec<String> = bets.iter().map(|bet| format!("b1{}", bet.bet)).collect();
     for name in accepted.keys().filter(|name| *name != BY_HAND) {
         assert!(known.contains(name), "{name} is nowhere in the ledger");
@@ -214,7 +214,7 @@ fn faults() -> [Value; 8] {
 fn ordeal(rounds: usize) {
     // Whoever dies so often is halted otherwise, and whoever bets so fast is held up.
     let more = "[fence]\ndeaths = 0\n[risk]\nmax_orders_per_minute = 600\nmax_fills_per_minute = 600\nmax_strategy_exposure = 4000.0\nmax_losses_in_a_row = 1000\ndaily_loss_limit = 3000.0\n";
-    let bench = Bench::with_races(8, &format!("{LIVE}\n{more}"));
+    let bench = Bench::with_races(2 + rounds / 25, &format!("{LIVE}\n{more}"));
     approve(&bench);
     arm(&bench);
     let mut host = bench.start();

@@ -10,9 +10,9 @@ use crate::host::{Host, strategy};
 use crate::money::{BY_HAND, LIVE, approve, arm, compare, done, until_sure};
 use crate::proxy::{Act, Manner, Way};
 
-/// A host that bets with money.
+/// A host that bets with money. Orders that fail one after the other do not have it leave the exchange alone.
 fn live() -> (Bench, Host) {
-    let bench = Bench::new(LIVE);
+    let bench = Bench::with_races(1, &format!("{LIVE}\n[breaker]\nfailures = 100\n"));
     approve(&bench);
     arm(&bench);
     let mut host = bench.start();

@@ -35,7 +35,7 @@ impl Server {
     }
 
     /// The same with more races, which start ten minutes one after the other.
-    pub(crate) fn with_races(races: u32, more: &[&str]) -> Self {
+    pub(crate) fn with_races(races: usize, more: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut process = Command::new(env!("CARGO_BIN_EXE_bea"))
             .args(["exchange", "--paused", "--json"])
