@@ -15,6 +15,8 @@ fi
 drill=$(mktemp -d)
 trap 'rm -rf "$drill"' EXIT
 "$bea" ledger restore "$folder/$newest" --ledger "$drill/ledger.sqlite"
+# What reading leaves beside a copy; one with anything in it is kept.
+[ -s "$folder/$newest-wal" ] || rm -f "$folder/$newest-wal" "$folder/$newest-shm"
 "$bea" ledger verify --ledger "$drill/ledger.sqlite"
 "$bea" bets --ledger "$drill/ledger.sqlite" --json > "$drill/bets.json"
 test -s "$drill/bets.json"

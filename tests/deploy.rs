@@ -397,6 +397,7 @@ fn a_backup_is_made_kept_and_can_be_put_back() {
     }
     let (passed, said) = script("restore-drill.sh", folder.path(), "2");
     assert!(passed && said.contains("the drill passed"), "{said}");
+    assert_eq!(backups(folder.path()).len(), 4, "the drill left something");
     // One more, of another second, and the oldest go.
     fs::rename(
         &first[0],
