@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::closing::{Closing, ClosingLine};
-use super::statistics::Facts;
+use super::statistics::{Facts, event_of, happened};
 use crate::config::Limits;
 use crate::engine::{
     Command, Desk, DeskError, Engine, Fault, House, Journal, Notice, Recovery, Sending, Shadow,
     Slot, Strategy, Venue,
 };
 use crate::exchange::{Exchange, ExchangeSettings};
-use crate::ledger::VisitRow;
+use crate::ledger::{CloseRow, ClosingRow, VisitRow};
 use crate::market::{
     Books, Currency, Instruction, MarketDelta, MarketId, MarketStatus, Money, TimeMs, VenueEvent,
 };
@@ -353,23 +353,46 @@ impl<J: Journal, V: Venue<Approved>> Session<J, V> {
         self.slots().iter().map(of).collect()
     }
 
-    /// What a strategy's bets in a market were worth against the close, where that is known: for each unit of the
-    /// backer's stake.
+    /// What a strategy's bets in a market were worth against the close, each that was matched and settled: `version` and
+    /// `at` are those of the settlement.
     #[must_use]
-    pub fn closing_values(&self, strategy: &str, market: &MarketId) -> Vec<f64> {
+    pub fn closings(
+        &self,
+        strategy: &str,
+        market: &MarketId,
+        (version, at): (u32, TimeMs),
+    ) -> Vec<ClosingRow> {
         let books = self.books();
-        let (Some(line), Some(slot)) = (
-            self.lines.get(market),
-            self.slots().iter().find(|slot| &*slot.name == strategy),
-        ) else {
+        let slot = self.slots().iter().find(|slot| &*slot.name == strategy);
+        let mut holdings = slot.into_iter().flat_map(Slot::holdings);
+        let Some((place, holding)) = holdings.find(|(place, _)| books.get(*place).id == *market)
+        else {
             return Vec::new();
         };
-        let there = slot.holdings().find(|(at, _)| books.get(*at).id == *market);
-        let Some((at, holding)) = there else {
-            return Vec::new();
-        };
-        let value = |order| line.value(books.get(at), order, &self.closing)?.chosen;
-        holding.orders().iter().filter_map(value).collect()
+        let (line, market) = (self.lines.get(market), books.get(place));
+        let settled = holding
+            .orders()
+            .iter()
+            .filter(|order| order.matched.is_positive() && order.profit.is_some());
+        let rows = settled.map(|order| ClosingRow {
+            order: order.id.to_string(),
+            version,
+            at,
+            strategy: strategy.to_owned(),
+            market: market.id.to_string(),
+            event: event_of(market).to_string(),
+            close: line
+                .and_then(|line| line.value(market, order, &self.closing))
+                .map(|value| CloseRow {
+                    source: value.source,
+                    raw: value.raw,
+                    clv: value.chosen,
+                    chance: value.chance,
+                }),
+            probability: order.probability,
+            happened: happened(market, order),
+        });
+        rows.collect()
     }
 
     /// Bets at the venue that the ledger does not explain.

@@ -106,7 +106,7 @@ impl Recorder {
 }
 
 /// What LIVE asks for besides `mode`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Live {
     /// The arming token. `bea arm` writes it.
@@ -119,6 +119,10 @@ pub struct Live {
     pub min_paper_days: u32,
     /// Bets that must have been settled in DRY_RUN on a live feed.
     pub min_paper_bets: u32,
+    /// Least mean closing line value of these bets, for each unit of stake; -1 asks for none.
+    pub min_paper_clv: f64,
+    /// How much more than the close's the Brier score of the strategies' probabilities may be on them; 1 asks for none.
+    pub max_paper_brier_excess: f64,
     /// How far this machine's clock may be from the venue's, in milliseconds.
     pub max_clock_skew_ms: u32,
     /// How the limits rise.
@@ -133,6 +137,8 @@ impl Default for Live {
             max_arm_hours: 24,
             min_paper_days: 30,
             min_paper_bets: 100,
+            min_paper_clv: -1.0,
+            max_paper_brier_excess: 1.0,
             max_clock_skew_ms: 1_000,
             ramp: Ramp::default(),
         }
@@ -147,6 +153,12 @@ impl Live {
             Bound::new("max_arm_hours", &self.max_arm_hours, &(1..=168)),
             Bound::new("min_paper_days", &self.min_paper_days, &(0..=365)),
             Bound::new("min_paper_bets", &self.min_paper_bets, &(0..=100_000)),
+            Bound::new("min_paper_clv", &self.min_paper_clv, &(-1.0..=1.0)),
+            Bound::new(
+                "max_paper_brier_excess",
+                &self.max_paper_brier_excess,
+                &(-1.0..=1.0),
+            ),
             Bound::new(
                 "max_clock_skew_ms",
                 &self.max_clock_skew_ms,

@@ -36,6 +36,16 @@ pub struct PaperRecord {
     pub settled_bets: u64,
 }
 
+/// The runs in DRY_RUN on the live feed at `:address`, from when to when, as a table `paper`.
+pub(super) const PAPER: &str = "paper AS (
+                 SELECT r.id, r.started_at_ms AS first,
+                        max(r.started_at_ms, coalesce(r.ended_at_ms, 0),
+                            coalesce((SELECT max(at_ms) FROM intents i WHERE i.run_id = r.id), 0)) AS last
+                   FROM runs r JOIN recordings f ON f.run_id = r.id
+                  WHERE r.kind = 'run' AND r.mode = 'DRY_RUN' AND f.path = :address
+                    AND json_extract(r.config, '$.\"run.feed\"') IS NOT NULL
+                    AND json_extract(r.config, '$.\"run.feed\"') <> 'recordings')";
+
 /// What bets of a life of the ledger are called at a venue: at most 15 letters and digits, and of no other life.
 fn life(epoch: u32, id: &str) -> String {
     format!("{:03X}{id}", epoch % 4_096)
@@ -107,20 +117,15 @@ impl Reader {
     /// If the ledger cannot be read.
     pub fn paper_record(&self, address: &str) -> Result<PaperRecord, LedgerError> {
         let rows = self.rows(
-            "WITH RECURSIVE paper AS (
-                 SELECT r.id, r.started_at_ms AS first,
-                        max(r.started_at_ms, coalesce(r.ended_at_ms, 0),
-                            coalesce((SELECT max(at_ms) FROM intents i WHERE i.run_id = r.id), 0)) AS last
-                   FROM runs r JOIN recordings f ON f.run_id = r.id
-                  WHERE r.kind = 'run' AND r.mode = 'DRY_RUN' AND f.path = :address
-                    AND json_extract(r.config, '$.\"run.feed\"') IS NOT NULL
-                    AND json_extract(r.config, '$.\"run.feed\"') <> 'recordings'),
-             days (day, last) AS (
-                 SELECT first / 86400000, last / 86400000 FROM paper
-                 UNION SELECT day + 1, last FROM days WHERE day < last)
-             SELECT (SELECT count(DISTINCT day) FROM days),
-                    (SELECT count(*) FROM orders o JOIN paper p ON p.id = o.run_id
-                      WHERE o.matched_minor > 0 AND o.profit_minor IS NOT NULL)",
+            &format!(
+                "WITH RECURSIVE {PAPER},
+                 days (day, last) AS (
+                     SELECT first / 86400000, last / 86400000 FROM paper
+                     UNION SELECT day + 1, last FROM days WHERE day < last)
+                 SELECT (SELECT count(DISTINCT day) FROM days),
+                        (SELECT count(*) FROM orders o JOIN paper p ON p.id = o.run_id
+                          WHERE o.matched_minor > 0 AND o.profit_minor IS NOT NULL)"
+            ),
             named_params! { ":address": address },
             |row| {
                 Ok(PaperRecord {

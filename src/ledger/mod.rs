@@ -10,6 +10,7 @@
 mod approvals;
 mod audit;
 mod chain;
+mod closings;
 mod columns;
 mod configurations;
 mod copy;
@@ -39,6 +40,7 @@ mod writer;
 pub use approvals::{Approval, LiveBet, PaperRecord};
 pub use audit::{Audit, Finding};
 pub use chain::{Break, Head, Verified};
+pub use closings::{CloseRow, ClosingRow};
 pub use configurations::{Configuration, ConfigurationRow};
 pub use copy::{Restored, restore};
 pub use deaths::Death;

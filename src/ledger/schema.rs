@@ -87,6 +87,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "resettlement_over_runs",
         sql: include_str!("../../migrations/0015_resettlement_over_runs.sql"),
     },
+    Migration {
+        name: "closings",
+        sql: include_str!("../../migrations/0016_closings.sql"),
+    },
 ];
 
 /// The number of the last step of a list.

@@ -15,6 +15,7 @@ use rusqlite::{Connection, ErrorCode, params};
 use super::LedgerError;
 use super::approvals::{self, Approval};
 use super::chain::Scribe;
+use super::closings::{self, ClosingRow};
 use super::columns::whole;
 use super::configurations::{self, Configuration};
 use super::deaths::{self, Death};
@@ -58,6 +59,11 @@ pub(super) enum Entry {
         run: i64,
         recording: u32,
         visits: Vec<VisitRow>,
+    },
+    Closings {
+        run: i64,
+        recording: u32,
+        rows: Vec<ClosingRow>,
     },
     Script {
         hash: String,
@@ -409,6 +415,14 @@ fn write_frame(connection: &Connection, entry: &Entry) -> Result<(), RowError> {
             }
             1
         }
+        Entry::Closings {
+            run,
+            recording,
+            rows,
+        } => {
+            closings::write(connection, *run, *recording, rows)?;
+            1
+        }
         Entry::Script { hash, name, source } => {
             connection
                 .prepare_cached(
@@ -486,6 +500,9 @@ impl fmt::Display for Entry {
             }
             Self::Visits { run, recording, .. } => {
                 write!(f, "the visits of recording {recording} of run {run}")
+            }
+            Self::Closings { run, recording, .. } => {
+                write!(f, "the closings of recording {recording} of run {run}")
             }
             Self::Version { version, .. } => {
                 write!(f, "version {} of {}", version.hash, version.strategy)

@@ -221,6 +221,7 @@ impl<'a> Conductor<'a> {
             self.fence(session, command)?;
         }
         self.keeper.tend(session.slots(), now)?;
+        self.note_closings(session)?;
         self.publish(session, now);
         Ok(())
     }
@@ -644,6 +645,7 @@ impl Conductor<'_> {
                 }
             }
         }
+        self.note_closings(session)?;
         self.publish(session, Instant::now());
         for slot in session.slots() {
             let totals = slot.totals();

@@ -14,6 +14,7 @@
 
 mod alerting;
 mod approvals;
+mod closings;
 mod conductor;
 pub mod door;
 mod feed;

@@ -1,7 +1,9 @@
 //! What the writer refuses, and what a failure does to it.
 
 use bea::engine::{Record, TradingState, Verdict};
-use bea::ledger::{Durability, Filter, Ledger, Outcome, Reader};
+use bea::ledger::{
+    CloseRow, ClosingRow, Durability, Filter, Ledger, Outcome, Reader, RunInfo, RunKind,
+};
 use bea::market::{OrderChange, OrderState, Side, TimeMs};
 use rusqlite::Connection;
 
@@ -81,6 +83,67 @@ fn a_settlement_is_taken_back_by_turning_its_signs_and_booked_anew() {
     assert_eq!(reader.pnl(&Filter::default()).unwrap()[0].net, pounds(-7.0));
     let bets = reader.bets(&Filter::default()).unwrap();
     assert_eq!(bets[0].profit, Some(pounds(-5.0)));
+}
+
+#[test]
+fn what_a_bet_was_worth_is_kept_and_the_last_settlement_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let ledger = Ledger::open(&path, settings(Durability::Full)).unwrap();
+    let on_feed = RunInfo {
+        kind: RunKind::Run,
+        config: serde_json::json!({ "run.feed": "betfair" }),
+        ..info()
+    };
+    let mut run = ledger.begin_run(on_feed).unwrap();
+    run.script(HASH, "value_back", "").unwrap();
+    run.begin_recording(1, "betfair", "here").unwrap();
+    commit(&mut run, &story()).unwrap();
+    let of = |number, version, happened| ClosingRow {
+        order: id(number).to_string(),
+        version,
+        at: TimeMs(1_617_122_000_000),
+        strategy: "value_back".to_owned(),
+        market: market().to_string(),
+        event: "30359506".to_owned(),
+        close: (number == 1).then(|| CloseRow {
+            source: "BSP".to_owned(),
+            raw: 0.02,
+            clv: Some(0.01),
+            chance: Some(0.5),
+        }),
+        probability: Some(0.515),
+        happened: Some(happened),
+    };
+    // Of the third nothing was matched in the end: it is no bet.
+    let first = vec![of(1, 1, true), of(3, 1, false), of(7, 1, false)];
+    ledger.closings(run.run(), 1, first.clone()).unwrap();
+    // A settlement is told of once.
+    ledger
+        .closings(run.run(), 1, vec![of(1, 1, false)])
+        .unwrap();
+    let reader = ledger.reader().unwrap();
+    assert_eq!(reader.paper_closings("here").unwrap(), first[..2]);
+    assert_eq!(reader.paper_closings("there").unwrap(), []);
+
+    // Taken back there is nothing to say, until it is settled anew.
+    let taken = [(1, -5.14), (3, -1.0), (7, 0.0)];
+    let back = as_version(settled(-6.14, -0.31, &taken), 1, true);
+    commit(&mut run, &[back]).unwrap();
+    assert_eq!(reader.paper_closings("here").unwrap(), []);
+    let again = [(1, -5.0), (3, -2.0), (7, 0.0)];
+    let again = as_version(settled(-7.0, 0.0, &again), 2, false);
+    commit(&mut run, &[again]).unwrap();
+    let second = vec![of(1, 2, false), of(3, 2, true)];
+    ledger.closings(run.run(), 1, second.clone()).unwrap();
+    assert_eq!(reader.paper_closings("here").unwrap(), second);
+    assert!(reader.verify(None).unwrap().is_sound());
+
+    let connection = Connection::open(&path).unwrap();
+    for change in ["UPDATE closings SET clv = 1", "DELETE FROM closings"] {
+        let error = connection.execute(change, []).unwrap_err().to_string();
+        assert!(error.contains("append-only"), "{change}: {error}");
+    }
 }
 
 #[test]

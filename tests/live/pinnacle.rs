@@ -14,7 +14,7 @@ use bea::market::OrderId;
 use bea::venue::pinnacle::order_of;
 use serde_json::{Value, json};
 
-use crate::host::{Host, Place, strategy};
+use crate::host::{Host, Place};
 
 const USER: &str = "ann-of-the-tests";
 const PASSWORD: &str = "sesame-123";
@@ -32,7 +32,7 @@ fn on_odds(market, ctx) {
     let seen = this.get(market.id);
     this[market.id] = quote.price;
     if seen == () || seen == quote.price { return []; }
-    back(runner, quote.price, 2.0).book(quote.book).reason("home")
+    back(runner, quote.price, 2.0).book(quote.book).probability(0.5).reason("home")
 }
 "#;
 
@@ -435,6 +435,69 @@ fn bets_that_wait_are_taken_or_not_and_settled_to_the_penny_and_anew() {
     assert!(host.said().iter().all(|line| !line.contains(PASSWORD)));
 }
 
+/// What the gates of the paper record say: which is open, and what was found.
+fn paper(place: &Place) -> BTreeMap<String, (bool, String)> {
+    let output = place.command(&["preflight", "--json"]).output().unwrap();
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let word = |of: &Value| of.as_str().unwrap().to_owned();
+    let rows = found["rows"].as_array().unwrap().iter();
+    rows.filter(|row| word(&row["gate"]).starts_with("paper "))
+        .map(|row| {
+            let is_open = row["passed"].as_bool().unwrap();
+            (word(&row["gate"]), (is_open, word(&row["found"])))
+        })
+        .collect()
+}
+
+/// Every bet that was settled is in the paper record with its close, and the gates of LIVE go by it.
+fn on_paper(shop: &Shop, place: &Place) {
+    let bets = place.bets();
+    let settled = |bet: &&BetRow| bet.matched.is_positive() && bet.profit.is_some();
+    let settled: Vec<&BetRow> = bets.iter().filter(settled).collect();
+    let closings = place.reader().paper_closings(&shop.address).unwrap();
+    assert!(
+        !closings.is_empty() && closings.len() == settled.len(),
+        "{closings:#?} of {settled:#?}"
+    );
+    let n = closings.len() as f64;
+    let (mut clv, mut brier) = (0.0, 0.0);
+    for row in &closings {
+        let bet = settled.iter().find(|bet| bet.bet == row.order).unwrap();
+        let close = row.close.as_ref().unwrap();
+        let (worth, chance) = (close.clv.unwrap(), close.chance.unwrap());
+        let price = bet.average_price.unwrap().to_f64();
+        assert!((worth - (price * chance - 1.0)).abs() < 1e-9, "{row:?}");
+        let won = bet.profit.unwrap().is_positive();
+        assert_eq!(row.happened, Some(won));
+        assert_eq!(row.probability, Some(0.5));
+        clv += worth / n;
+        let outcome = f64::from(u8::from(won));
+        brier += (0.25 - (chance - outcome).powi(2)) / n;
+    }
+    let said = |found: &BTreeMap<String, (bool, String)>| {
+        let ([clv, brier], all) = (
+            [format!("{:.2} % ", clv * 100.0), format!(": {brier:+.4}, ")],
+            [&found["paper clv"], &found["paper calibration"]],
+        );
+        assert!(all[0].1.contains(&clv), "{clv} {found:?}");
+        assert!(all[1].1.contains(&brier), "{brier} {found:?}");
+        all.map(|(is_open, _)| *is_open)
+    };
+    assert_eq!(said(&paper(place)), [true; 2]);
+    let settings = fs::read_to_string(place.path("config/bea.toml")).unwrap();
+    for (clv, brier, open) in [
+        (clv - 0.001, brier + 0.001, true),
+        (clv + 0.001, brier - 0.001, false),
+    ] {
+        let asked = format!(
+            "{settings}\n[live]\nmin_paper_clv = {clv}\nmax_paper_brier_excess = {brier}\n"
+        );
+        place.write("config/bea.toml", &asked);
+        assert_eq!(said(&paper(place)), [open; 2]);
+    }
+    place.write("config/bea.toml", &settings);
+}
+
 #[test]
 fn a_session_without_money_places_nothing_and_plays_again_alike() {
     let shop = Shop::start(&["--generate", "6", "--times", "60", "--fair-use", "0"]);
@@ -448,8 +511,12 @@ clock_times = 60";
         "faults",
         &json!([{ "fault": "html_before" }, { "fault": "drop_after", "operation": "odds" }]),
     );
-    host.until("three bets", |health| {
-        strategy(health, "home")["bets"].as_u64() >= Some(3)
+    until("a bet taken", || {
+        let bets = place.bets();
+        match bets.iter().any(|bet| bet.matched.is_positive()) {
+            true => Ok(()),
+            false => Err(format!("{bets:?}")),
+        }
     });
     // Every match is over in less than four hours.
     shop.control("clock", &json!({ "leap_seconds": 14_400 }));
@@ -465,6 +532,7 @@ clock_times = 60";
     });
     host.stop();
     assert!(shop.truth().is_empty(), "nothing was bet");
+    on_paper(&shop, &place);
     let mut folders = fs::read_dir(place.path("data/feed")).unwrap();
     let folder = folders.next().unwrap().unwrap().path();
     let again = place.json(&["replay", folder.to_str().unwrap()]);

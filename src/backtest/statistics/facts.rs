@@ -138,14 +138,15 @@ impl Facts {
 }
 
 /// An event by its id; a recording that names none has its markets for events.
-fn event_of(market: &Market) -> Arc<str> {
+pub(in crate::backtest) fn event_of(market: &Market) -> Arc<str> {
     match market.definition.event_id.as_str() {
         "" => market.id.as_str().into(),
         id => id.into(),
     }
 }
 
-fn happened(market: &Market, order: &Order) -> Option<bool> {
+/// Whether the runner won, where that is a matter of yes and no.
+pub(in crate::backtest) fn happened(market: &Market, order: &Order) -> Option<bool> {
     let is_plain = market.definition.kind() == MarketKind::Odds;
     match market.runner(order.runner)?.status {
         RunnerStatus::Winner if is_plain => Some(true),

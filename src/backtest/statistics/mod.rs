@@ -4,6 +4,7 @@ mod breakdown;
 mod calibration;
 mod facts;
 mod interval;
+mod paper;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -14,8 +15,9 @@ use serde::Serialize;
 
 pub use breakdown::Row;
 pub use calibration::{Bin, Calibration};
-pub(super) use facts::Facts;
+pub(super) use facts::{Facts, event_of, happened};
 pub use interval::Estimate;
+pub use paper::{Brier, Paper};
 
 use super::closing::Closing;
 use crate::strategy::maths::devig::Method;

@@ -3,6 +3,7 @@
 mod ending;
 mod inbox;
 mod keeper;
+mod paper;
 mod pinnacle;
 mod preflight;
 mod rows;

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use tokio::runtime::Handle;
 
-use super::rows;
+use super::{paper, rows};
 use crate::config::Loaded;
 use crate::ledger::Reader;
 use crate::market::{Ratio, TimeMs};
@@ -99,7 +99,7 @@ pub fn preflight(checks: &Checks<'_>) -> Preflight {
     rows.push(limits);
     rows.push(rows::ledger(checks));
     rows.push(rows::disk(checks));
-    rows.extend(rows::paper(checks));
+    rows.extend(paper::paper(checks));
     rows.extend(rows::venue(checks));
     Preflight {
         schema: "bea.preflight/1",
@@ -114,9 +114,9 @@ impl fmt::Display for Preflight {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for row in &self.rows {
             let word = if row.passed { "ok" } else { "NO" };
-            writeln!(f, "{word}  {:<12} {}", row.gate, row.found)?;
+            writeln!(f, "{word}  {:<17} {}", row.gate, row.found)?;
             if let Some(remedy) = &row.remedy {
-                writeln!(f, "    {:<12} → {remedy}", "")?;
+                writeln!(f, "    {:<17} → {remedy}", "")?;
             }
         }
         match self.rows.iter().filter(|row| !row.passed).count() {

@@ -162,7 +162,7 @@ fn approvals(checks: &Checks<'_>) -> Row {
     }
 }
 
-fn unreadable(gate: &'static str, error: &LedgerError) -> Row {
+pub(super) fn unreadable(gate: &'static str, error: &LedgerError) -> Row {
     Row::shut(gate, error.to_string(), "bea ledger verify")
 }
 
@@ -241,42 +241,6 @@ pub(super) fn disk(checks: &Checks<'_>) -> Row {
             format!("make room: {least} MiB must be free (recorder.min_free_mib)"),
         ),
     }
-}
-
-/// What was tried without money on the feed that it would be live on.
-pub(super) fn paper(checks: &Checks<'_>) -> Vec<Row> {
-    let config = &checks.loaded.config;
-    let (feed, address) = match config.run.feed {
-        FeedKind::Pinnacle => ("pinnacle", &config.pinnacle.url),
-        _ => ("betfair", &config.betfair.stream_address),
-    };
-    let record = match checks.reader.map(|reader| reader.paper_record(address)) {
-        None => Default::default(),
-        Some(Ok(record)) => record,
-        Some(Err(error)) => return vec![unreadable("paper", &error)],
-    };
-    let (days, bets) = (config.live.min_paper_days, config.live.min_paper_bets);
-    let run = format!("go on in DRY_RUN: bea run --feed {feed}");
-    vec![
-        Row::of(
-            "paper days",
-            record.days >= u64::from(days),
-            format!(
-                "{} days of DRY_RUN on {address}, {days} are asked for",
-                record.days
-            ),
-            format!("{run} (live.min_paper_days)"),
-        ),
-        Row::of(
-            "paper bets",
-            record.settled_bets >= u64::from(bets),
-            format!(
-                "{} bets settled in it, {bets} are asked for",
-                record.settled_bets
-            ),
-            format!("{run} (live.min_paper_bets)"),
-        ),
-    ]
 }
 
 /// Whether the venue knows us, agrees on the time and the money, and has some.

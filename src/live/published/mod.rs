@@ -19,14 +19,14 @@ use crate::config::{Config, Limits};
 use crate::engine::{EFFORT_ENDS, Effort, Venue};
 use crate::http::metrics::{Histogram, Metrics};
 use crate::http::view::{Asked, Feed, Live, Risk, Trading, View};
-use crate::ledger::Witness;
-use crate::market::{MarketId, TimeMs};
+use crate::ledger::{ClosingRow, Witness};
+use crate::market::TimeMs;
 use crate::risk::Approved;
 use crate::telemetry::Telemetry;
 use crate::venue::AskedAndCode;
 use pieces::Markets;
 use spans::Spans;
-use witness::Witnessed;
+use witness::{Settled, Witnessed};
 
 /// Where what is gathered goes, besides what is shown.
 pub(super) struct Outlets {
@@ -122,9 +122,8 @@ impl Publisher {
         let mut witnessed = self.witnessed();
         let fresh = witnessed.fresh(&last);
         let refused = witnessed.refused();
-        let settled = witnessed.settled_lately();
         drop(witnessed);
-        self.measure(session, &settled);
+        self.measure(session);
         let mut next = View {
             mode: status.mode.as_str(),
             live: same_live(&last.live, status),
@@ -155,12 +154,23 @@ impl Publisher {
         self.send.send_replace(Arc::new(next));
     }
 
-    /// Counts the work of calls, and what bets in markets that were settled lately were worth.
-    fn measure<V: Venue<Approved>>(
-        &mut self,
-        session: &Playing<'_, V>,
-        settled: &[(Arc<str>, MarketId)],
-    ) {
+    /// What bets in markets that were settled since the last call were worth against the close. It is counted here.
+    pub(super) fn closings<V: Venue<Approved>>(&self, session: &Playing<'_, V>) -> Vec<ClosingRow> {
+        let settled = self.witnessed().settled_lately();
+        let of = |settled: &Settled| {
+            let settlement = (settled.version, settled.at);
+            session.closings(&settled.strategy, &settled.market, settlement)
+        };
+        let closings: Vec<ClosingRow> = settled.iter().flat_map(of).collect();
+        let known = closings.iter().filter_map(|row| row.close.as_ref()?.clv);
+        let mut counts = self.metrics.counts();
+        known.for_each(|clv| counts.clv.observe(clv));
+        drop(counts);
+        closings
+    }
+
+    /// Counts the work of calls.
+    fn measure<V: Venue<Approved>>(&mut self, session: &Playing<'_, V>) {
         self.effort = Effort::default();
         for slot in session.slots() {
             self.effort.add(&slot.effort);
@@ -170,11 +180,6 @@ impl Publisher {
         let mut counts = self.metrics.counts();
         counts.operations =
             Histogram::counted(&EFFORT_ENDS, &all.within, all.calls, all.operations);
-        for (strategy, market) in settled {
-            for clv in session.closing_values(strategy, market) {
-                counts.clv.observe(clv);
-            }
-        }
     }
 
     fn witnessed(&self) -> MutexGuard<'_, Witnessed> {

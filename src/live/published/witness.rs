@@ -31,6 +31,15 @@ struct Kept {
     verdict: Verdict,
 }
 
+/// A market that was settled for a strategy.
+pub(super) struct Settled {
+    pub(super) strategy: Arc<str>,
+    pub(super) market: MarketId,
+    /// Which settlement of it.
+    pub(super) version: u32,
+    pub(super) at: TimeMs,
+}
+
 /// What was gathered.
 pub(super) struct Witnessed {
     metrics: Metrics,
@@ -47,8 +56,8 @@ pub(super) struct Witnessed {
     /// When, on which side and at which venue an order was asked for, until the venue is heard of it.
     awaited: BTreeMap<OrderId, (TimeMs, Side, Arc<str>)>,
     losses: Losses,
-    /// Markets that were settled, by strategy, since somebody asked.
-    settled: Vec<(Arc<str>, MarketId)>,
+    /// Markets that were settled since somebody asked.
+    settled: Vec<Settled>,
     /// When the market change being handled came.
     entered: Option<Instant>,
 }
@@ -117,11 +126,23 @@ impl Witnessed {
                 at,
                 strategy,
                 market,
+                version,
+                reversal,
                 gross,
                 commission,
                 ..
             } => {
-                self.settled.push((Arc::clone(strategy), market.clone()));
+                // What is taken back before anybody asked for it is not told.
+                self.settled
+                    .retain(|known| known.strategy != *strategy || known.market != *market);
+                if !reversal {
+                    self.settled.push(Settled {
+                        strategy: Arc::clone(strategy),
+                        market: market.clone(),
+                        version: *version,
+                        at: *at,
+                    });
+                }
                 self.settled(*at, strategy, *gross - *commission);
             }
             Record::Strategy {
@@ -220,8 +241,8 @@ impl Witnessed {
         }
     }
 
-    /// Markets that were settled since this was asked last, by strategy.
-    pub(super) fn settled_lately(&mut self) -> Vec<(Arc<str>, MarketId)> {
+    /// Markets that were settled since this was asked last.
+    pub(super) fn settled_lately(&mut self) -> Vec<Settled> {
         std::mem::take(&mut self.settled)
     }
 
