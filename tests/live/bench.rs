@@ -123,8 +123,8 @@ min_free_mib = 0
     /// Plays on until the gate has refused something for this once more.
     pub(crate) fn until_refused(&self, host: &mut Host, code: &str) {
         let before = self.refused(code);
-        for _ in 0..40 {
-            self.step(host, 5);
+        for _ in 0..200 {
+            self.step(host, 1);
             if self.refused(code) > before {
                 return;
             }
@@ -134,12 +134,12 @@ min_free_mib = 0
 
     /// Plays until a strategy has so many bets.
     pub(crate) fn until_bets(&self, host: &mut Host, bets: u64) {
-        for _ in 0..200 {
+        for _ in 0..1_000 {
             let health = host.health();
             if strategy(&health, "eager")["bets"].as_u64() >= Some(bets) {
                 return;
             }
-            self.step(host, 5);
+            self.step(host, 1);
         }
         let refused = self.place.reader().rejections(&Filter::default()).unwrap();
         let last: Vec<String> = refused
