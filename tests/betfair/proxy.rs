@@ -2,7 +2,9 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 /// What becomes of a request.
 pub(crate) enum Act {
@@ -29,30 +31,73 @@ type Judge = Box<dyn FnMut(&str) -> Act + Send>;
 /// A proxy for HTTP.
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
+    upstream: SocketAddr,
     judge: Arc<Mutex<Judge>>,
     seen: Arc<Mutex<Vec<String>>>,
+    door: Mutex<Option<Door>>,
+}
+
+/// Where a proxy lets clients in.
+struct Door {
+    is_open: Arc<AtomicBool>,
+    inside: Arc<Mutex<Vec<TcpStream>>>,
+    keeper: JoinHandle<()>,
 }
 
 impl Proxy {
     /// Passes everything on at first.
     pub(crate) fn before(upstream: SocketAddr) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let address = listener.local_addr().unwrap();
-        let judge: Arc<Mutex<Judge>> = Arc::new(Mutex::new(Box::new(|_| Act::Pass)));
-        let seen = Arc::default();
-        let (judging, seeing) = (Arc::clone(&judge), Arc::clone(&seen));
-        std::thread::spawn(move || {
+        let proxy = Self {
+            address: listener.local_addr().unwrap(),
+            upstream,
+            judge: Arc::new(Mutex::new(Box::new(|_| Act::Pass))),
+            seen: Arc::default(),
+            door: Mutex::default(),
+        };
+        proxy.let_in(listener);
+        proxy
+    }
+
+    fn let_in(&self, listener: TcpListener) {
+        let is_open = Arc::new(AtomicBool::new(true));
+        let inside: Arc<Mutex<Vec<TcpStream>>> = Arc::default();
+        let (opened, met) = (Arc::clone(&is_open), Arc::clone(&inside));
+        let (judging, seeing) = (Arc::clone(&self.judge), Arc::clone(&self.seen));
+        let upstream = self.upstream;
+        let keeper = std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
+                if !opened.load(Ordering::SeqCst) {
+                    return;
+                }
+                met.lock().unwrap().extend(client.try_clone());
                 let (judge, seen) = (Arc::clone(&judging), Arc::clone(&seeing));
                 // Whoever breaks off is no error here.
                 std::thread::spawn(move || serve(client, upstream, &judge, &seen));
             }
         });
-        Self {
-            address,
-            judge,
-            seen,
+        *self.door.lock().unwrap() = Some(Door {
+            is_open,
+            inside,
+            keeper,
+        });
+    }
+
+    /// Nobody listens at its address any more, and whoever is connected is cut off.
+    pub(crate) fn shut(&self) {
+        let door = self.door.lock().unwrap().take().unwrap();
+        door.is_open.store(false, Ordering::SeqCst);
+        // The last one to come in is this one.
+        drop(TcpStream::connect(self.address));
+        door.keeper.join().unwrap();
+        for client in door.inside.lock().unwrap().iter() {
+            let _ = client.shutdown(std::net::Shutdown::Both);
         }
+    }
+
+    /// It listens again where it did.
+    pub(crate) fn open(&self) {
+        self.let_in(TcpListener::bind(self.address).unwrap());
     }
 
     /// From here on this decides.

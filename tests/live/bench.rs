@@ -65,6 +65,7 @@ app_key_file = "secrets/key"
 username_file = "secrets/user"
 password_file = "secrets/password"
 heartbeat_ms = 2500
+order_timeout_seconds = 6
 listing_every_seconds = 5
 funds_every_seconds = 5
 
@@ -113,19 +114,32 @@ min_free_mib = 0
         }
     }
 
-    /// Plays on for long enough that the strategy asks for something.
-    pub(crate) fn go_on(&self, host: &mut Host) {
-        (0..8).for_each(|_| self.step(host, 5));
+    /// How often the gate has refused something for this.
+    pub(crate) fn refused(&self, code: &str) -> usize {
+        let refused = self.place.reader().rejections(&Filter::default()).unwrap();
+        refused.iter().filter(|row| row.code == code).count()
+    }
+
+    /// Plays on until the gate has refused something for this once more.
+    pub(crate) fn until_refused(&self, host: &mut Host, code: &str) {
+        let before = self.refused(code);
+        for _ in 0..200 {
+            self.step(host, 1);
+            if self.refused(code) > before {
+                return;
+            }
+        }
+        panic!("nothing more is refused for {code}: {:#}", host.health());
     }
 
     /// Plays until a strategy has so many bets.
     pub(crate) fn until_bets(&self, host: &mut Host, bets: u64) {
-        for _ in 0..200 {
+        for _ in 0..1_000 {
             let health = host.health();
             if strategy(&health, "eager")["bets"].as_u64() >= Some(bets) {
                 return;
             }
-            self.step(host, 5);
+            self.step(host, 1);
         }
         let refused = self.place.reader().rejections(&Filter::default()).unwrap();
         let last: Vec<String> = refused

@@ -29,7 +29,7 @@ fn a_session_is_recorded_with_all_that_decided_and_plays_again_alike() {
     bench.until_bets(&mut host, 4);
     let (code, said) = bench.place.run(&["kill", "--reason", "drill"]);
     assert_eq!(code, Some(0), "{said}");
-    bench.go_on(&mut host);
+    bench.until_refused(&mut host, "KILL_SWITCH_ON");
     let (code, said) = bench.place.run(&["resume", "--reason", "over"]);
     assert_eq!(code, Some(0), "{said}");
     host.until("on again", |health| {

@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use bea::ledger::{BetRow, Filter, RejectionRow};
+use bea::ledger::BetRow;
 use bea::market::Money;
 use serde_json::{Value, json};
 
@@ -44,6 +44,12 @@ fn preflight(bench: &Bench) -> (Option<i32>, Value) {
     let output = command.stderr(Stdio::inherit()).output().unwrap();
     let document = serde_json::from_slice(&output.stdout).unwrap();
     (output.status.code(), document)
+}
+
+/// Who approved the strategy as its file is now.
+fn approved_by(bench: &Bench) -> Value {
+    let list = bench.place.json(&["strategies", "list"]);
+    list["strategies"][0]["approved_by"].clone()
 }
 
 fn shut(preflight: &Value) -> Vec<String> {
@@ -94,7 +100,11 @@ fn live_asks_for_everything_by_name_and_then_bets_at_the_exchange() {
     for word in ["LIVE is refused", "bea arm", "bea approve eager"] {
         assert!(said.contains(word), "{word} is missing in {said}");
     }
+    let ledger = bench.place.path("data/ledger.sqlite");
+    assert!(!ledger.exists(), "a start that is refused leaves no ledger");
+    assert_eq!(approved_by(&bench), Value::Null);
     approve(&bench);
+    assert_eq!(approved_by(&bench), "ann");
     arm(&bench);
     let (code, found) = preflight(&bench);
     assert_eq!((code, shut(&found)), (Some(0), vec![]), "{found:#}");
@@ -133,18 +143,16 @@ fn live_asks_for_everything_by_name_and_then_bets_at_the_exchange() {
     // A version that nobody approved places nothing, until somebody does.
     let first = host.hash_of("eager");
     std::fs::write(bench.place.strategy("eager"), EAGER.replace("2.0", "3.0")).unwrap();
+    assert_eq!(approved_by(&bench), Value::Null);
     host.until("swapped", |health| {
         strategy(health, "eager")["hash"] != first
     });
     let before = bench.accepted().len();
-    bench.go_on(&mut host);
+    bench.until_refused(&mut host, "SCRIPT_NOT_APPROVED");
     let (health, _) = host.until("barred", |health| {
         health["checks"]["approved"][0]["status"] == "warn"
     });
     assert_eq!(health["status"], "warn");
-    let refused = bench.place.reader().rejections(&Filter::default()).unwrap();
-    let by_code = |row: &RejectionRow| row.code == "SCRIPT_NOT_APPROVED";
-    assert!(refused.iter().any(by_code), "{refused:?}");
     assert_eq!(bench.accepted().len(), before);
     approve(&bench);
     host.until("let again", |health| health["checks"]["approved"].is_null());
@@ -157,7 +165,7 @@ fn live_asks_for_everything_by_name_and_then_bets_at_the_exchange() {
         health["checks"]["mode"][0]["trading"] == "REDUCE"
     });
     let before = bench.accepted().len();
-    bench.go_on(&mut host);
+    bench.until_refused(&mut host, "TRADING_REDUCE_ONLY");
     host.stop();
     assert_eq!(bench.accepted().len(), before);
     compare(&bench);

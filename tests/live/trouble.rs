@@ -1,6 +1,8 @@
 //! Trouble between the real host in LIVE and the exchange, by the catalogue of faults: whatever happens on the way, no bet
 //! is there twice, none is unexplained, and nothing is bet on odds that are not to be trusted.
 
+use std::sync::{Arc, OnceLock};
+
 use bea::ledger::BetRow;
 use bea::market::Money;
 use serde_json::{Value, json};
@@ -79,17 +81,50 @@ fn report(request: &str, whole: &Value, one: &Value) -> String {
     page("200 OK", &body.to_string())
 }
 
-/// The next order fares as this says.
-fn next_order(bench: &Bench, act: impl Fn(&str) -> Act + Send + 'static) {
-    let mut left = 1;
+/// The next order fares as this says. Gives its name, once it has come.
+fn next_order(bench: &Bench, act: impl Fn(&str) -> Act + Send + 'static) -> Arc<OnceLock<String>> {
+    let struck: Arc<OnceLock<String>> = Arc::default();
+    let name = Arc::clone(&struck);
     bench.http.judge(move |request| {
-        let strikes = left > 0 && request.contains("placeOrders");
-        left -= usize::from(strikes);
-        match strikes {
-            true => act(request),
-            false => Act::Pass,
+        if name.get().is_some() || !request.contains("placeOrders") {
+            return Act::Pass;
         }
+        let named = &asked(request)["params"]["instructions"][0]["customerOrderRef"];
+        name.set(named.as_str().unwrap().to_owned()).unwrap();
+        act(request)
     });
+    struck
+}
+
+/// Has the next order that leaves fare as this says; gives its name at the exchange. One that is held back, as for a
+/// second after too many requests, is none.
+fn strike(bench: &Bench, host: &mut Host, act: Fate) -> String {
+    let struck = next_order(bench, act);
+    for _ in 0..100 {
+        if let Some(name) = struck.get() {
+            return name.clone();
+        }
+        bench.step(host, 1);
+    }
+    panic!("no order left: {:?}", bench.bets());
+}
+
+/// Each of these is there once, and the ledger knows it.
+fn all_are_there(bench: &Bench, names: &[String]) {
+    let accepted = bench.accepted();
+    for (nth, name) in names.iter().enumerate() {
+        assert_eq!(accepted.get(name), Some(&1), "{nth}: {name}");
+    }
+}
+
+/// None of these is there, and the ledger says so.
+fn none_are_there(bench: &Bench, names: &[String]) {
+    let (accepted, bets) = (bench.accepted(), bench.bets());
+    for (nth, name) in names.iter().enumerate() {
+        let bet = bets.iter().find(|bet| *name == format!("b1{}", bet.bet));
+        assert_eq!(bet.unwrap().state, "NOT_PLACED", "{nth}: {name}");
+        assert_eq!(accepted.get(name), None, "{nth}: {name}");
+    }
 }
 
 /// What becomes of a request.
@@ -147,44 +182,33 @@ fn before_it_arrived(exchange: &str) -> Vec<Fate> {
 #[test]
 fn an_order_whose_answer_is_lost_on_the_way_is_found_and_not_sent_again() {
     let (bench, mut host) = live();
-    for act in after_it_was_taken().into_iter().take(3) {
-        let before = bench.accepted().len();
-        next_order(&bench, act);
-        another(&bench, &mut host);
-        until_sure(&bench, &mut host);
-        assert!(bench.accepted().len() > before);
-    }
+    let fates = after_it_was_taken().into_iter().take(3);
+    let struck: Vec<String> = fates.map(|act| strike(&bench, &mut host, act)).collect();
+    until_sure(&bench, &mut host);
+    all_are_there(&bench, &struck);
     end(&bench, &mut host);
 }
 
-/// Each order that is never heard of is given up after three quarters of a minute.
+/// Orders that are never heard of are given up after three quarters of a minute.
 #[test]
 #[ignore = "takes minutes: cargo test --test live -- --ignored trouble"]
 fn whatever_befalls_an_order_it_is_there_once_or_not_at_all() {
     let (bench, mut host) = live();
-    for (nth, act) in after_it_was_taken().into_iter().enumerate() {
-        let before = bench.accepted().len();
-        next_order(&bench, act);
-        another(&bench, &mut host);
+    let (mut taken, mut lost) = (Vec::new(), Vec::new());
+    for act in after_it_was_taken() {
+        taken.push(strike(&bench, &mut host, act));
         until_sure(&bench, &mut host);
-        assert!(bench.accepted().len() > before, "{nth}");
     }
-    for (nth, act) in before_it_arrived(&bench.server.http)
-        .into_iter()
-        .enumerate()
-    {
-        let before = bench.accepted().len();
-        next_order(&bench, act);
-        another(&bench, &mut host);
+    // With three in doubt within a minute there are no more orders until that is over.
+    let mut fates = before_it_arrived(&bench.server.http).into_iter();
+    while lost.len() < 5 {
+        for act in fates.by_ref().take(3) {
+            lost.push(strike(&bench, &mut host, act));
+        }
         until_sure(&bench, &mut host);
-        let lost = bench
-            .bets()
-            .iter()
-            .filter(|bet| bet.state == "NOT_PLACED")
-            .count();
-        assert!(lost > nth, "{nth}: {:?}", bench.bets());
-        assert_eq!(bench.accepted().len(), before, "{nth}");
     }
+    all_are_there(&bench, &taken);
+    none_are_there(&bench, &lost);
     end(&bench, &mut host);
 }
 
@@ -316,6 +340,20 @@ fn a_stream_in_pieces_twice_or_broken_off_is_heard_as_it_was_meant() {
     bench.wire.rewrite(|_, line| same(line));
     lost_and_found(&bench, &mut host, |bench| bench.wire.send(Manner::BreakOff));
     another(&bench, &mut host);
+    // Several changes in one.
+    bench.wire.rewrite(|way, line| match way {
+        Way::ToClient => same(&line.replace("\"mc\":[{", "\"mc\":[{\"con\":true,")),
+        Way::ToServer => same(line),
+    });
+    bench.step(&mut host, 5);
+    host.hear("FEED_CONFLATED");
+    end(&bench, &mut host);
+}
+
+/// Each lost connection doubles the pause before the next: these are apart from the others.
+#[test]
+fn a_line_that_cannot_be_read_ends_the_connection_and_a_new_one_begins() {
+    let (bench, mut host) = live();
     for bad in [
         "{\"op\":\"mcm\",\"id\":",
         "{\"op\":\"mcm\",\"pt\":NaN,\"mc\":[]}",
@@ -332,6 +370,13 @@ fn a_stream_in_pieces_twice_or_broken_off_is_heard_as_it_was_meant() {
         };
         lost_and_found(&bench, &mut host, |bench| bench.wire.rewrite(rewrite));
     }
+    another(&bench, &mut host);
+    end(&bench, &mut host);
+}
+
+#[test]
+fn a_place_to_go_on_from_that_is_forgotten_brings_a_fresh_image() {
+    let (bench, mut host) = live();
     // The exchange has forgotten where we were, and sends everything anew.
     let mut cut = false;
     let forget = move |way, line: &str| match way {
@@ -346,13 +391,6 @@ fn a_stream_in_pieces_twice_or_broken_off_is_heard_as_it_was_meant() {
     };
     lost_and_found(&bench, &mut host, |bench| bench.wire.rewrite(forget));
     another(&bench, &mut host);
-    // Several changes in one.
-    bench.wire.rewrite(|way, line| match way {
-        Way::ToClient => same(&line.replace("\"mc\":[{", "\"mc\":[{\"con\":true,")),
-        Way::ToServer => same(line),
-    });
-    bench.step(&mut host, 5);
-    host.hear("FEED_CONFLATED");
     end(&bench, &mut host);
 }
 
@@ -380,6 +418,32 @@ fn a_host_that_cannot_list_bets_places_none_and_goes_on_when_it_can() {
     nothing_is_bet(&bench, "what stands is not known to its end");
     bench.http.judge(|_| Act::Pass);
     another(&bench, &mut host);
+    end(&bench, &mut host);
+}
+
+#[test]
+fn where_nobody_listens_nothing_has_left() {
+    let (bench, mut host) = live();
+    until_sure(&bench, &mut host);
+    let (known, asked) = (bench.bets().len(), bench.http.count("placeOrders"));
+    // Bets cannot be listed either, so that soon none is let go any more.
+    let withheld = || bench.refused("VENUE_NOT_READY");
+    let before = withheld();
+    bench.http.shut();
+    for _ in 0..40 {
+        if bench.bets().len() > known || withheld() > before {
+            break;
+        }
+        bench.step(&mut host, 2);
+    }
+    bench.http.open();
+    another(&bench, &mut host);
+    until_sure(&bench, &mut host);
+    let all = bench.bets();
+    let unsent = all.iter().filter(|bet| bet.state == "NOT_SENT").count();
+    assert!(unsent > 0 || withheld() > before, "{all:?}");
+    let left = bench.http.count("placeOrders") - asked;
+    assert_eq!(all.len() - known - unsent, left, "{all:?}");
     end(&bench, &mut host);
 }
 
