@@ -59,7 +59,7 @@ fn closing_value(clv: Option<Estimate>, settled: u64, least: f64, run: &str) -> 
         false => "nothing is asked for".to_owned(),
     };
     let found = match clv {
-        None => format!("of no settled bet is it known what the close made it worth, {asked}"),
+        None => format!("no settled bet has a close to be measured by, {asked}"),
         Some(clv) => {
             let mean = clv.percent("against the close on average");
             format!("{mean}, of {} of {settled} bets, {asked}", clv.n)
@@ -129,7 +129,7 @@ mod tests {
         // Without a figure it is open only if nothing is asked for.
         assert!(closing_value(None, 60, -1.0, RUN).passed);
         let unknown = closing_value(None, 60, -0.5, RUN);
-        assert!(!unknown.passed && unknown.found.starts_with("of no settled bet"));
+        assert!(!unknown.passed && unknown.found.starts_with("no settled bet"));
     }
 
     #[test]

@@ -98,6 +98,17 @@ fn feed(session: &mut Playing<'_>, tape: &mut Tape, next: &Script) -> Result<(),
         let at = tape.now();
         tape.line(session, at, line)?;
     }
+    // What its bets were worth is known from the close of the exchange.
+    let (place, at, ..) = session.slots()[0].settlements().next().unwrap();
+    let market = session.books().get(place).id.clone();
+    let closings = session.closings("eager", &market, (1, at));
+    assert!(!closings.is_empty());
+    for row in &closings {
+        let close = row.close.as_ref().unwrap();
+        assert!(["BSP", "last traded"].contains(&close.source.as_str()) && close.clv.is_some());
+        assert!(row.happened.is_some(), "{row:?}");
+    }
+    assert!(closings.iter().any(|row| row.happened == Some(false)));
     // The race is forgotten when nothing of it can be taken back any more.
     assert!(tape.tick(session, &mut Vec::new())?.is_empty());
     TIME.set(TIME.get() + 3 * 24 * 3_600_000);
