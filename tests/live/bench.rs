@@ -163,7 +163,7 @@ min_free_mib = 0
 
     fn bets_of(&self, is_wanted: impl Fn(&RunRow) -> bool) -> Vec<BetRow> {
         let reader = self.place.reader();
-        let runs = reader.runs(100).unwrap();
+        let runs = reader.runs(10_000).unwrap();
         let of = |run: i64| {
             let filter = Filter {
                 run: Some(run),
