@@ -1,6 +1,7 @@
 //! One line of the log: its fields, cut to a length, as JSON or as text.
 
 use std::fmt::{self, Write as _};
+use std::sync::PoisonError;
 
 use serde_json::{Map, Value};
 use tracing::Level;
@@ -130,9 +131,9 @@ impl Line {
         document.insert(TIME.to_owned(), Value::from(self.at.as_str()));
         document.insert("level".to_owned(), Value::from(self.level.as_str()));
         document.insert(MESSAGE.to_owned(), Value::from(self.message.as_str()));
-        if let Some((run, mode)) = super::RUN.get() {
-            document.insert("run_id".to_owned(), Value::from(*run));
-            document.insert("mode".to_owned(), Value::from(*mode));
+        if let Some((run, mode)) = *super::RUN.read().unwrap_or_else(PoisonError::into_inner) {
+            document.insert("run_id".to_owned(), Value::from(run));
+            document.insert("mode".to_owned(), Value::from(mode));
         }
         for (name, value) in &self.fields {
             // A field cannot take the place of what every line has.

@@ -14,7 +14,7 @@ mod repeats;
 use std::fmt;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Instant;
 
 use tracing::span::{Attributes, Id, Record};
@@ -35,7 +35,7 @@ static FILTER: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
 static SINK: OnceLock<Sink> = OnceLock::new();
 
 /// The run that lines belong to, and where its bets go.
-static RUN: OnceLock<(i64, &'static str)> = OnceLock::new();
+static RUN: RwLock<Option<(i64, &'static str)>> = RwLock::new(None);
 
 /// Whether colours were asked for, or forbidden.
 static COLOUR: OnceLock<bool> = OnceLock::new();
@@ -109,7 +109,7 @@ fn filter(level: Level) -> EnvFilter {
 
 /// Lines in JSON name this run and mode from here on.
 pub fn of_run(run: i64, mode: &'static str) {
-    let _ = RUN.set((run, mode));
+    *RUN.write().unwrap_or_else(PoisonError::into_inner) = Some((run, mode));
 }
 
 /// Shows another level from here on.

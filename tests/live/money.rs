@@ -184,6 +184,8 @@ fn a_host_whose_mode_is_edited_goes_on_without_money() {
     bench.place.write("config/bea.toml", &dry);
     host.hear("the mode is DRY_RUN now");
     host.moved();
+    let line = host.hear("stream_connected");
+    assert!(line.contains(r#""mode":"DRY_RUN""#), "{line}");
     bench.live(&mut host);
     let health = host.health();
     assert_eq!(health["mode"], "DRY_RUN");

@@ -109,6 +109,7 @@ fn tests(checks: &Checks<'_>) -> Row {
         gate,
         wrong.is_empty(),
         match wrong.is_empty() {
+            true if count == 1 => "the strategy compiles and passes its tests".to_owned(),
             true => format!("{count} strategies compile and pass their tests"),
             false => wrong.join("; "),
         },
