@@ -135,6 +135,24 @@ impl Fake {
         })
     }
 
+    /// Waits for two messages, whichever comes first.
+    #[track_caller]
+    pub(crate) fn both(&self, parts: [&str; 2]) -> [(i64, String); 2] {
+        let found = std::cell::RefCell::new([None, None]);
+        self.until("both messages", |reached| {
+            let Reached::Message(chat, text) = reached else {
+                return None;
+            };
+            let mut found = found.borrow_mut();
+            let place = parts.iter().position(|part| text.contains(part))?;
+            found[place].get_or_insert((*chat, text.clone()));
+            match &*found {
+                [Some(one), Some(other)] => Some([one.clone(), other.clone()]),
+                _ => None,
+            }
+        })
+    }
+
     /// What has reached it and was not waited for.
     pub(crate) fn rest(&self) -> Vec<Reached> {
         self.reached.try_iter().collect()
