@@ -209,3 +209,17 @@ min_free_mib = 0
         staked
     }
 }
+
+/// The one session that was recorded is decided again alike; the recording names its feed, and no secret.
+pub(crate) fn plays_again_alike(place: &Place, feed: &str, secret: &str) {
+    let mut folders = fs::read_dir(place.path("data/feed")).unwrap();
+    let folder = folders.next().unwrap().unwrap().path();
+    let again = place.json(&["replay", folder.to_str().unwrap()]);
+    assert_eq!(again["same"], true, "{again:#}");
+    for part in fs::read_dir(&folder).unwrap() {
+        let packed = fs::read(part.unwrap().path()).unwrap();
+        let plain = zstd::decode_all(&packed[..]).unwrap_or(packed);
+        let text = String::from_utf8_lossy(&plain).into_owned();
+        assert!(text.contains(feed) && !text.contains(secret));
+    }
+}

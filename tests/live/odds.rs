@@ -1,7 +1,7 @@
 //! DRY_RUN on the odds of bookmakers: within a budget of credits, through failures, and played again from its recording.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::bench::plays_again_alike;
 use crate::host::{Host, Place, strategy};
 
 const KEY: &str = "0123456789abcdef-secret";
@@ -52,12 +53,7 @@ impl Shop {
             .stderr(Stdio::inherit())
             .spawn()
             .unwrap();
-        let mut out = BufReader::new(process.stdout.take().unwrap());
-        let mut text = String::new();
-        while !text.ends_with("}\n") {
-            assert!(out.read_line(&mut text).unwrap() > 0, "it ended: {text}");
-        }
-        let told: Value = serde_json::from_str(&text).unwrap();
+        let told = crate::server::told(&mut process);
         let address = told["http"].as_str().unwrap().to_owned();
         Self { process, address }
     }
@@ -139,16 +135,7 @@ fn an_hour_costs_no_more_than_the_budget_and_plays_again_alike() {
         shop.used()
     );
 
-    let mut folders = fs::read_dir(place.path("data/feed")).unwrap();
-    let folder = folders.next().unwrap().unwrap().path();
-    let again = place.json(&["replay", folder.to_str().unwrap()]);
-    assert_eq!(again["same"], true, "{again:#}");
-    for part in fs::read_dir(&folder).unwrap() {
-        let packed = fs::read(part.unwrap().path()).unwrap();
-        let plain = zstd::decode_all(&packed[..]).unwrap_or(packed);
-        let text = String::from_utf8_lossy(&plain).into_owned();
-        assert!(text.contains("odds-api") && !text.contains(KEY));
-    }
+    plays_again_alike(&place, "odds-api", KEY);
     assert!(host.said().iter().all(|line| !line.contains(KEY)));
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
@@ -14,6 +14,7 @@ use bea::market::OrderId;
 use bea::venue::pinnacle::order_of;
 use serde_json::{Value, json};
 
+use crate::bench::plays_again_alike;
 use crate::host::{Host, Place};
 
 const USER: &str = "ann-of-the-tests";
@@ -75,12 +76,7 @@ impl Shop {
             .stderr(Stdio::inherit())
             .spawn()
             .unwrap();
-        let mut out = BufReader::new(process.stdout.take().unwrap());
-        let mut text = String::new();
-        while !text.ends_with("}\n") {
-            assert!(out.read_line(&mut text).unwrap() > 0, "it ended: {text}");
-        }
-        let told: Value = serde_json::from_str(&text).unwrap();
+        let told = crate::server::told(&mut process);
         let address = told["http"].as_str().unwrap().to_owned();
         Self {
             process,
@@ -533,16 +529,7 @@ clock_times = 60";
     host.stop();
     assert!(shop.truth().is_empty(), "nothing was bet");
     on_paper(&shop, &place);
-    let mut folders = fs::read_dir(place.path("data/feed")).unwrap();
-    let folder = folders.next().unwrap().unwrap().path();
-    let again = place.json(&["replay", folder.to_str().unwrap()]);
-    assert_eq!(again["same"], true, "{again:#}");
-    for part in fs::read_dir(&folder).unwrap() {
-        let packed = fs::read(part.unwrap().path()).unwrap();
-        let plain = zstd::decode_all(&packed[..]).unwrap_or(packed);
-        let text = String::from_utf8_lossy(&plain).into_owned();
-        assert!(text.contains("pinnacle") && !text.contains(PASSWORD));
-    }
+    plays_again_alike(&place, "pinnacle", PASSWORD);
     assert!(host.said().iter().all(|line| !line.contains(PASSWORD)));
 }
 

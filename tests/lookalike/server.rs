@@ -49,12 +49,7 @@ impl Server {
             .stderr(Stdio::inherit())
             .spawn()
             .unwrap();
-        let mut out = BufReader::new(process.stdout.take().unwrap());
-        let mut text = String::new();
-        while !text.ends_with("}\n") {
-            assert!(out.read_line(&mut text).unwrap() > 0, "it ended: {text}");
-        }
-        let told: Value = serde_json::from_str(&text).unwrap();
+        let told = told(&mut process);
         Self {
             process,
             http: told["http"].as_str().unwrap().to_owned(),
@@ -155,6 +150,16 @@ pub(crate) fn ask(
         status: status.parse().unwrap(),
         body: body.to_owned(),
     })
+}
+
+/// The document with which a look-alike says where it is.
+pub(crate) fn told(process: &mut Child) -> Value {
+    let mut out = BufReader::new(process.stdout.take().unwrap());
+    let mut text = String::new();
+    while !text.ends_with("}\n") {
+        assert!(out.read_line(&mut text).unwrap() > 0, "it ended: {text}");
+    }
+    serde_json::from_str(&text).unwrap()
 }
 
 impl Drop for Server {
