@@ -12,6 +12,7 @@ rounds of ours and theirs alternate. Starting a program and compiling a script i
 
 import argparse
 import bz2
+import datetime
 import importlib.util
 import json
 import os
@@ -20,6 +21,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+import time
 
 READS_ALL = """
 fn markets() { #{ status: ["OPEN", "SUSPENDED"] } }
@@ -37,6 +39,20 @@ NOTHING = """
 fn markets() { #{ sport: "nothing" } }
 fn on_odds(market, ctx) { }
 """
+# The same prices by two calls, which is how a script that wants them all asks for them.
+BY_CALLS = """
+fn markets() { #{ status: ["OPEN", "SUSPENDED"] } }
+fn on_odds(market, ctx) {
+    let backs = market.best_backs();
+    let lays = market.best_lays();
+    let seen = 0.0;
+    for at in 0..backs.len() {
+        if backs[at] != () && lays[at] != () { seen += lays[at] - backs[at]; }
+    }
+}
+"""
+# The loop again, asked only in the last stretch before the start, where one update in twenty lies.
+LAST_STRETCH = READS_ALL.replace("status:", "seconds_to_start: [0, MOST], status:")
 HERE = os.path.dirname(os.path.abspath(__file__))
 LAY_IN_PLAY = os.path.join(HERE, "..", "tests", "reference", "lay_in_play.rhai")
 
@@ -155,6 +171,30 @@ def content_of(path):
     return re.sub(rb'"clk": ?null', b'"clk":"A"', content)
 
 
+def last_stretch(content):
+    """Seconds before the scheduled start that the last twentieth of the updates before it lies in."""
+    start, at = 0, []
+    for line in content.splitlines():
+        message = json.loads(line)
+        for market in message.get("mc", ()):
+            told = market.get("marketDefinition", {}).get("marketTime")
+            if told:
+                start = datetime.datetime.fromisoformat(told.replace("Z", "+00:00")).timestamp()
+            at.append(start - message["pt"] / 1000)
+    before = sorted(seconds for seconds in at if seconds >= 0)
+    if not before:
+        return 0
+    return max(0, int(before[min(len(at) // 20, len(before) - 1)]))
+
+
+def on_the_wall(bea, script, paths, threads):
+    """Seconds on the wall that the recordings take on so many threads."""
+    command = [bea, "backtest", script, "--json", "--quiet", "--threads", str(threads), "--data", *paths]
+    before = time.monotonic()
+    subprocess.run(command, capture_output=True, check=True)
+    return time.monotonic() - before
+
+
 def main():
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("recording")
@@ -177,6 +217,8 @@ def main():
     packed = put("1.100000000.bz2", bz2.compress(bytes_))
     busy = put("1.200000000", in_play)
     reads_all, nothing = put("reads_all.rhai", READS_ALL.encode()), put("nothing.rhai", NOTHING.encode())
+    by_calls = put("by_calls.rhai", BY_CALLS.encode())
+    rarely = put("rarely.rhai", LAST_STRETCH.replace("MOST", str(last_stretch(bytes_))).encode())
     copies = max(1, 60_000_000 // len(bytes_))
 
     has = {name: importlib.util.find_spec(name) is not None for name in ("betfair_data", "flumine")}
@@ -191,14 +233,18 @@ def main():
         with open(path, "rb") as file:
             content = file.read()
 
-        def measure(n):
+        def copies_of(n):
             paths = [os.path.join(folder.name, f"copy{at}-{stem}{ending}") for at in range(n)]
             for copy in paths:
                 if not os.path.exists(copy):
                     with open(copy, "wb") as file:
                         file.write(content)
-            return ours(words.bea, script, paths, more)
+            return paths
 
+        def measure(n):
+            return ours(words.bea, script, copies_of(n), more)
+
+        measure.copies = copies_of
         return measure
 
     tables = [
@@ -210,20 +256,27 @@ def main():
          lambda n: peer(BETFAIR_DATA_READS, plain, n), 4),
         ("all best prices, in Rhai / Python", bea(reads_all, plain), copies // 4, "flumine",
          lambda n: peer(FLUMINE, plain, n, "reads"), 3),
+        ("the same by best_backs, best_lays", bea(by_calls, plain), copies // 2, None, None, 0),
+        ("the loop, asked for 1 update in 20", bea(rarely, plain), copies // 2, None, None, 0),
         ("LayInPlay, reference fills", bea(LAY_IN_PLAY, busy, "--fill", "reference"), copies // 4, "flumine",
          lambda n: peer(FLUMINE, busy, n, "lay"), 2),
     ]
     print(f"{'what':<36}{'ours /s':>12}  {'peer':<14}{'theirs /s':>12}{'ratio':>8}")
     for what, mine, many, name, theirs, many_theirs in tables:
+        compared = has.get(name, False)
         best_mine = best_theirs = 0.0
         for _ in range(words.rounds):
             best_mine = max(best_mine, rate(mine, 1, 1 + max(many, 1), 1))
-            if has[name]:
+            if compared:
                 best_theirs = max(best_theirs, rate(theirs, 1, 1 + many_theirs, 1))
-        if has[name]:
+        if compared:
             print(f"{what:<36}{best_mine:>12,.0f}  {name:<14}{best_theirs:>12,.0f}{best_mine / best_theirs:>8.1f}")
         else:
-            print(f"{what:<36}{best_mine:>12,.0f}  {name:<14}{'-':>12}{'-':>8}")
+            print(f"{what:<36}{best_mine:>12,.0f}  {name or '':<14}{'-':>12}{'-':>8}", flush=True)
+    paths = bea(reads_all, plain).copies(copies)
+    rounds = [[on_the_wall(words.bea, reads_all, paths, threads) for threads in (1, 2)] for _ in range(words.rounds)]
+    one, two = (min(times) for times in zip(*rounds))
+    print(f"two threads beside one, {len(paths)} recordings, on the wall: {one:.2f} s and {two:.2f} s, {one / two:.2f} times as fast")
 
 
 if __name__ == "__main__":

@@ -117,7 +117,7 @@ impl Memory {
         (meter.allocated() > most_allocated.get()).then_some(Exceeded::Allocated(limits.allocated))
     }
 
-    /// The most that was held after any operation of any call.
+    /// The most that was seen held in any call.
     pub(super) fn peak(&self) -> u64 {
         self.0.peak.get().try_into().unwrap_or(0)
     }

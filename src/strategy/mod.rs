@@ -23,6 +23,7 @@ mod params;
 mod propose;
 mod sandbox;
 mod script;
+mod shortcut;
 mod show;
 mod snapshot;
 mod sorting;

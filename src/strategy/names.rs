@@ -9,6 +9,7 @@ use std::rc::Rc;
 use rhai::{Dynamic, Engine, EvalAltResult, RhaiNativeFunc, Variant};
 
 use super::budget::{Memory, Work};
+use super::shortcut::Shortcuts;
 
 /// A function or property as the reference shows it.
 #[derive(Clone, Copy, Debug)]
@@ -123,6 +124,8 @@ pub(super) struct Api {
     pub(super) work: Work,
     /// What the present call holds of memory.
     pub(super) memory: Memory,
+    /// Properties as callbacks read them.
+    pub(super) shortcuts: Shortcuts,
 }
 
 impl Api {
@@ -152,6 +155,10 @@ impl Api {
         read: impl Fn(&T) -> R + 'static,
     ) {
         self.record_property::<T>(name, what);
+        let read = Rc::new(read);
+        let directly = Rc::clone(&read);
+        self.shortcuts
+            .add(name, move |value: &T| Some(Dynamic::from(directly(value))));
         self.engine
             .register_get(name, move |value: &mut T| read(value));
     }
@@ -174,6 +181,11 @@ impl Api {
         read: impl Fn(&T) -> Result<R, Box<EvalAltResult>> + 'static,
     ) {
         self.record_property::<T>(name, what);
+        let read = Rc::new(read);
+        let directly = Rc::clone(&read);
+        self.shortcuts.add(name, move |value: &T| {
+            directly(value).ok().map(Dynamic::from)
+        });
         self.engine
             .register_get(name, move |value: &mut T| read(value));
     }

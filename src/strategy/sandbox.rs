@@ -3,6 +3,7 @@
 //! No clock, files, network, randomness, `sleep`, `eval` or `exit`; imports come from memory. Time is limited by the
 //! number of operations, so that a call that is too long is too long on every machine.
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Once;
@@ -20,6 +21,7 @@ use super::budget::{Memory, MemoryLimits, Work};
 use super::context::{self, Log};
 use super::error::{ScriptError, Sources};
 use super::names::{Api, Vocabulary};
+use super::shortcut::Shortcuts;
 use super::{costs, depth, library, propose, sorting, table, view};
 
 // Together these limits keep the worst call under 50 ms: an operation costs up to 1 µs where it walks the largest
@@ -34,6 +36,8 @@ const MEMORY: MemoryLimits = MemoryLimits {
     held: 4 << 20,
     allocated: 16 << 20,
 };
+/// Operations between two looks at the memory. What one makes is bounded by the limits on data, so a few cannot make much.
+const WEIGHED_EVERY: u64 = 8;
 /// Calls that one test may be worth.
 const TESTS: u64 = 50;
 /// What a test may hold, as it makes the markets it looks at.
@@ -88,6 +92,7 @@ pub(super) fn engine(purpose: Purpose, log: &Log) -> Api {
         engine: Engine::new_raw(),
         names: Vocabulary::default(),
         made: Rc::default(),
+        shortcuts: Shortcuts::default(),
         work: Work::new(match purpose {
             Purpose::Run => WORK,
             Purpose::Test => TESTS * WORK,
@@ -103,8 +108,14 @@ pub(super) fn engine(purpose: Purpose, log: &Log) -> Api {
     load_packages(&mut api.engine);
     set_limits(&mut api.engine, purpose);
     let memory = api.memory.clone();
-    api.engine
-        .on_progress(move |_| memory.exceeded().map(|limit| limit.message().into()));
+    let weighed = Cell::new(0);
+    api.engine.on_progress(move |operations| {
+        let now = operations / WEIGHED_EVERY;
+        if weighed.replace(now) == now {
+            return None;
+        }
+        memory.exceeded().map(|limit| limit.message().into())
+    });
     let (print, debug) = (log.clone(), log.clone());
     api.engine.on_print(move |text| print.add(&text));
     api.engine.on_debug(move |text, _, _| debug.add(&text));
@@ -122,6 +133,7 @@ pub(super) fn engine(purpose: Purpose, log: &Log) -> Api {
     table::register(&mut api);
     propose::register(&mut api);
     library::register(&mut api);
+    api.shortcuts.register(&mut api.engine);
     api
 }
 

@@ -329,9 +329,9 @@ fn what_is_misspelt_is_answered_with_what_was_meant() {
         |     ^
     "#);
     insta::assert_snapshot!(fault("loop { }"), @r#"
-    x.rhai:1:4: the call took more than 100000 operations and was stopped
-      1 | fn on_odds(market, ctx) {
-        |    ^
+    x.rhai:2:10: the call took more than 100000 operations and was stopped
+      2 |     loop { }
+        |          ^
     loop less, or let a native method do the work
     "#);
     insta::assert_snapshot!(fault("market.id = 5;"), @r#"
@@ -520,4 +520,59 @@ fn equal_calls_give_equal_answers() {
         odds(&mut second).unwrap().intents
     );
     assert_eq!(first.hash(), second.hash());
+}
+
+#[test]
+fn the_short_way_to_properties_leads_where_rhai_does() {
+    let bodies = [
+        "for runner in market.active { ctx.log(runner.best_back.price); ctx.log(runner.best_lay != ()); }",
+        "let runner = market.runner(1); let back = runner.best_back; if back != () && back.price > 2.5 { back(runner, back.price, 2.0) } else { [] }",
+        "let runner = market.runner(3); let back = runner.best_back; ctx.log([back == (), () == back, back != (), type_of(back)]);",
+        "let runner = market.runner(3); ctx.log(runner.best_back.price)",
+        "let runner = market.runner(3); ctx.log(runner.best_back?.price ?? 7.0)",
+        "let runner = market.runner(9); ctx.log(runner == ()); ctx.log(runner.id)",
+        "let quote = #{ price: 3, size: 4, id: #{ price: 5 } }; ctx.log([quote.price, quote.id.price, quote.size == ()])",
+        "let quote = #{ price: () }; ctx.log(quote.price == ()); quote.price = 4; ctx.log(quote.price)",
+        "let quote = #{ price: 1 }; ctx.log(quote.size)",
+        "let list = [1, 2, 3]; ctx.log(list.len); list.len = 1;",
+        "let x = 3; ctx.log([x == (), x != (), 2.5 == (), `a` == (), [] == (), #{} == (), () == (), () != ()]); ctx.log(x.price)",
+        "let x = (); ctx.log(x == ()); { let x = 4; ctx.log(x == ()); } ctx.log(x == ())",
+        "let x = market; let market = 5; ctx.log(x.status); ctx.log(market.status)",
+        "market.status = `CLOSED`",
+        "market.active[0].best_back.price + market.runners[7].id",
+        "this.seen = (this.get(`seen`) ?? 0) + 1; ctx.log(this.seen == ()); ctx.log(this.runner)",
+        "let read = |runner| runner.best_back; for runner in market.runners { ctx.log(read.call(runner) == ()); ctx.log(helper(runner)); }",
+        "let at = market.seconds_to_start; let show = || at == (); ctx.log(show.call()); ctx.log(at)",
+        "switch market.status { `OPEN` if market.in_play == () => 1, `OPEN` => { ctx.log(market.type); } _ => ctx.log(market.sport) }",
+        "try { market.nothing } catch (why) { ctx.log(why); ctx.log(market.country == ()) }",
+        "let n = 0; while market.status != () && n < 3 { n += 1; ctx.log(`${market.status} ${n} ${market.id}`); } do { n -= 1 } until market.country != () || n == 0; return n",
+        "ctx.log(ctx.params == ()); ctx.log(ctx.bankroll); ctx.log(ctx.orders.len); ctx.log(ctx.nothing)",
+        "let deep = #{ price: market.id }; ctx.log(market?.status); ctx.log(market.runner(market.runners[0].id).key.len)",
+        "ctx.log(market.best_backs().len() == ()); ctx.log(market.active.to_array()[0].best_back.nothing)",
+        "throw market.status",
+        "return market.active.len == ()",
+        "again(3)",
+        "",
+    ];
+    for body in bodies {
+        let text = format!(
+            "fn helper(runner) {{ runner.best_lay == () || runner.best_lay.price > 2.0 }}\nfn again(n) {{ if n == 0 {{ 0 }} else {{ again(n - 1) + 1 }} }}\nfn on_odds(market, ctx) {{\n    {body}\n}}"
+        );
+        let outcome = |mut strategy: RhaiStrategy| {
+            let outcome = odds(&mut strategy);
+            format!("{outcome:#?}")
+        };
+        let (short, long) = (
+            outcome(compiled(&text)),
+            outcome(compiled(&text).by_rhai_alone()),
+        );
+        assert_eq!(short, long, "{body}");
+    }
+}
+
+#[test]
+fn a_limit_is_told_where_it_was_reached() {
+    let summary = |body: &str| fault(body).lines().next().unwrap_or_default().to_owned();
+    insta::assert_snapshot!(summary("loop { if market.status == () { break; } }"), @"x.rhai:2:21: the call took more than 100000 operations and was stopped");
+    insta::assert_snapshot!(summary("let all = [];\n    loop { all.push(market.runners.to_array()) }"), @"x.rhai:3:16: a value grew too large: size of array/blob");
 }

@@ -5,6 +5,7 @@ mod feed;
 #[allow(dead_code)]
 #[path = "../run/host.rs"]
 mod host;
+mod latency;
 mod money;
 mod odds;
 mod pinnacle;
