@@ -39,16 +39,12 @@ NOTHING = """
 fn markets() { #{ sport: "nothing" } }
 fn on_odds(market, ctx) { }
 """
-# The same prices by two calls, which is how a script that wants them all asks for them.
+# The same prices by two calls.
 BY_CALLS = """
 fn markets() { #{ status: ["OPEN", "SUSPENDED"] } }
 fn on_odds(market, ctx) {
     let backs = market.best_backs();
     let lays = market.best_lays();
-    let seen = 0.0;
-    for at in 0..backs.len() {
-        if backs[at] != () && lays[at] != () { seen += lays[at] - backs[at]; }
-    }
 }
 """
 # The loop again, asked only in the last stretch before the start, where one update in twenty lies.

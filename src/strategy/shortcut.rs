@@ -16,10 +16,11 @@ use rhai::{
     Variant,
 };
 
-// What the rewritten places are called in the engine: no script can write a word with a space in it.
-const READ: &str = "read property";
-const IS_UNIT: &str = "is unit";
-const IS_NOT_UNIT: &str = "is not unit";
+/// What rewritten places are called in the engine, where each is looked up by it. No script can write this word.
+const PLACE: &str = " ";
+// What such a place does: these, or else it reads the path of this number.
+const IS_UNIT: i64 = -1;
+const IS_NOT_UNIT: i64 = -2;
 
 type Outcome = Result<Dynamic, Box<EvalAltResult>>;
 
@@ -84,42 +85,24 @@ impl Shortcuts {
     /// Teaches an engine what to do at rewritten places.
     pub(super) fn register(&self, engine: &mut Engine) {
         let paths = Rc::clone(&self.paths);
-        let read = move |context: &mut EvalContext<'_, '_, '_, '_, '_, '_>,
-                         inputs: &[Expression<'_>],
-                         at: &Dynamic| {
-            let at = at.as_int().ok().and_then(|at| usize::try_from(at).ok());
-            let value = {
-                let paths = paths.borrow();
-                let path = at.and_then(|at| paths.get(at));
-                path.and_then(|path| Some((path.read(context.scope())?, path.operations())))
-            };
-            let operations = &mut context.global_runtime_state_mut().num_operations;
-            match value {
-                Some((value, counted)) => {
-                    *operations += counted;
-                    Ok(value)
+        let taught = engine.register_custom_syntax_handler(
+            PLACE,
+            false,
+            move |context: &mut EvalContext<'_, '_, '_, '_, '_, '_>, inputs, what| {
+                let input = &inputs[0];
+                match what.as_int() {
+                    Ok(IS_UNIT) => compare(context, input).map(Dynamic::from),
+                    Ok(IS_NOT_UNIT) => compare(context, input).map(|is| Dynamic::from(!is)),
+                    number => {
+                        let at = number.ok().and_then(|at| usize::try_from(at).ok());
+                        // Nothing is rewritten while a script runs.
+                        let paths = paths.borrow();
+                        read_path(at.and_then(|at| paths.get(at)), context, input)
+                    }
                 }
-                None => {
-                    // What stood there counts itself.
-                    *operations -= 1;
-                    context.eval_expression_tree(&inputs[0])
-                }
-            }
-        };
-        let taught = engine
-            .register_custom_syntax_handler(READ, false, read)
-            .and_then(|engine| {
-                engine.register_custom_syntax_handler(IS_UNIT, false, |context, inputs, _| {
-                    compare(context, inputs).map(Dynamic::from)
-                })
-            })
-            .and_then(|engine| {
-                engine.register_custom_syntax_handler(IS_NOT_UNIT, false, |context, inputs, _| {
-                    compare(context, inputs).map(|is| Dynamic::from(!is))
-                })
-            })
-            .map(drop);
-        debug_assert_eq!(taught, Ok(()));
+            },
+        );
+        debug_assert!(taught.is_ok());
     }
 
     /// The body of a callback, rewritten; `None` if there is no such function, or nothing in it.
@@ -203,19 +186,18 @@ impl Shortcuts {
         if let Some(path) = self.path(expression) {
             let at = self.paths.borrow().len();
             self.paths.borrow_mut().push(path);
-            let state = i64::try_from(at).unwrap_or(-1).into();
-            *expression = rewritten(READ, vec![expression.clone()], state);
+            // One that has no number is evaluated as it stood.
+            let what = i64::try_from(at).unwrap_or(i64::MAX);
+            *expression = rewritten(what, expression.clone());
             return;
         }
         match expression {
             Expr::FnCall(call, _) => {
                 self.arguments(call);
-                let (word, compared) = match (comparison(call), &call.args[..]) {
-                    (Some(word), [compared, Expr::Unit(_)]) => (word, compared.clone()),
-                    _ => return,
-                };
-                let inputs = vec![compared];
-                *expression = rewritten(word, inputs, Dynamic::UNIT);
+                if let (Some(what), [compared, Expr::Unit(_)]) = (comparison(call), &call.args[..])
+                {
+                    *expression = rewritten(what, compared.clone());
+                }
             }
             Expr::Dot(parts, ..) => {
                 if !matches!(parts.lhs, Expr::Variable(..) | Expr::ThisPtr(_)) {
@@ -289,7 +271,7 @@ impl Shortcuts {
 }
 
 /// How a comparison is rewritten, if it is one.
-fn comparison(call: &FnCallExpr) -> Option<&'static str> {
+fn comparison(call: &FnCallExpr) -> Option<i64> {
     match call.op_token {
         Some(Token::EqualsTo) => Some(IS_UNIT),
         Some(Token::NotEqualsTo) => Some(IS_NOT_UNIT),
@@ -297,24 +279,44 @@ fn comparison(call: &FnCallExpr) -> Option<&'static str> {
     }
 }
 
-fn rewritten(word: &str, inputs: Vec<Expr>, state: Dynamic) -> Expr {
-    let position = inputs.first().map_or(Position::NONE, Expr::position);
+fn rewritten(what: i64, input: Expr) -> Expr {
+    let position = input.position();
     let custom = CustomExpr {
-        inputs: inputs.into_iter().collect(),
-        tokens: [word.into()].into_iter().collect(),
-        state,
+        inputs: [input].into_iter().collect(),
+        tokens: [PLACE.into()].into_iter().collect(),
+        state: what.into(),
         scope_may_be_changed: false,
         self_terminated: false,
     };
     Expr::Custom(Box::new(custom), position)
 }
 
+/// What a path leads to, or else what Rhai makes of what stood there.
+fn read_path(
+    path: Option<&Path>,
+    context: &mut EvalContext<'_, '_, '_, '_, '_, '_>,
+    stood_there: &Expression<'_>,
+) -> Outcome {
+    let read = path.and_then(|path| Some((path.read(context.scope())?, path.operations())));
+    let operations = &mut context.global_runtime_state_mut().num_operations;
+    match read {
+        Some((value, counted)) => {
+            *operations += counted;
+            Ok(value)
+        }
+        None => {
+            // What stood there counts itself.
+            *operations -= 1;
+            context.eval_expression_tree(stood_there)
+        }
+    }
+}
+
 /// Whether what is compared is `()`: a variable is looked at where it stands, anything else is evaluated.
 fn compare(
     context: &mut EvalContext<'_, '_, '_, '_, '_, '_>,
-    inputs: &[Expression<'_>],
+    compared: &Expression<'_>,
 ) -> Result<bool, Box<EvalAltResult>> {
-    let compared = &inputs[0];
     let here = match &**compared {
         Expr::Variable(variable, ..) if variable.2.is_empty() => context.scope().get(&variable.1),
         _ => None,
