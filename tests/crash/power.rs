@@ -459,9 +459,7 @@ impl Promised {
                 stands.as_str()
             ));
         }
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        let now = TimeMs(now.map_or(0, |now| now.as_millis() as i64));
-        let Armed::Yes(token) = Armed::read(&place.path(ARMED), now) else {
+        let Armed::Yes(token) = Armed::read(&place.path(ARMED), wall_clock()) else {
             return Ok(());
         };
         let until = token.until.to_string();
@@ -473,6 +471,13 @@ impl Promised {
             _ => Ok(()),
         }
     }
+}
+
+/// The token counts from when it was made.
+#[allow(clippy::disallowed_methods)]
+fn wall_clock() -> TimeMs {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    TimeMs(since.map_or(0, |since| since.as_millis() as i64))
 }
 
 /// Opens a ledger as a start does and has all of it verified; says whether it was migrated now.

@@ -125,16 +125,13 @@ impl Reader<'_> {
         let result = text.rsplit_once(" = ").map_or("", |(_, result)| result);
         let failed = result.starts_with('-') || result.starts_with('?');
         match (name, &arguments[..]) {
-            ("write" | "pwrite64", [to, bytes, ..]) => {
-                if self.opened(to).is_some() && number(result, text)? * 4 + 2 != bytes.len() {
-                    return Err(odd(text));
-                }
+            // What is half done would leave the picture incomplete.
+            ("write" | "pwrite64", [to, bytes, ..])
+                if self.opened(to).is_some() && number(result, text)? * 4 + 2 != bytes.len() =>
+            {
+                return Err(odd(text));
             }
-            ("ftruncate", [of, _]) => {
-                if self.opened(of).is_some() && failed {
-                    return Err(odd(text));
-                }
-            }
+            ("ftruncate", [of, _]) if failed && self.opened(of).is_some() => return Err(odd(text)),
             ("fsync" | "fdatasync", [of]) if !failed => {
                 if let Some(name) = self.opened(of) {
                     self.steps.push(Step::Synced { name, before });
@@ -230,7 +227,7 @@ impl Reader<'_> {
     fn under(&self, of: &str, argument: &str) -> Option<PathBuf> {
         let path = text_of(argument.strip_prefix('"')?.strip_suffix('"')?)?;
         let (_, from) = of.split_once('<')?;
-        self.inside(&Path::new(&text_of(from.strip_suffix('>')?)?).join(path))
+        self.inside(Path::new(&text_of(from.strip_suffix('>')?)?).join(path))
     }
 
     /// A name in the folder that is of interest.

@@ -32,6 +32,9 @@ pub(crate) struct Target {
     make: fn() -> Made,
 }
 
+/// Reads an input; false if it was refused.
+pub(crate) type Take = Box<dyn FnMut(&[u8]) -> bool>;
+
 /// The same, ready.
 pub(crate) struct Made {
     pub(crate) samples: Vec<Vec<u8>>,
@@ -40,8 +43,7 @@ pub(crate) struct Made {
     pub(crate) most: usize,
     /// How much longer than others one takes.
     pub(crate) weight: u64,
-    /// Reads an input; false if it was refused.
-    pub(crate) take: Box<dyn FnMut(&[u8]) -> bool>,
+    pub(crate) take: Take,
 }
 
 impl Target {
@@ -212,7 +214,8 @@ fn stream() -> Made {
         .map(one_line)
         .collect();
     samples.extend(shared("betfair/historical", 1 << 15));
-    samples.push(race(10));
+    // As many that change markets as others.
+    samples.extend(vec![race(10); samples.len() + 1]);
     let mut strategy = compiled(LOOKS).expect("it compiles");
     let names = names();
     text(samples, move |input| {
@@ -620,8 +623,8 @@ fn recording() -> Made {
         .to_vec();
     samples.push(packed("gz", &packed("tar", &packed("bz2", &plain))));
     // A little that unpacks to a lot.
-    samples.push(packed("gz", &vec![b' '; 1 << 22]));
-    samples.push(packed("zst", &vec![b'\n'; 1 << 22]));
+    samples.push(packed("gz", &vec![b' '; 1 << 20]));
+    samples.push(packed("zst", &vec![b'\n'; 1 << 18]));
     samples.push(plain);
     samples.extend(shared("betfair/recordings", 1 << 15));
     let made = of_file("recording", samples, visited);
