@@ -27,6 +27,7 @@
 //! | [`logging`] | the log: what is shown, where, and what never is |
 //! | [`planted`] | faults for the simulator to find; nothing in a release |
 //! | [`config`] | layered settings with their origin |
+//! | [`durable`] | names of files that outlast a power failure |
 //! | [`memory`] | the allocator, and what a thread holds of it |
 //! | [`cli`] | one file a command |
 //!
@@ -37,6 +38,7 @@ pub mod alert;
 pub mod backtest;
 pub mod cli;
 pub mod config;
+pub mod durable;
 pub mod engine;
 pub mod exchange;
 pub mod http;

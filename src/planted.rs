@@ -1,7 +1,8 @@
-//! Faults planted on purpose, to show that the simulator finds such faults. Compiled to nothing in release builds,
-//! except with the feature `planted-bugs`. Nothing but the simulator can switch one on.
+//! Faults planted on purpose, to show that the tests find such faults. Compiled to nothing in release builds,
+//! except with the feature `planted-bugs`. Nothing but the tests that look for them can switch one on.
 //!
-//! One line at the place of each asks [`is`]. `tests/simulator` chooses the one that is switched on; see `docs/proof.md`.
+//! One line at the place of each asks [`is`]. `tests/simulator` chooses the one that is switched on, see `docs/proof.md`; the
+//! one of the disk is found by `tests/crash`, see `docs/proof-crash.md`.
 
 /// A fault that a program like this one might well have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,10 +54,12 @@ pub enum Bug {
     StraysNotSettled,
     /// The last word before sending is not asked for when an order is to live longer.
     UpdatesUnguarded,
+    /// A commit counts before it has reached the disk. The simulator's disk knows no such thing.
+    CommitsNotSynced,
 }
 
 impl Bug {
-    /// Every one of them.
+    /// Every one that the simulator must find.
     pub const ALL: [Self; 23] = [
         Self::TimeoutDropsReservation,
         Self::SendBeforeCommit,
@@ -87,7 +90,7 @@ impl Bug {
 #[cfg(any(debug_assertions, feature = "planted-bugs"))]
 thread_local!(static CHOSEN: std::cell::Cell<u8> = const { std::cell::Cell::new(0) });
 
-/// Switches one fault on for this thread, or all off. For the simulator alone.
+/// Switches one fault on for this thread, or all off. For those tests alone.
 #[cfg(any(debug_assertions, feature = "planted-bugs"))]
 pub fn plant(bug: Option<Bug>) {
     CHOSEN.set(bug.map_or(0, |bug| bug as u8));

@@ -10,20 +10,29 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("market", &[]),
     ("memory", &[]),
+    ("durable", &[]),
     ("engine", &["market"]),
     ("risk", &["market", "engine"]),
     ("strategy", &["market", "engine", "memory"]),
     ("exchange", &["market", "engine"]),
     ("venue", &["market", "engine", "risk", "exchange", "config"]),
     ("source", &["market", "venue"]),
-    ("ledger", &["market", "engine"]),
+    ("ledger", &["market", "engine", "durable"]),
     ("config", &["market", "risk", "exchange"]),
     ("logging", &["config"]),
     ("alert", &["market", "config"]),
     ("telemetry", &["market", "config"]),
     (
         "http",
-        &["market", "engine", "ledger", "config", "alert", "telemetry"],
+        &[
+            "market",
+            "engine",
+            "ledger",
+            "config",
+            "alert",
+            "telemetry",
+            "durable",
+        ],
     ),
     (
         "backtest",
@@ -49,6 +58,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "alert",
             "logging",
             "telemetry",
+            "durable",
         ],
     ),
     (
@@ -75,6 +85,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "http",
             "alert",
             "logging",
+            "durable",
         ],
     ),
 ];

@@ -44,9 +44,11 @@ pub type Obey = Arc<dyn Fn(Wish, &str) -> String + Send + Sync>;
 
 /// A command that is to be obeyed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Command {
-    wish: Wish,
-    user: i64,
+pub struct Command {
+    /// What is asked for.
+    pub wish: Wish,
+    /// By whom.
+    pub user: i64,
 }
 
 /// Listens to a bot.
@@ -160,8 +162,10 @@ impl Listener {
     }
 }
 
-/// The command of an update, if it is one that is to be obeyed.
-fn understand(update: &Value, users: &[i64], now: TimeMs) -> Option<Command> {
+/// The command of an update of Telegram's, if it is one that is to be obeyed: said by one of these users, in private, and not
+/// long ago.
+#[must_use]
+pub fn understand(update: &Value, users: &[i64], now: TimeMs) -> Option<Command> {
     let message = update.get("message")?;
     let (from, chat) = (message.get("from")?, message.get("chat")?);
     let user = from["id"].as_i64().filter(|id| users.contains(id))?;

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::{Failure, Shared, exit, output};
 use crate::backtest::{Closing, Means, Setup};
 use crate::config::{Config, ConfigError, Instance, Loaded, Params, Sources, nearest, stem};
+use crate::durable;
 use crate::engine::Strategy;
 use crate::ledger::{Durability, Ledger, LedgerSettings, RunInfo, RunKind};
 use crate::logging;
@@ -271,13 +272,8 @@ pub(super) fn ledger(
     path: &Path,
     durability: Durability,
 ) -> Result<Ledger, Failure> {
-    if let Some(folder) = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-    {
-        std::fs::create_dir_all(folder)
-            .map_err(|error| Failure::io("make the folder", folder, &error))?;
-    }
+    let folder = durable::folder_of(path);
+    durable::make_folder(folder).map_err(|error| Failure::io("make the folder", folder, &error))?;
     let settings = LedgerSettings {
         durability,
         busy_timeout: Duration::from_secs(u64::from(config.ledger.busy_timeout_seconds)),

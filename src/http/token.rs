@@ -11,6 +11,8 @@ use std::time::SystemTime;
 
 use subtle::ConstantTimeEq;
 
+use crate::durable;
+
 /// What every token begins with, so that one that leaked is known for what it is.
 const PREFIX: &str = "bea_";
 /// The longest token file that is read, in bytes.
@@ -233,7 +235,7 @@ fn write(path: &Path, tokens: &[Kept]) -> Result<(), TokenError> {
             writeln!(file, "{role} {name} {}", hash.to_hex())?;
         }
         file.sync_all()?;
-        fs::rename(&beside, path)
+        durable::rename(&beside, path)
     };
     put().map_err(|source| TokenError::File {
         path: path.to_owned(),

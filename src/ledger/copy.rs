@@ -10,6 +10,7 @@ use super::chain::Scribe;
 use super::lock::{Lock, beside, vacant};
 use super::open::real_path;
 use super::{Audit, Instance, LedgerError, Reader, instance, schema};
+use crate::durable;
 
 /// What became of a restoring.
 #[derive(Clone, Debug)]
@@ -138,22 +139,11 @@ fn with_ending(path: &Path, ending: &str) -> PathBuf {
 }
 
 fn rename(from: &Path, to: &Path) -> Result<(), LedgerError> {
-    std::fs::rename(from, to).map_err(|source| LedgerError::File {
+    durable::rename(from, to).map_err(|source| LedgerError::File {
         path: to.to_owned(),
         doing: "put the file in its place",
         source,
-    })?;
-    // A name reaches the disk with its folder.
-    #[cfg(unix)]
-    if let Some(folder) = to.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        let synced = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
-        synced.map_err(|source| LedgerError::File {
-            path: folder.to_owned(),
-            doing: "make sure of the new name",
-            source,
-        })?;
-    }
-    Ok(())
+    })
 }
 
 /// Removes what an earlier attempt has left; that there is nothing is the usual case.

@@ -8,6 +8,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionB
 use super::lock::vacant;
 use super::{LedgerError, chain, copy, instance};
 use crate::engine::ReasonCode;
+use crate::planted::{self, Bug};
 
 /// `BEAL` in the file's header says that it is ours.
 pub(super) const APPLICATION_ID: i64 = 0x4245_414C;
@@ -183,9 +184,13 @@ pub(super) fn configure(
     let failed = || LedgerError::database(path, "set up the ledger");
     connection.busy_timeout(busy_timeout).map_err(failed())?;
     let millis = busy_timeout.as_millis().to_string();
+    let synced = match planted::is(Bug::CommitsNotSynced) {
+        true => ("synchronous", "NORMAL", "1"),
+        false => ("synchronous", "FULL", "2"),
+    };
     for (pragma, value, reads) in [
         ("journal_mode", "WAL", "wal"),
-        ("synchronous", "FULL", "2"),
+        synced,
         ("fullfsync", "ON", "1"),
         ("foreign_keys", "ON", "1"),
         ("recursive_triggers", "ON", "1"),

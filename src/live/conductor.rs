@@ -14,6 +14,7 @@ use super::log::{Throttle, Voice};
 use super::memory::Keeper;
 use super::pace::Pace;
 use super::published::Publisher;
+use super::pulse::Pulse;
 use super::settings::Settings;
 use super::shelf::Finding;
 use super::status::{Board, ShadowStatus, Status, StrategyStatus};
@@ -55,6 +56,7 @@ pub(super) struct Shared {
     pub(super) publisher: Publisher,
     pub(super) switch: Switch,
     pub(super) alerting: Alerting,
+    pub(super) pulse: Pulse,
 }
 
 /// Drives the sessions of a host.
@@ -85,6 +87,7 @@ pub(super) struct Conductor<'a> {
     pub(super) settings: Settings,
     pub(super) fences: Fences,
     pub(super) alerting: Alerting,
+    pub(super) pulse: Pulse,
     /// Where the inputs of a live feed are stamped and recorded.
     pub(super) tape: Option<Tape>,
     /// Who may bet with money, where anybody may.
@@ -107,6 +110,7 @@ impl<'a> Conductor<'a> {
             publisher,
             switch,
             alerting,
+            pulse,
         } = shared;
         let config = &plan.settings.config;
         Self {
@@ -131,6 +135,7 @@ impl<'a> Conductor<'a> {
             settings: Settings::new(plan.settings),
             fences: Fences::new(ledger.path()),
             alerting,
+            pulse,
             tape: None,
             gate: None,
             shut_at: None,

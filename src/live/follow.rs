@@ -10,6 +10,7 @@ use super::conductor::Conductor;
 use super::door::{Admitted, Doorkeeper, Ending};
 use super::feed::{Inbox, Supply, Tape, Watch};
 use super::host::{BETFAIR, Helpers, HostError, ODDS_API, PINNACLE, Plan, engine};
+use super::pulse::Pulse;
 use crate::backtest::{self, Driver, Report, Setup};
 use crate::config::Config;
 use crate::engine::{Recovery, Sending, TradingState, Venue};
@@ -62,7 +63,14 @@ pub(super) fn follow(
         Some((admitted, door)) => {
             go_live(plan, &mut conductor, admitted, door, recorder)?;
             let ledger = conductor.ledger;
-            let bets = live_bets(plan, setup, ledger, run, &connection, door)?;
+            let bets = live_bets(
+                plan,
+                setup,
+                ledger,
+                run,
+                &connection,
+                guard(door, &conductor.pulse),
+            )?;
             feed.attend(setup, helpers, conductor, run, bets)
         }
     };
@@ -151,7 +159,7 @@ pub(super) fn follow_pinnacle(
                 .map(|left| (&left.market, &left.order));
             let bets = Bets {
                 epoch: recovery.epoch.unwrap_or_default(),
-                venue: connection.trade(left, guard(door))?,
+                venue: connection.trade(left, guard(door, &conductor.pulse))?,
                 recovery: Some(recovery),
             };
             feed.attend(setup, helpers, conductor, run, bets)
@@ -181,19 +189,21 @@ fn go_live(
         barred: BTreeSet::new(),
         limits_ratio: admitted.limits_ratio(),
     });
-    let keeper = door.clone();
-    let last_word = Box::new(move |order: &Instruction| keeper.may_send(order));
+    let (keeper, pulse) = (door.clone(), conductor.pulse.clone());
+    let last_word = Box::new(move |order: &Instruction| pulse.is_well() && keeper.may_send(order));
     conductor.tape = Some(Tape::new(plan.wall_clock, last_word, recorder));
     Ok(())
 }
 
-/// The door's word, as senders ask for it.
-fn guard(door: &Doorkeeper) -> Guard {
-    let door = door.clone();
-    Arc::new(move |order: &Instruction| match door.may_send(order) {
-        true => Sending::Allowed,
-        false => Sending::Stopped,
-    })
+/// The door's word, as senders ask for it; while the engine is stuck there is none.
+fn guard(door: &Doorkeeper, pulse: &Pulse) -> Guard {
+    let (door, pulse) = (door.clone(), pulse.clone());
+    Arc::new(
+        move |order: &Instruction| match pulse.is_well() && door.may_send(order) {
+            true => Sending::Allowed,
+            false => Sending::Stopped,
+        },
+    )
 }
 
 /// What earlier runs left at a venue. One venue does not know what became of orders at another.
@@ -219,15 +229,18 @@ struct Bets<V> {
     recovery: Option<Recovery>,
 }
 
-/// The simulated exchange. An order is sent to it unless betting is paused or halted at that moment.
+/// The simulated exchange. An order is sent to it unless betting is paused or halted at that moment, or the engine was busy
+/// with what led to it for too long.
 fn simulated(
     plan: &Plan<'_>,
     setup: &Setup,
     conductor: &mut Conductor<'_>,
     recorder: Option<Recorder>,
 ) -> Bets<Exchange> {
-    let switch = conductor.switch.clone();
-    let last_word = Box::new(move |_: &Instruction| switch.read().state < TradingState::Paused);
+    let (switch, pulse) = (conductor.switch.clone(), conductor.pulse.clone());
+    let last_word = Box::new(move |_: &Instruction| {
+        pulse.is_well() && switch.read().state < TradingState::Paused
+    });
     conductor.tape = Some(Tape::new(plan.wall_clock, last_word, recorder));
     Bets {
         epoch: ONLY_SESSION,
@@ -243,7 +256,7 @@ fn live_bets(
     ledger: &Ledger,
     run: &RunWriter,
     connection: &Connection,
-    door: &Doorkeeper,
+    guard: Guard,
 ) -> Result<Bets<Betfair>, HostError> {
     let recovery = left_there(plan, setup, ledger, run, |order| order.book.is_none())?;
     let mut lives = ledger.reader()?.lives()?;
@@ -255,7 +268,7 @@ fn live_bets(
     };
     Ok(Bets {
         epoch: recovery.epoch.unwrap_or_default(),
-        venue: connection.trade(identity, guard(door))?,
+        venue: connection.trade(identity, guard)?,
         recovery: Some(recovery),
     })
 }

@@ -21,10 +21,12 @@ use super::follow::{follow, follow_odds, follow_pinnacle};
 use super::log::Voice;
 use super::memory::Keeper;
 use super::published::{Outlets, Publisher};
+use super::pulse::Pulse;
 use super::shelf::{Ears, Finding, Heard, Shelf};
 use super::signals::{self, Signals};
 use super::status::{Board, Feed, SettingsStatus, Status, StrategyStatus, health, notes_on};
 use super::switch::{Position, Switch};
+use super::watchdog::Watchdog;
 use crate::backtest::{self, Memory, Report, RunError, Setup};
 use crate::config::{Config, ConfigError, FeedKind, Loaded, Severity};
 use crate::engine::TradingState;
@@ -247,7 +249,7 @@ pub fn run(plan: &Plan<'_>, ledger: Ledger, info: RunInfo) -> Result<Ended, Host
             settings: config.http.clone(),
             health: asked,
             view,
-            alerts,
+            alerts: alerts.clone(),
             telemetry: telemetry.clone(),
             metrics,
             operate: operate(&switch, plan),
@@ -262,12 +264,15 @@ pub fn run(plan: &Plan<'_>, ledger: Ledger, info: RunInfo) -> Result<Ended, Host
     runtime.spawn(obey_signals(signals, tell.clone(), plan.voice));
     let keeper = Keeper::new(&ledger, run.run(), plan.wall_clock, states.as_deref());
     let FirstLook { shelf, good, .. } = first;
-    runtime.spawn(super::watchdog::watch(board.clone()));
+    let pulse = Pulse::new(Duration::from_millis(config.feed.max_lag_ms.into()));
+    let watchdog = Watchdog::start(board.clone(), pulse.clone(), plan.voice, alerts)
+        .map_err(|error| HostError::System("start a thread", error))?;
     let shared = Shared {
         board,
         publisher,
         switch,
         alerting: alerting.clone(),
+        pulse,
     };
     let conductor = Conductor::new(plan, &ledger, keeper, ears, shared, good);
     let helpers = Helpers {
@@ -291,7 +296,7 @@ pub fn run(plan: &Plan<'_>, ledger: Ledger, info: RunInfo) -> Result<Ended, Host
             follow_pinnacle(plan, &setup, helpers, conductor, &mut run, door.as_ref())
         }
     };
-    super::watchdog::stopping();
+    drop(watchdog);
     drop(serving);
     let result = conclude(plan, ledger, run, result);
     if let Err(error) = &result {

@@ -27,6 +27,7 @@ mod memory;
 mod operation;
 mod pace;
 mod published;
+mod pulse;
 mod reconcile;
 mod settings;
 mod shelf;

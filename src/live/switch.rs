@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Severity;
+use crate::durable;
 use crate::engine::TradingState;
 use crate::market::TimeMs;
 
@@ -99,7 +100,7 @@ impl Switch {
     /// # Errors
     /// If it cannot be made.
     pub fn prepare(&self) -> io::Result<()> {
-        fs::create_dir_all(self.folder())
+        durable::make_folder(self.folder())
     }
 
     /// Where it stands now: at the tightest of what the file says and what was asked for in this process.
@@ -192,6 +193,8 @@ impl Switch {
             // What only cannot be read now may be readable as less later, so it is written over.
             let is_there = fs::symlink_metadata(&self.file).is_ok();
             if is_there && self.read_file().state >= state {
+                // Whoever put it there (a person with `touch`) need not have had it reach the disk.
+                durable::sync_folder_of(&self.file)?;
                 break;
             }
             // Somebody else may speak at this moment: a file that comes in between is looked at again.
@@ -216,14 +219,7 @@ impl Switch {
     /// # Errors
     /// If it cannot be taken away.
     pub fn release(&self) -> io::Result<bool> {
-        match fs::remove_file(&self.file) {
-            Ok(()) => {
-                self.sync_folder()?;
-                Ok(true)
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(error),
-        }
+        durable::remove(&self.file)
     }
 
     /// As [`Switch::release`], with the reason for it, and who asks; said where betting goes on.
@@ -267,20 +263,11 @@ impl Switch {
         let done = put();
         let _ = fs::remove_file(&beside);
         done?;
-        self.sync_folder()
+        durable::sync_folder_of(&self.file)
     }
 
     fn folder(&self) -> &Path {
-        match self.file.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        }
-    }
-
-    fn sync_folder(&self) -> io::Result<()> {
-        #[cfg(unix)]
-        File::open(self.folder())?.sync_all()?;
-        Ok(())
+        durable::folder_of(&self.file)
     }
 }
 

@@ -29,17 +29,18 @@ impl TimeMs {
     }
 }
 
+// Times come from outside: one beyond all reason is as far away as can be said, not the end of the program.
 impl Sub for TimeMs {
     type Output = i64;
     fn sub(self, earlier: Self) -> i64 {
-        self.0 - earlier.0
+        self.0.saturating_sub(earlier.0)
     }
 }
 
 impl Add<i64> for TimeMs {
     type Output = Self;
     fn add(self, ms: i64) -> Self {
-        Self(self.0 + ms)
+        Self(self.0.saturating_add(ms))
     }
 }
 
@@ -62,5 +63,12 @@ mod tests {
         assert_eq!(off, TimeMs(1_617_121_200_000));
         assert_eq!(off.to_string(), "2021-03-30T16:20:00.000Z");
         assert!(TimeMs::parse("tomorrow").is_err());
+    }
+
+    #[test]
+    fn a_time_beyond_reason_stops_at_the_end_of_what_can_be_said() {
+        let (first, last) = (TimeMs(i64::MIN), TimeMs(i64::MAX));
+        assert_eq!((last - first, first - last), (i64::MAX, i64::MIN));
+        assert_eq!((last + 1, first + -1), (last, first));
     }
 }

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::place::{Acknowledged, Checked, Line, Place};
+use crate::random::Random;
 
 /// A new ledger after so many kills: all of it is verified after each, so a larger one takes ever longer.
 const KILLS_A_LEDGER: u32 = 50;
@@ -26,7 +27,7 @@ const BETWEEN_QUESTIONS: Duration = Duration::from_millis(5);
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Takes what is offered, asks for what is not, and takes back what waits.
-const BUSY: &str = "fn on_odds(market, ctx) {
+pub(crate) const BUSY: &str = "fn on_odds(market, ctx) {
     this.calls = (this.get(\"calls\") ?? 0) + 1;
     let intents = [];
     for order in ctx.orders {
@@ -271,17 +272,4 @@ fn durable_records(address: &str) -> Option<u64> {
     let (_, body) = answer.split_once("\r\n\r\n")?;
     let health: Value = serde_json::from_str(body).ok()?;
     health["checks"]["ledger"][0]["records"].as_u64()
-}
-
-/// Numbers from a seed (SplitMix64).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
 }

@@ -1,15 +1,20 @@
 //! Records that are never lost: the real program is killed, and its disk made to fail, again and again.
 //!
 //! ```text
-//! cargo test --test crash                       a sample of both, as in every cargo test
+//! cargo test --test crash                       a sample of all, as in every cargo test
 //! cargo test --test crash -- --kills 1000       SIGKILL at random instants; --seed N replays them
 //! cargo test --test crash -- --points           every system call on the ledger's files, three faults each
 //! cargo test --test crash -- --points --every 7 a sample of them; --only "…" replays one
+//! cargo test --test crash -- --power 5000       what is on the disk after the power fails; --seed N
 //! ```
 
+mod disk;
 mod kills;
 mod place;
 mod points;
+mod power;
+mod random;
+mod trace;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::process::ExitCode;
@@ -18,18 +23,28 @@ use std::process::ExitCode;
 const SAMPLE_OF_KILLS: u32 = 25;
 /// Which points a plain `cargo test` takes.
 const SAMPLE_OF_POINTS: usize = 7;
+/// Power failures in a plain `cargo test`.
+const SAMPLE_OF_POWER: u32 = 60;
 
 /// What is asked for.
 #[derive(Debug)]
 struct Wanted {
     kills: Option<u32>,
-    /// Of the kills.
+    power: Option<u32>,
+    /// Of the kills and the power failures.
     seed: u64,
     points: Option<points::Choice>,
 }
 
 fn main() -> ExitCode {
-    let wanted = match wanted(&std::env::args().skip(1).collect::<Vec<_>>()) {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments
+        .first()
+        .is_some_and(|first| first == power::CARELESS)
+    {
+        return power::be_careless(&arguments);
+    }
+    let wanted = match wanted(&arguments) {
         Ok(Some(wanted)) => wanted,
         Ok(None) => return ExitCode::SUCCESS,
         Err(problem) => {
@@ -44,6 +59,9 @@ fn main() -> ExitCode {
     if let Some(choice) = &wanted.points {
         is_sound &= points::run(choice);
     }
+    if let Some(images) = wanted.power {
+        is_sound &= power::run(images, wanted.seed);
+    }
     match is_sound {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
@@ -52,7 +70,7 @@ fn main() -> ExitCode {
 
 /// Reads the command line. It also knows what `cargo test` passes on to every test program.
 fn wanted(arguments: &[String]) -> Result<Option<Wanted>, String> {
-    let (mut kills, mut points, mut names) = (None, None, Vec::new());
+    let (mut kills, mut power, mut points, mut names) = (None, None, None, Vec::new());
     let (mut seed, mut every, mut only) = (None, None, None);
     let mut left = arguments.iter();
     while let Some(argument) = left.next() {
@@ -62,12 +80,13 @@ fn wanted(arguments: &[String]) -> Result<Option<Wanted>, String> {
         };
         match argument.as_str() {
             "--kills" => kills = Some(number(argument, value()?)?),
+            "--power" => power = Some(number(argument, value()?)?),
             "--seed" => seed = Some(number(argument, value()?)?),
             "--points" => points = Some(()),
             "--every" => every = Some(number(argument, value()?)?),
             "--only" => only = Some(value()?.clone()),
             "--list" => {
-                println!("kills: test\npoints: test");
+                println!("kills: test\npoints: test\npower: test");
                 return Ok(None);
             }
             // Neither is a test to be ignored, and no benchmark.
@@ -78,7 +97,7 @@ fn wanted(arguments: &[String]) -> Result<Option<Wanted>, String> {
             option if option.starts_with("--test-threads=") => {}
             option if option.starts_with('-') => {
                 return Err(format!(
-                    "there is no option {option}: use --kills N, --seed N, --points, --every N or --only POINT"
+                    "there is no option {option}: use --kills N, --power N, --seed N, --points, --every N or --only POINT"
                 ));
             }
             name => names.push(name),
@@ -86,15 +105,17 @@ fn wanted(arguments: &[String]) -> Result<Option<Wanted>, String> {
     }
     let chosen = |name: &str| {
         let is_named = names.is_empty() || names.iter().any(|filter| name.contains(*filter));
-        is_named && kills.is_none() && points.is_none()
+        is_named && kills.is_none() && points.is_none() && power.is_none()
     };
     let sampled = chosen("kills").then_some(SAMPLE_OF_KILLS);
+    let power = power.or(chosen("power").then_some(SAMPLE_OF_POWER));
     let every = match points {
         Some(()) => Some(every.unwrap_or(1)),
         None => chosen("points").then_some(every.unwrap_or(SAMPLE_OF_POINTS)),
     };
     Ok(Some(Wanted {
         kills: kills.or(sampled),
+        power,
         seed: seed.unwrap_or_else(new_seed),
         points: every.map(|every| points::Choice { every, only }),
     }))

@@ -105,12 +105,14 @@ pub(crate) struct Found {
 /// A folder to die in.
 pub(crate) struct Place {
     folder: tempfile::TempDir,
+    ledger: &'static str,
 }
 
 impl Place {
     pub(crate) fn new(strategies: &[(&str, &str)]) -> Self {
         let place = Self {
             folder: tempfile::tempdir().expect("a folder for the test"),
+            ledger: "l.sqlite",
         };
         fs::create_dir(place.path("strategies")).expect("a folder for strategies");
         for (name, source) in strategies {
@@ -120,12 +122,17 @@ impl Place {
         place
     }
 
+    /// A folder whose ledger has another name.
+    pub(crate) const fn of(folder: tempfile::TempDir, ledger: &'static str) -> Self {
+        Self { folder, ledger }
+    }
+
     pub(crate) fn path(&self, inside: &str) -> PathBuf {
         self.folder.path().join(inside)
     }
 
     pub(crate) fn ledger(&self) -> PathBuf {
-        self.path("l.sqlite")
+        self.path(self.ledger)
     }
 
     /// The folder stays, for somebody to look at.

@@ -25,7 +25,7 @@ pub(crate) struct Choice {
 const CALLS: &str = "pwrite64,pwritev,write,writev,fdatasync,fsync,ftruncate,fallocate,rename,renameat,renameat2,unlink,unlinkat";
 
 /// One bet that rests, is filled and settled.
-const LIFE: &str = "fn on_odds(market, ctx) {
+pub(crate) const LIFE: &str = "fn on_odds(market, ctx) {
     this.calls = (this.get(\"calls\") ?? 0) + 1;
     let runner = market.runner(7);
     for order in ctx.orders { return []; }
@@ -260,7 +260,7 @@ fn traced(place: &Place, scene: Scene, point: Option<&Point>) -> Checked<Output>
     output(host(place, command))
 }
 
-fn output(mut command: Command) -> Checked<Output> {
+pub(crate) fn output(mut command: Command) -> Checked<Output> {
     let started = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -271,7 +271,7 @@ fn output(mut command: Command) -> Checked<Output> {
     })
 }
 
-fn said(output: &Output) -> String {
+pub(crate) fn said(output: &Output) -> String {
     format!(
         "{}: {}",
         output.status,
@@ -345,7 +345,7 @@ fn end_of(place: &Place, output: &Output) -> Checked<End> {
 }
 
 /// A market in which a bet at 3.05 waits behind ten pounds, is matched, and wins.
-fn recording() -> String {
+pub(crate) fn recording() -> String {
     let definition = |status: &str, seven: &str, eight: &str| {
         format!(
             r#""marketDefinition":{{"bspMarket":false,"turnInPlayEnabled":true,"persistenceEnabled":true,"marketBaseRate":5,"eventId":"1","eventTypeId":"7","numberOfWinners":1,"bettingType":"ODDS","marketType":"WIN","marketTime":"2026-01-01T14:10:00.000Z","complete":true,"inPlay":false,"numberOfActiveRunners":2,"betDelay":0,"status":"{status}","version":1,"runners":[{{"status":"{seven}","sortPriority":1,"id":7,"name":"Seven"}},{{"status":"{eight}","sortPriority":2,"id":8,"name":"Eight"}}]}}"#

@@ -1,6 +1,10 @@
 //! The host on a live feed, in DRY_RUN and LIVE, against the look-alike of the exchange in a process of its own.
 
 mod bench;
+mod drill;
+#[allow(dead_code)]
+#[path = "../run/fake.rs"]
+mod fake;
 mod feed;
 #[allow(dead_code)]
 #[path = "../run/host.rs"]

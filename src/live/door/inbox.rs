@@ -4,6 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
+use crate::durable;
 use crate::ledger::Approval;
 
 /// The longest file that is taken.
@@ -14,12 +15,7 @@ const LONGEST: u64 = 1 << 20;
 /// # Errors
 /// If the file cannot be written.
 pub fn leave(file: &Path, approval: &Approval) -> io::Result<()> {
-    if let Some(folder) = file
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-    {
-        fs::create_dir_all(folder)?;
-    }
+    durable::make_folder(durable::folder_of(file))?;
     let mut options = OpenOptions::new();
     options.append(true).create(true);
     #[cfg(unix)]
@@ -28,7 +24,8 @@ pub fn leave(file: &Path, approval: &Approval) -> io::Result<()> {
     line.push(b'\n');
     let mut out = options.open(file)?;
     out.write_all(&line)?;
-    out.sync_all()
+    out.sync_all()?;
+    durable::sync_folder_of(file)
 }
 
 /// Takes what was left; nothing if nothing was. A line that is none is an error, told once: the file is gone afterwards.

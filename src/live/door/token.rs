@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::durable;
 use crate::market::TimeMs;
 
 /// The longest file that is read.
@@ -50,35 +51,27 @@ impl Token {
     /// # Errors
     /// If it cannot be written.
     pub fn write(&self, file: &Path) -> io::Result<()> {
-        if let Some(folder) = file
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-        {
-            fs::create_dir_all(folder)?;
-        }
+        durable::make_folder(durable::folder_of(file))?;
         let mut draft = file.as_os_str().to_owned();
         draft.push(".new");
-        let _ = fs::remove_file(&draft);
+        let draft = Path::new(&draft);
+        let _ = fs::remove_file(draft);
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut out = options.open(&draft)?;
+        let mut out = options.open(draft)?;
         out.write_all(&serde_json::to_vec_pretty(self)?)?;
         out.sync_all()?;
-        fs::rename(&draft, file)
+        durable::rename(draft, file)
     }
 
-    /// Takes it away; false if there was none.
+    /// Takes it away, so that it is not there after a power failure either; false if there was none.
     ///
     /// # Errors
     /// If it is there and cannot be taken away.
     pub fn remove(file: &Path) -> io::Result<bool> {
-        match fs::remove_file(file) {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(error),
-        }
+        durable::remove(file)
     }
 }
 

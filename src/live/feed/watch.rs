@@ -156,6 +156,7 @@ impl Conductor<'_> {
         self.judge_approvals(session)?;
         loop {
             let now = Instant::now();
+            self.pulse.beat();
             self.judge(session, watch, now)?;
             self.judge_clock(session, watch)?;
             self.tend(session, now)?;
@@ -167,7 +168,9 @@ impl Conductor<'_> {
             if self.leaves_live(session) {
                 break;
             }
-            let flow = match self.ears.recv_timeout(LOOK) {
+            let told = self.ears.recv_timeout(LOOK);
+            self.pulse.beat();
+            let flow = match told {
                 Ok(told) => self.attend_to(session, watch, told)?,
                 Err(RecvTimeoutError::Timeout) => ControlFlow::Continue(()),
                 Err(RecvTimeoutError::Disconnected) => ControlFlow::Break(()),
@@ -180,6 +183,7 @@ impl Conductor<'_> {
                 self.tick(session)?;
             }
         }
+        self.pulse.stop();
         if mode == Mode::Live {
             self.drain(session, watch)?;
         }

@@ -472,7 +472,10 @@ impl BetList {
         }
         let page: Page = serde_json::from_slice(body).map_err(|error| error.to_string())?;
         let next = match page.more_available {
-            true => Some(page.to_record.unwrap_or_default() + 1),
+            true => match page.to_record.unwrap_or_default().checked_add(1) {
+                Some(next) => Some(next),
+                None => return Err("its toRecord is beyond reason".to_owned()),
+            },
             false => None,
         };
         let others = [
@@ -668,6 +671,8 @@ mod tests {
             assert_eq!((list.next, list.others), (Some(10), 1));
             list.bets.into_iter().next().unwrap()
         };
+        let endless = br#"{"moreAvailable":true,"toRecord":18446744073709551615}"#;
+        assert!(BetList::read(200, endless).is_err());
         let pounds = |pence| State::Settled(Money::from_minor(pence));
         for (status, more, state) in [
             ("ACCEPTED", json!({}), State::Running),
