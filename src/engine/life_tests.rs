@@ -360,8 +360,10 @@ fn what_is_not_known_counts_everywhere_and_where_it_belongs_once_its_market_is_d
             at_risk.venue("betfair"),
         )
     };
+    // Each-way the bet of others would be two; what ours could lose is known.
+    let worst = Money::from_major(30);
+    assert_eq!(at_risk(&world), (worst, worst, worst));
     let both = Money::from_major(20);
-    assert_eq!(at_risk(&world), (both, both, both));
     world.step(&elsewhere());
     assert_eq!(at_risk(&world), (both, Money::ZERO, both));
     assert_eq!(
@@ -548,9 +550,13 @@ fn a_session_without_end_does_not_grow() {
             engine.owners.len(),
             engine.finished.len(),
             engine.settled.len(),
+            engine.slots[0].totals.settled.len(),
         ]);
     }
-    let (middle, end) = (sizes[24 * 14], sizes[24 * 21 - 1]);
+    let (middle, mut end) = (sizes[24 * 14 - 1], sizes[24 * 21 - 1]);
+    let results = end.last_mut().expect("there are sizes");
+    assert_eq!(*results, middle[5] + 7, "one result for each past day");
+    *results = middle[5];
     assert_eq!(middle, end, "no size grows in the third week");
     assert!(end[0] <= 51, "two days of markets: {end:?}");
     assert_eq!(told, 24 * 21 - 48);
