@@ -354,7 +354,7 @@ impl House {
     }
 
     /// Takes note of the venue's word on a new order.
-    pub(super) fn heard(&mut self, at: TimeMs, refused: bool) {
+    pub(crate) fn heard(&mut self, at: TimeMs, refused: bool) {
         if self.words.len() == WORDS {
             self.words.pop_front();
         }
