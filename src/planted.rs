@@ -53,11 +53,15 @@ pub enum Bug {
     StraysNotSettled,
     /// The last word before sending is not asked for when an order is to live longer.
     UpdatesUnguarded,
+    /// What all strategies together could lose is not kept by scope.
+    ScopesForgotten,
+    /// What an earlier session booked is not taken back when its market is settled anew.
+    EarlierStands,
 }
 
 impl Bug {
     /// Every one of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::TimeoutDropsReservation,
         Self::SendBeforeCommit,
         Self::CommitErrorIgnored,
@@ -81,6 +85,8 @@ impl Bug {
         Self::StraysNotSwept,
         Self::StraysNotSettled,
         Self::UpdatesUnguarded,
+        Self::ScopesForgotten,
+        Self::EarlierStands,
     ];
 }
 

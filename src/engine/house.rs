@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::days::Days;
 use crate::market::{MarketDefinition, MarketId, Money, TimeMs};
+use crate::planted::{self, Bug};
 
 /// Whether betting is on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -344,7 +345,9 @@ impl House {
 
     pub(super) fn shift(&mut self, scopes: &Scopes, old: &Burden, new: &Burden) {
         self.burden.exchange(old, new);
-        self.at_risk.add(scopes, new.at_risk - old.at_risk);
+        if !planted::is(Bug::ScopesForgotten) {
+            self.at_risk.add(scopes, new.at_risk - old.at_risk);
+        }
     }
 
     /// What moves from one scope to another.

@@ -287,6 +287,9 @@ impl<G: Gate> Engine<G> {
         books: &Books,
         effects: &mut Effects<G::Pass>,
     ) -> bool {
+        if planted::is(Bug::EarlierStands) {
+            return true;
+        }
         let (taken, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.strays.settled)
             .into_iter()
             .partition(|earlier| earlier.market == reversal.market && earlier.stands);
