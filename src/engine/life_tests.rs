@@ -54,6 +54,35 @@ fn an_order_in_doubt_counts_at_its_worst_and_blocks_its_like() {
 }
 
 #[test]
+fn three_doubts_within_a_minute_and_the_venue_gets_no_more_orders() {
+    for (apart_ms, unready) in [(60_000, Some(Unready::Doubts)), (60_001, None)] {
+        let mut world = World::new();
+        world.desk.venue.listed = None;
+        world.load("a", |call, _| {
+            let three = (1..4)
+                .map(|runner| super::testing::limit(runner, crate::market::Side::Back, 300, 1_000));
+            Ok(match call {
+                1 => three.map(Intent::Place).collect(),
+                _ => vec![],
+            })
+        });
+        world.tick();
+        let orders: Vec<OrderId> = world.orders().iter().map(|order| order.id).collect();
+        let first = world.now;
+        for (order, at) in orders.iter().zip([first, first, first + apart_ms]) {
+            world.now = at;
+            world.say(*order, DOUBT);
+            world.tick();
+        }
+        assert_eq!(
+            world.desk.engine.house().unready,
+            unready,
+            "the last one {apart_ms} ms after the others"
+        );
+    }
+}
+
+#[test]
 fn an_order_in_doubt_that_the_venue_lists_is_found() {
     let (mut world, _) = in_doubt();
     let order = world.orders()[0].clone();
