@@ -54,13 +54,17 @@ pub enum Bug {
     StraysNotSettled,
     /// The last word before sending is not asked for when an order is to live longer.
     UpdatesUnguarded,
+    /// What all strategies together could lose is not kept by scope.
+    ScopesForgotten,
+    /// What an earlier session booked is not taken back when its market is settled anew.
+    EarlierStands,
     /// A commit counts before it has reached the disk. The simulator's disk knows no such thing.
     CommitsNotSynced,
 }
 
 impl Bug {
     /// Every one that the simulator must find.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::TimeoutDropsReservation,
         Self::SendBeforeCommit,
         Self::CommitErrorIgnored,
@@ -84,6 +88,8 @@ impl Bug {
         Self::StraysNotSwept,
         Self::StraysNotSettled,
         Self::UpdatesUnguarded,
+        Self::ScopesForgotten,
+        Self::EarlierStands,
     ];
 }
 

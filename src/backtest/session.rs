@@ -302,6 +302,8 @@ impl<J: Journal, V: Venue<Approved>> Session<J, V> {
     /// strategies were shown of the markets that are gone, to be kept now: the session does not tell of them again.
     pub fn forget_past(&mut self) -> Vec<VisitRow> {
         let forgotten = self.desk.forget_past(self.now).into_iter();
+        let books = &self.desk.books;
+        self.lines.retain(|market, _| books.find(market).is_some());
         let rows = forgotten.map(|gone| VisitRow {
             strategy: gone.strategy.to_string(),
             market: gone.market.to_string(),

@@ -155,7 +155,7 @@ fn intent_text(story: &IntentStory) -> String {
             None => {
                 let _ = writeln!(
                     out,
-                    "\nNo single change of stake, price or time would have let it pass"
+                    "\nNo single change of stake, price, persistence or time would have let it pass"
                 );
             }
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::days::Days;
 use super::{Burden, ReasonCode};
 use crate::market::{Money, Order, Side, TimeMs};
 
@@ -23,6 +24,7 @@ pub struct Account {
     /// When the last of them was settled.
     pub lost_at: TimeMs,
     day: i64,
+    days: Days,
 }
 
 impl Account {
@@ -44,6 +46,7 @@ impl Account {
             losses_in_a_row: 0,
             lost_at: TimeMs(0),
             day: i64::MIN,
+            days: Days::new(),
         }
     }
 
@@ -63,18 +66,28 @@ impl Account {
         self.start + self.realised
     }
 
-    /// Starts a new day if one has come. Days only move forward, so a step back in time resets nothing.
+    /// Comes to the day of this time. What a later one has lost counts in it: time was ahead, and nothing is freed by that.
     pub fn roll_day(&mut self, now: TimeMs) {
-        if now.day() > self.day {
+        if now.day() != self.day {
             self.day = now.day();
-            self.realised_today = Money::ZERO;
+            self.realised_today = self.days.result(self.day);
         }
+    }
+
+    fn book_today(&mut self, net: Money) {
+        self.realised += net;
+        self.days.book(self.day, net);
+        self.realised_today = self.days.result(self.day);
+    }
+
+    /// What was booked lately, by day.
+    pub(super) const fn days(&self) -> &Days {
+        &self.days
     }
 
     /// Books a settled market's net result.
     pub fn settle(&mut self, at: TimeMs, net: Money) {
-        self.realised += net;
-        self.realised_today += net;
+        self.book_today(net);
         self.peak = self.peak.max(self.bankroll());
         if net < Money::ZERO {
             self.losses_in_a_row += 1;
@@ -96,8 +109,7 @@ impl Account {
 
     /// Takes a booked result back. The peak and the losses in a row stay as they were.
     pub fn reverse(&mut self, net: Money) {
-        self.realised -= net;
-        self.realised_today -= net;
+        self.book_today(-net);
     }
 }
 
@@ -136,7 +148,8 @@ pub struct Totals {
     pub refused_by_venue: u64,
     /// Calls that failed.
     pub faults: u64,
-    /// Net result of each settled market, in order; one settled again stands where it was settled last.
+    /// Net result of each settled market, in order; one settled again stands where it was settled last. Of what is long
+    /// past in a session without end, that of each day.
     pub settled: Vec<(TimeMs, Money)>,
     /// Matched size in markets that were never settled.
     pub unsettled: Money,
@@ -176,6 +189,17 @@ impl Totals {
         }
     }
 
+    /// Puts together what was settled on one day, of all before this time.
+    pub(super) fn fold(&mut self, before: TimeMs) {
+        self.settled.dedup_by(|next, last| {
+            let is_one = next.0 < before && next.0.day() == last.0.day();
+            if is_one {
+                *last = (next.0, last.1 + next.1);
+            }
+            is_one
+        });
+    }
+
     /// Settled profit after commission.
     #[must_use]
     pub fn net(&self) -> Money {
@@ -188,6 +212,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_long_past_is_kept_by_the_day() {
+        let pounds = Money::from_major;
+        let mut totals = Totals::default();
+        let day = 86_400_000;
+        for (at, gross) in [(1, 5), (2, -20), (day, 3), (day + 1, 4), (day + 2, 1)] {
+            totals.settle(Booked {
+                at: TimeMs(at),
+                gross: pounds(gross),
+                commission: pounds(1),
+            });
+        }
+        totals.fold(TimeMs(day + 2));
+        let kept = [(2, -17), (day + 1, 5), (day + 2, 0)];
+        assert_eq!(
+            totals.settled,
+            kept.map(|(at, net)| (TimeMs(at), pounds(net)))
+        );
+        assert_eq!(totals.net(), pounds(-12));
+    }
+
+    #[test]
     fn a_day_that_went_by_is_forgotten_and_time_running_back_forgets_nothing() {
         let mut account = Account::new(Money::from_major(100));
         account.roll_day(TimeMs(86_400_000));
@@ -196,6 +241,9 @@ mod tests {
         assert_eq!(account.realised_today, Money::from_major(-10));
         account.roll_day(TimeMs(2 * 86_400_000));
         assert_eq!(account.realised_today, Money::ZERO);
+        // That day came by mistake.
+        account.roll_day(TimeMs(86_400_001));
+        assert_eq!(account.realised_today, Money::from_major(-10));
         assert_eq!(account.bankroll(), Money::from_major(90));
     }
 }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use super::doubts::Doubts;
 use super::strays::Strays;
 use super::{
-    Account, Answer, Effects, Effort, Fault, Fence, Gate, House, Moment, Notice, Record, Recovered,
-    Recovery, Remedy, Shadow, Slot, Standing, Strategy, StrategyChange, Totals, TradingState,
+    Account, Answer, Effects, Effort, Fault, Fence, Finished, Gate, House, Moment, Notice, Record,
+    Recovered, Recovery, Remedy, Shadow, Slot, Standing, Strategy, StrategyChange, Totals,
+    TradingState,
 };
 use crate::market::{
     Books, Market, MarketId, MarketIndex, Money, OrderId, Settlement, TimeMs, VenueEvent,
@@ -54,8 +55,8 @@ pub struct Engine<G: Gate> {
     /// Bets that no strategy holds in a market of the books.
     pub(super) strays: Strays,
     pub(super) recovered_accounts: BTreeMap<Arc<str>, Account>,
-    /// Orders that are over, and when they were last heard of: a listing may still show them.
-    pub(super) finished: BTreeMap<OrderId, TimeMs>,
+    /// Orders that are over: a listing may still show them.
+    pub(super) finished: BTreeMap<OrderId, Finished>,
     /// Markets whose settlement stands, and since when: nothing in them weighs any more.
     pub(super) settled: BTreeMap<MarketId, TimeMs>,
     pub(super) slots: Vec<Slot>,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::{Effects, Engine, Gate, Notice, Record, Unready};
 use crate::market::{
     Books, Instruction, Listing, MarketId, Money, Order, OrderChange, OrderEvent, OrderId,
-    OrderStatement, Persistence, TimeMs, VenueReason,
+    OrderState, OrderStatement, Persistence, TimeMs, VenueReason,
 };
 use crate::planted::{self, Bug};
 
@@ -248,10 +248,11 @@ impl<G: Gate> Engine<G> {
                 }
             }
             // A statement of what was said to be over may come late; one that shows a bet where none should be does not.
-            Some(order) if is_explained(&order, statement) => {}
+            Some(order) if Finished::of(&order, now).explains(statement) => {}
             None if statement
                 .order
-                .is_some_and(|id| self.finished.contains_key(&id)) => {}
+                .and_then(|id| self.finished.get(&id))
+                .is_some_and(|over| over.explains(statement)) => {}
             _ => self.external(now, statement, books, effects),
         }
     }
@@ -327,12 +328,38 @@ fn is_reduced(order: &Order, statement: &OrderStatement) -> bool {
     statement.matched == order.matched && statement.matched_value < order.matched_value
 }
 
-/// Whether a finished order's statement shows nothing that is not known.
-fn is_explained(order: &Order, statement: &OrderStatement) -> bool {
-    use crate::market::OrderState;
-    match order.state {
-        OrderState::Complete => statement.matched <= order.matched || order.voided.is_positive(),
-        _ => !statement.matched.is_positive() && statement.is_complete,
+/// An order that is over, as far as a venue that lists it late has to be understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Finished {
+    /// When it was last heard of.
+    pub heard: TimeMs,
+    /// Whether it ever stood at the venue.
+    was_placed: bool,
+    /// Whether it is void or settled: nothing more can come of it.
+    is_closed: bool,
+    matched: Money,
+}
+
+impl Finished {
+    /// An order as it ended, last heard of at this time.
+    #[must_use]
+    pub fn of(order: &Order, heard: TimeMs) -> Self {
+        Self {
+            heard,
+            was_placed: order.state == OrderState::Complete,
+            is_closed: order.voided.is_positive() || order.profit.is_some(),
+            matched: order.matched,
+        }
+    }
+
+    /// Whether a statement of it shows nothing that is not known. One that shows a bet where none should be, or more of
+    /// it, is news.
+    fn explains(&self, statement: &OrderStatement) -> bool {
+        self.is_closed
+            || match self.was_placed {
+                true => statement.matched <= self.matched,
+                false => statement.is_complete && !statement.matched.is_positive(),
+            }
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Desk, Engine, Gate, Journal, LISTED_FOR_MS, Venue, Visit};
-use crate::market::{Market, MarketId, MarketIndex, MarketStatus, TimeMs};
+use super::{Desk, Engine, Finished, Gate, Journal, LISTED_FOR_MS, Venue, Visit};
+use crate::market::{Market, MarketId, MarketIndex, MarketStatus, Order, TimeMs};
 
 /// How long a market is kept after its last change, once it is closed and nothing was bet in it.
 const CLOSED_KEPT_MS: i64 = 3_600_000;
@@ -54,10 +54,7 @@ impl<G: Gate> Engine<G> {
         };
         let may_matter = desks().any(|desk| {
             let mut orders = desk.holding.orders().iter();
-            let unsettled = |order: &crate::market::Order| {
-                order.state.is_live() || (order.matched.is_positive() && order.profit.is_none())
-            };
-            orders.any(unsettled)
+            orders.any(Order::stands)
         });
         if may_matter || self.has_strays(&market.id) {
             return false;
@@ -79,7 +76,7 @@ impl<G: Gate> Engine<G> {
             };
             for order in holding.orders() {
                 self.owners.remove(&order.id);
-                self.finished.insert(order.id, now);
+                self.finished.insert(order.id, Finished::of(order, now));
             }
             forgotten.push(Forgotten {
                 market: market.clone(),
@@ -90,11 +87,15 @@ impl<G: Gate> Engine<G> {
         forgotten
     }
 
+    /// What is known by ids, and results market by market, for as long as a venue may come back to them.
     fn forget_ids(&mut self, now: TimeMs) {
         let may_be_listed = |heard: &TimeMs| now - *heard < LISTED_FOR_MS;
-        self.finished.retain(|_, heard| may_be_listed(heard));
+        self.finished.retain(|_, over| may_be_listed(&over.heard));
         self.settled.retain(|_, since| may_be_listed(since));
         let settled = &mut self.strays.settled;
         settled.retain(|earlier| may_be_listed(&earlier.at));
+        for slot in &mut self.slots {
+            slot.totals.fold(now + -LISTED_FOR_MS);
+        }
     }
 }

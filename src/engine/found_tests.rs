@@ -4,8 +4,8 @@ use super::testing::{MARKET, defined, definition};
 use super::tests::{DOUBT, FILL, World, bet, once, statement};
 use super::*;
 use crate::market::{
-    Commission, Listing, MarketId, Money, Order, OrderChange, OrderId, OrderState, OrderStatement,
-    Price, Ratio, Reversal, RunnerStatus, Settlement, TimeMs, VenueEvent,
+    Commission, Intent, Listing, MarketId, Money, Order, OrderChange, OrderId, OrderState,
+    OrderStatement, Price, Ratio, Reversal, RunnerStatus, Settlement, Side, TimeMs, VenueEvent,
 };
 use std::sync::Arc;
 
@@ -119,11 +119,140 @@ fn what_the_day_has_lost_is_known_to_the_house_after_a_restart() {
 fn an_order_that_was_over_before_a_restart_is_no_bet_of_others() {
     let order = sending(5);
     let mut world = World::after(Recovery {
-        finished: [(order.id, TimeMs(0))].into(),
+        finished: [(order.id, Finished::of(&order, TimeMs(0)))].into(),
         ..Recovery::default()
     });
     state(&mut world, &statement(&order));
     assert_eq!(world.desk.notices().count(), 0);
+}
+
+#[test]
+fn a_bet_that_was_given_up_before_a_restart_and_stands_after_it_counts() {
+    let mut order = sending(5);
+    order.state = OrderState::NotPlaced;
+    let mut world = World::after(Recovery {
+        finished: [(order.id, Finished::of(&order, TimeMs(0)))].into(),
+        ..Recovery::default()
+    });
+    let standing = OrderStatement {
+        is_complete: false,
+        ..statement(&order)
+    };
+    state(&mut world, &standing);
+    let house = world.desk.engine.house();
+    assert_eq!(house.burden.at_risk, Money::from_major(10));
+    let alarms: Vec<_> = world.desk.notices().collect();
+    assert!(
+        matches!(
+            &alarms[..],
+            [Notice::Alarm {
+                code: "BET_EXTERNAL",
+                ..
+            }]
+        ),
+        "{alarms:?}"
+    );
+}
+
+#[test]
+fn more_of_a_finished_bet_than_is_known_counts_unless_it_is_settled() {
+    for (profit, at_risk) in [(None, 10), (Some(Money::from_major(20)), 0)] {
+        let mut order = sending(5);
+        advance(&mut order, TimeMs(0), OrderChange::Accepted);
+        let size = Money::from_major(10);
+        let reason = crate::market::VenueReason::NotSaid;
+        advance(&mut order, TimeMs(0), OrderChange::Lapsed { size, reason });
+        order.profit = profit;
+        let mut world = World::after(Recovery {
+            finished: [(order.id, Finished::of(&order, TimeMs(0)))].into(),
+            ..Recovery::default()
+        });
+        let more = OrderStatement {
+            matched: size,
+            matched_value: i128::from(Price::from_hundredths(300).nanos()) * 1_000,
+            lapsed: Money::ZERO,
+            ..statement(&order)
+        };
+        state(&mut world, &more);
+        let house = world.desk.engine.house();
+        assert_eq!(house.burden.at_risk, Money::from_major(at_risk));
+    }
+}
+
+#[test]
+fn a_bet_of_others_in_a_market_of_which_nothing_is_known_counts_by_the_worst_rules() {
+    let mut world = World::new();
+    let lay = |side, hundredths| OrderStatement {
+        market: MarketId::new("1.9"),
+        order: None,
+        side,
+        kind: super::testing::limit(1, side, hundredths, 1_000).kind,
+        is_complete: false,
+        venue_id: format!("{side:?} {hundredths}").as_str().into(),
+        ..statement(&sending(9))
+    };
+    // Each-way a back is two stakes; a lay at 3 could cost 20.00 twice, and one at 1.2 is 10.00 on a line.
+    for (side, hundredths, at_risk) in [
+        (Side::Back, 300, 20),
+        (Side::Lay, 300, 40),
+        (Side::Lay, 120, 10),
+    ] {
+        let before = world.desk.engine.house().burden.at_risk;
+        state(&mut world, &lay(side, hundredths));
+        let after = world.desk.engine.house().burden.at_risk;
+        assert_eq!(
+            after - before,
+            Money::from_major(at_risk),
+            "{side:?} at {hundredths}"
+        );
+    }
+}
+
+#[test]
+fn an_order_asked_for_while_the_funds_were_told_is_taken_from_them() {
+    let (mut world, order) = matched();
+    let mut said = |ms_after: i64| {
+        let at = order.requested_at + ms_after;
+        let funds = VenueEvent::Funds(at, Money::from_major(100));
+        world.desk.venue.to_say.push(funds);
+        world.tick();
+        let funds = world.desk.engine.house().funds.unwrap();
+        (funds.said_at - order.requested_at, funds.at_risk)
+    };
+    assert_eq!(said(0), (0, Money::ZERO), "the venue may not have had it");
+    assert_eq!(said(1), (1, Money::from_major(10)));
+}
+
+#[test]
+fn a_day_that_came_by_mistake_does_not_take_away_what_was_lost_before_it() {
+    const DAY: i64 = 86_400_000;
+    let mut world = World::new();
+    world.load("a", |_, _| Ok(vec![Intent::Place(bet())]));
+    world.tick();
+    let id = world.orders()[0].id;
+    world.say(id, OrderChange::Accepted);
+    world.say(id, FILL);
+    let settled = Settlement {
+        market: MarketId::new(MARKET),
+        at: TimeMs(world.now),
+        version: 1,
+        commission: Commission::Rate(Ratio::ZERO),
+        profits: vec![(id, Money::from_major(-10))],
+    };
+    world.desk.venue.to_say.push(VenueEvent::Settled(settled));
+    world.tick();
+    let lost = |world: &World| {
+        let house = world.desk.engine.house().realised_today;
+        assert_eq!(world.slot().account.realised_today, house);
+        house
+    };
+    assert_eq!(lost(&world), Money::from_major(-10));
+    world.now += 400 * DAY;
+    world.tick();
+    assert_eq!(lost(&world), Money::ZERO);
+    world.now -= 400 * DAY;
+    world.tick();
+    assert_eq!(lost(&world), Money::from_major(-10));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::{Account, Holding, House, Pace};
-use crate::market::{Instruction, Market, Money, OrderId, Place, Price, TimeMs};
+use crate::market::{Instruction, Market, Money, OrderId, Persistence, Place, Price, TimeMs};
 
 /// One proposed order with all that is needed to judge it.
 #[derive(Clone, Copy, Debug)]
@@ -100,7 +100,14 @@ pub enum Remedy {
         /// As it would pass.
         to: Price,
     },
-    /// The same order, so many milliseconds later.
+    /// Not to live on into play.
+    Persistence {
+        /// As asked.
+        from: Persistence,
+        /// As it would pass.
+        to: Persistence,
+    },
+    /// The same order, so many milliseconds later, if nothing else has changed.
     Wait(i64),
 }
 
@@ -109,6 +116,14 @@ impl fmt::Display for Remedy {
         match self {
             Self::Stake { from, to } => write!(f, "stake {to} instead of {from}"),
             Self::Price { from, to } => write!(f, "price {to} instead of {from}"),
+            Self::Persistence { from, to } => {
+                write!(
+                    f,
+                    "persistence {} instead of {}",
+                    to.as_str(),
+                    from.as_str()
+                )
+            }
             Self::Wait(ms) => write!(f, "wait {}.{:03} s", ms / 1000, ms % 1000),
         }
     }

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::days::Days;
 use crate::market::{MarketDefinition, MarketId, Money, TimeMs};
+use crate::planted::{self, Bug};
 
 /// Whether betting is on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -298,6 +300,7 @@ pub struct House {
     /// The venue's last words on new orders: when, and whether it refused.
     words: VecDeque<(TimeMs, bool)>,
     day: i64,
+    days: Days,
 }
 
 impl Default for House {
@@ -314,22 +317,37 @@ impl Default for House {
             funds: None,
             words: VecDeque::with_capacity(WORDS),
             day: i64::MIN,
+            days: Days::new(),
         }
     }
 }
 
 impl House {
-    /// Starts a new day if one has come. Days only move forward.
+    /// Comes to the day of this time, as [`super::Account::roll_day`] does.
     pub(super) fn roll_day(&mut self, now: TimeMs) {
-        if now.day() > self.day {
+        if now.day() != self.day {
             self.day = now.day();
-            self.realised_today = Money::ZERO;
+            self.realised_today = self.days.result(self.day);
         }
+    }
+
+    /// Books a net result today.
+    pub(super) fn book(&mut self, net: Money) {
+        self.days.book(self.day, net);
+        self.realised_today = self.days.result(self.day);
+    }
+
+    /// Takes over what an account has booked before anything is bet.
+    pub(super) fn take_over(&mut self, days: &Days) {
+        self.days.add(days);
+        self.realised_today = self.days.result(self.day);
     }
 
     pub(super) fn shift(&mut self, scopes: &Scopes, old: &Burden, new: &Burden) {
         self.burden.exchange(old, new);
-        self.at_risk.add(scopes, new.at_risk - old.at_risk);
+        if !planted::is(Bug::ScopesForgotten) {
+            self.at_risk.add(scopes, new.at_risk - old.at_risk);
+        }
     }
 
     /// What moves from one scope to another.
@@ -339,7 +357,7 @@ impl House {
     }
 
     /// Takes note of the venue's word on a new order.
-    pub(super) fn heard(&mut self, at: TimeMs, refused: bool) {
+    pub(crate) fn heard(&mut self, at: TimeMs, refused: bool) {
         if self.words.len() == WORDS {
             self.words.pop_front();
         }

@@ -54,6 +54,35 @@ fn an_order_in_doubt_counts_at_its_worst_and_blocks_its_like() {
 }
 
 #[test]
+fn three_doubts_within_a_minute_and_the_venue_gets_no_more_orders() {
+    for (apart_ms, unready) in [(60_000, Some(Unready::Doubts)), (60_001, None)] {
+        let mut world = World::new();
+        world.desk.venue.listed = None;
+        world.load("a", |call, _| {
+            let three = (1..4)
+                .map(|runner| super::testing::limit(runner, crate::market::Side::Back, 300, 1_000));
+            Ok(match call {
+                1 => three.map(Intent::Place).collect(),
+                _ => vec![],
+            })
+        });
+        world.tick();
+        let orders: Vec<OrderId> = world.orders().iter().map(|order| order.id).collect();
+        let first = world.now;
+        for (order, at) in orders.iter().zip([first, first, first + apart_ms]) {
+            world.now = at;
+            world.say(*order, DOUBT);
+            world.tick();
+        }
+        assert_eq!(
+            world.desk.engine.house().unready,
+            unready,
+            "the last one {apart_ms} ms after the others"
+        );
+    }
+}
+
+#[test]
 fn an_order_in_doubt_that_the_venue_lists_is_found() {
     let (mut world, _) = in_doubt();
     let order = world.orders()[0].clone();
@@ -360,8 +389,10 @@ fn what_is_not_known_counts_everywhere_and_where_it_belongs_once_its_market_is_d
             at_risk.venue("betfair"),
         )
     };
+    // Each-way the bet of others would be two; what ours could lose is known.
+    let worst = Money::from_major(30);
+    assert_eq!(at_risk(&world), (worst, worst, worst));
     let both = Money::from_major(20);
-    assert_eq!(at_risk(&world), (both, both, both));
     world.step(&elsewhere());
     assert_eq!(at_risk(&world), (both, Money::ZERO, both));
     assert_eq!(
@@ -548,9 +579,13 @@ fn a_session_without_end_does_not_grow() {
             engine.owners.len(),
             engine.finished.len(),
             engine.settled.len(),
+            engine.slots[0].totals.settled.len(),
         ]);
     }
-    let (middle, end) = (sizes[24 * 14], sizes[24 * 21 - 1]);
+    let (middle, mut end) = (sizes[24 * 14 - 1], sizes[24 * 21 - 1]);
+    let results = end.last_mut().expect("there are sizes");
+    assert_eq!(*results, middle[5] + 7, "one result for each past day");
+    *results = middle[5];
     assert_eq!(middle, end, "no size grows in the third week");
     assert!(end[0] <= 51, "two days of markets: {end:?}");
     assert_eq!(told, 24 * 21 - 48);

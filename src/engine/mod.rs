@@ -4,6 +4,7 @@
 
 mod account;
 mod core;
+mod days;
 mod decide;
 mod desk;
 mod doubts;
@@ -39,7 +40,7 @@ mod venue;
 pub use account::{Account, Totals};
 pub use core::{Command, Engine, Event};
 pub use desk::{Desk, DeskError, Sending};
-pub use doubts::DoubtRules;
+pub use doubts::{DoubtRules, Finished};
 pub use effect::{Effects, Held, Notice, Receipt, Request, Token};
 pub use effort::{EFFORT_ENDS, Effort};
 pub use exposure::{Exposure, Proposed, reduces, worst_case};

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::holding::advance;
 use super::house::{Burden, Scopes};
-use super::{Account, Action, Effects, Engine, Gate, IntentRecord, Record, TradingState, Verdict};
+use super::{
+    Account, Action, Effects, Engine, Finished, Gate, IntentRecord, Record, TradingState, Verdict,
+};
 use crate::market::{Doubt, MarketId, Money, Order, OrderChange, OrderId, OrderState, TimeMs};
 use crate::planted::{self, Bug};
 
@@ -20,9 +22,8 @@ pub struct Recovery {
     pub epoch: Option<u64>,
     /// Orders that may still stand or be settled, oldest first.
     pub orders: Vec<Recovered>,
-    /// Orders that are over and settled, and when they were last heard of: the venue may still list them, and that is
-    /// no news.
-    pub finished: BTreeMap<OrderId, TimeMs>,
+    /// Orders that are over: the venue may still list them, and that is no news.
+    pub finished: BTreeMap<OrderId, Finished>,
     /// What markets came to, by market and strategy, as long as the venue may take it back.
     pub settled: Vec<Earlier>,
     /// The strategies' money.
@@ -159,7 +160,7 @@ impl Recovery {
     /// Forgets what is past by now: orders that no venue lists any more, and the pace before the last hour.
     pub fn cut(&mut self, now: TimeMs) {
         self.finished
-            .retain(|_, heard| now - *heard < LISTED_FOR_MS);
+            .retain(|_, over| now - over.heard < LISTED_FOR_MS);
         self.settled
             .retain(|earlier| now - earlier.at < LISTED_FOR_MS);
         self.pace
@@ -174,7 +175,8 @@ impl Recovery {
             self.orders.push(order);
             return;
         }
-        self.finished.insert(order.order.id, heard);
+        self.finished
+            .insert(order.order.id, Finished::of(&order.order, heard));
         if order.order.profit.is_some() {
             let booked = self.settled.iter_mut().find(|earlier| {
                 earlier.stands
@@ -226,7 +228,7 @@ impl Recovered {
         if planted::is(Bug::RecoveryForgetsSending) && order.state == OrderState::Sending {
             return false;
         }
-        order.profit.is_none() && (order.state.is_live() || order.matched.is_positive())
+        order.profit.is_none() && order.stands()
     }
 
     /// What it could lose at most, as long as its market is not known.
@@ -239,8 +241,7 @@ impl Recovered {
     pub(super) fn burden(&self) -> Burden {
         let order = &self.order;
         let live = order.state.is_live();
-        let stands = live || (order.matched.is_positive() && order.profit.is_none());
-        let at_risk = if stands && !planted::is(Bug::RecoveredWeighsNothing) {
+        let at_risk = if order.stands() && !planted::is(Bug::RecoveredWeighsNothing) {
             self.liability
         } else {
             Money::ZERO
@@ -272,7 +273,7 @@ impl<G: Gate> Engine<G> {
         self.house.roll_day(now);
         for account in self.recovered_accounts.values_mut() {
             account.roll_day(now);
-            self.house.realised_today += account.realised_today;
+            self.house.take_over(account.days());
         }
         self.house.state = recovery.state;
         self.house.reason = recovery.reason;

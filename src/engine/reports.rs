@@ -72,7 +72,7 @@ impl<G: Gate> Engine<G> {
                     self.house.funds = Some(Funds {
                         said_at: *said_at,
                         free: *free,
-                        at_risk: self.house.burden.at_risk,
+                        at_risk: self.at_risk_before(*said_at, books),
                     });
                 }
                 VenueEvent::Settled(settlement) => {
@@ -93,6 +93,22 @@ impl<G: Gate> Engine<G> {
         if self.sweeps() {
             self.sweep(now, None, books, effects);
         }
+    }
+
+    /// What all bets could lose but for the orders asked for since then: those the venue may not have known of.
+    fn at_risk_before(&self, at: TimeMs, books: &Books) -> Money {
+        let mut since = Money::ZERO;
+        for slot in &self.slots {
+            for (place, holding) in slot.holdings() {
+                let definition = &books.get(place).definition;
+                let orders = holding.orders().iter();
+                let new = orders.filter(|order| order.requested_at >= at && order.stands());
+                since += new
+                    .map(|order| definition.at_risk(order.side, order.kind))
+                    .sum();
+            }
+        }
+        (self.house.burden.at_risk - since).max(Money::ZERO)
     }
 
     /// Tells strategies of their changed orders, each order once, in the order of the first change.
@@ -256,7 +272,7 @@ impl<G: Gate> Engine<G> {
             this.account.roll_day(now);
             this.account.settle(settlement.at, booked.net());
             self.house.roll_day(now);
-            self.house.realised_today += booked.net();
+            self.house.book(booked.net());
             this.totals.settle(booked);
             this.weigh(at, books.get(at), &mut self.house);
             effects.records.push(Record::Settled {
@@ -350,7 +366,7 @@ impl<G: Gate> Engine<G> {
             this.account.roll_day(now);
             this.account.reverse(booked.net());
             self.house.roll_day(now);
-            self.house.realised_today -= booked.net();
+            self.house.book(-booked.net());
             this.totals.reverse(booked);
             this.weigh(at, books.get(at), &mut self.house);
             effects.records.push(Record::Settled {

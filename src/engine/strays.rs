@@ -11,12 +11,12 @@ use std::sync::Arc;
 use super::account::Booked;
 use super::house::{Burden, Scopes};
 use super::{
-    Account, Earlier, Effects, Engine, Gate, Notice, Record, Recovered, Request, Standing,
-    TradingState,
+    Account, Earlier, Effects, Engine, Finished, Gate, Notice, Record, Recovered, Request,
+    Standing, TradingState,
 };
 use crate::market::{
     Books, MarketDefinition, MarketId, MarketIndex, MarketStatus, Money, OrderEvent, OrderId,
-    OrderKind, OrderState, OrderStatement, Persistence, Price, Reversal, Settlement, TimeMs,
+    OrderKind, OrderState, OrderStatement, Persistence, Price, Reversal, Settlement, Side, TimeMs,
 };
 use crate::planted::{self, Bug};
 
@@ -174,7 +174,7 @@ impl<G: Gate> Engine<G> {
         self.strays.orders.retain(|stray| {
             let stays = stray.may_matter();
             if !stays {
-                finished.insert(stray.order.id, now);
+                finished.insert(stray.order.id, Finished::of(&stray.order, now));
             }
             stays
         });
@@ -242,15 +242,16 @@ impl<G: Gate> Engine<G> {
             for (mut stray, profit) in strays {
                 let weighed = stray.burden();
                 self.shift_stray(Some(&strategy), &stray.scopes, &weighed, &Burden::default());
-                self.finished.insert(stray.order.id, settlement.at);
                 stray.order.profit = Some(profit);
+                let over = Finished::of(&stray.order, settlement.at);
+                self.finished.insert(stray.order.id, over);
                 kept.push(stray);
             }
             let account = self.account_of(&strategy);
             account.roll_day(now);
             account.settle(settlement.at, booked.net());
             self.house.roll_day(now);
-            self.house.realised_today += booked.net();
+            self.house.book(booked.net());
             if let Some(slot) = self.slots.iter_mut().find(|slot| slot.name == strategy) {
                 slot.totals.settle(booked);
             }
@@ -286,6 +287,9 @@ impl<G: Gate> Engine<G> {
         books: &Books,
         effects: &mut Effects<G::Pass>,
     ) -> bool {
+        if planted::is(Bug::EarlierStands) {
+            return true;
+        }
         let (taken, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.strays.settled)
             .into_iter()
             .partition(|earlier| earlier.market == reversal.market && earlier.stands);
@@ -301,7 +305,7 @@ impl<G: Gate> Engine<G> {
             account.roll_day(now);
             account.reverse(booked.net());
             self.house.roll_day(now);
-            self.house.realised_today -= booked.net();
+            self.house.book(-booked.net());
             let mut slots = self.slots.iter_mut();
             if let Some(slot) = slots.find(|slot| slot.name == earlier.strategy) {
                 slot.totals.reverse(booked);
@@ -391,13 +395,13 @@ impl<G: Gate> Engine<G> {
             .insert(Arc::clone(&statement.venue_id), bet);
     }
 
-    /// A market is settled: what others bet in it weighs no more.
     /// Bets at the venue that are none that stand in the ledger.
     #[must_use]
     pub fn unexplained_bets(&self) -> usize {
         self.strays.external.len()
     }
 
+    /// A market is settled: what others bet in it weighs no more.
     pub(super) fn forget_external(&mut self, market: &MarketId) {
         let house = &mut self.house;
         self.strays.external.retain(|_, bet| {
@@ -453,12 +457,18 @@ impl<G: Gate> Engine<G> {
     }
 }
 
+/// What a bet could lose whatever its market is: each-way it is two bets, on a line it is struck at evens.
+fn at_risk_by_any_rules(side: Side, terms: OrderKind) -> Money {
+    let alone = terms.at_risk(side);
+    (alone + alone).max(terms.size().unwrap_or_default())
+}
+
 /// What a bet of others weighs: what is matched at its own prices, and what is not at its limit.
 fn external_burden(statement: &OrderStatement, definition: Option<&MarketDefinition>) -> Burden {
     let side = statement.side;
     let at_risk = |terms: OrderKind| match definition {
         Some(definition) => definition.at_risk(side, terms),
-        None => terms.at_risk(side),
+        None => at_risk_by_any_rules(side, terms),
     };
     let limit = |price, size| OrderKind::Limit {
         price,

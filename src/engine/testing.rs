@@ -79,13 +79,18 @@ pub(crate) fn levels(runner: u64, changes: &[(LadderKind, u64, i64)]) -> MarketD
 
 /// A house whose venue is ready, in which so much is at risk in another market of the same event.
 pub(crate) fn house(at_risk: Money) -> House {
+    house_in("1.2", at_risk)
+}
+
+/// The same in a market of that event.
+pub(crate) fn house_in(market: &str, at_risk: Money) -> House {
     let mut house = House::default();
     house.unready = None;
     let burden = Burden {
         at_risk,
         ..Burden::default()
     };
-    let scopes = Scopes::of(&MarketId::new("1.2"), &definition(3, 1));
+    let scopes = Scopes::of(&MarketId::new(market), &definition(3, 1));
     house.shift(&scopes, &Burden::default(), &burden);
     house
 }

@@ -430,6 +430,12 @@ impl Order {
         }
     }
 
+    /// Whether it can still change, or waits for its settlement.
+    #[must_use]
+    pub fn stands(&self) -> bool {
+        self.state.is_live() || (self.matched.is_positive() && self.profit.is_none())
+    }
+
     /// Average price matched; `None` if nothing was.
     #[must_use]
     pub fn average_price(&self) -> Option<Price> {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::conduct::{drawdown, gross_exposure};
-use super::{RiskLimits, Weights};
+use super::{MINUTE_MS, RiskLimits, Weights, placed_within};
 use crate::engine::{Ask, Figure, ReasonCode, Refusal, TradingState, Unready, Weighed};
 use crate::market::{MarketStatus, Money, OrderKind, Persistence, Side, TimeMs};
 
@@ -361,14 +361,9 @@ fn open_orders_on_runner(ask: &Ask<'_>, limits: &RiskLimits) -> Verdict {
 }
 
 /// Over the rate means refused, never delayed: a delayed bet is a bet on old prices.
-pub(super) fn rate(ask: &Ask<'_>, limit: u32, recent: &mut VecDeque<TimeMs>) -> Verdict {
-    while recent
-        .front()
-        .is_some_and(|&placed| ask.now - placed >= 60_000)
-    {
-        recent.pop_front();
-    }
-    at_most_orders(ReasonCode::OrdersTooFast, recent.len(), limit)
+pub(super) fn rate(ask: &Ask<'_>, limit: u32, placed: &VecDeque<TimeMs>) -> Verdict {
+    let in_minute = placed_within(MINUTE_MS, ask.now, placed);
+    at_most_orders(ReasonCode::OrdersTooFast, in_minute, limit)
 }
 
 fn runner_exposure(_: &Ask<'_>, limits: &RiskLimits, weights: &Weights) -> Verdict {

@@ -6,6 +6,8 @@ mod conduct;
 mod controls;
 mod limits;
 mod remedy;
+#[cfg(test)]
+mod remedy_tests;
 mod together;
 
 use std::cell::LazyCell;
@@ -133,27 +135,37 @@ impl RiskGate {
     }
 }
 
-/// Has the controls judge an order, the first objection ending it; `note` is told what each weighed. Changes nothing but
-/// what is past of the last orders.
-///
-/// What an order would cost and how fast it comes is no objection to one that only lowers the risk, within a rate of its
-/// own: no limit stands in the way out.
+/// Has the controls judge an order, the first objection ending it; `note` is told what each weighed.
 fn judge(
     ask: &Ask<'_>,
     limits: &RiskLimits,
-    recent: &mut Recent,
-    placed: &mut VecDeque<TimeMs>,
+    recent: &Recent,
+    placed: &VecDeque<TimeMs>,
     note: &mut impl FnMut(Weighed),
 ) -> Result<(), Refusal> {
     for control in controls::SIMPLE.iter().chain(&conduct::INSTRUMENT) {
         control(ask, limits)?.into_iter().for_each(&mut *note);
     }
+    pace_and_cost(ask, limits, recent, placed, note)
+}
+
+/// The controls of pace and of cost, and who passes them nevertheless.
+///
+/// What an order would cost and how fast it comes is no objection to one that only lowers the risk, within a rate of its
+/// own: no limit stands in the way out.
+fn pace_and_cost(
+    ask: &Ask<'_>,
+    limits: &RiskLimits,
+    recent: &Recent,
+    placed: &VecDeque<TimeMs>,
+    note: &mut impl FnMut(Weighed),
+) -> Result<(), Refusal> {
     let weights = LazyCell::new(|| Weights::of(ask));
     match costs(ask, limits, recent, placed, &weights, note) {
         Err(refusal) if !weights.reduced_by(ask) => Err(refusal),
         Err(_) => {
             let most = limits.max_orders_per_minute * 2;
-            let own = controls::rate(ask, most, &mut recent.placed)?;
+            let own = controls::rate(ask, most, &recent.placed)?;
             let all = together::rate(ask, &limits.together.doubled(), placed)?;
             own.into_iter().chain(all).for_each(note);
             Ok(())
@@ -166,8 +178,8 @@ fn judge(
 fn costs(
     ask: &Ask<'_>,
     limits: &RiskLimits,
-    recent: &mut Recent,
-    placed: &mut VecDeque<TimeMs>,
+    recent: &Recent,
+    placed: &VecDeque<TimeMs>,
     weights: &LazyCell<Weights, impl FnOnce() -> Weights>,
     note: &mut impl FnMut(Weighed),
 ) -> Result<(), Refusal> {
@@ -177,7 +189,7 @@ fn costs(
         noted(control(ask, limits))?;
     }
     let most = limits.max_orders_per_minute;
-    noted(controls::rate(ask, most, &mut recent.placed))?;
+    noted(controls::rate(ask, most, &recent.placed))?;
     noted(together::rate(ask, &limits.together, placed))?;
     noted(conduct::unusual_stake(ask, limits, &recent.stakes))?;
     for control in conduct::PACE {
@@ -209,6 +221,21 @@ fn afford(
     Ok(())
 }
 
+/// The window of the rate of a strategy.
+const MINUTE_MS: i64 = 60_000;
+
+/// How many of the last orders, oldest first, were placed within so many milliseconds.
+fn placed_within(window_ms: i64, now: TimeMs, placed: &VecDeque<TimeMs>) -> usize {
+    let is_past = |&&at: &&TimeMs| now - at >= window_ms;
+    placed.len() - placed.iter().take_while(is_past).count()
+}
+
+/// Lets go of orders that no rate counts any more.
+fn forget(placed: &mut VecDeque<TimeMs>, now: TimeMs, window_ms: i64) {
+    let past = placed.len() - placed_within(window_ms, now, placed);
+    placed.drain(..past);
+}
+
 impl Gate for RiskGate {
     type Pass = Approved;
 
@@ -223,7 +250,9 @@ impl Gate for RiskGate {
         self.scale.clear();
         self.scale.reserve(CONTROLS);
         let scale = &mut self.scale;
-        let judged = judge(ask, limits, recent, &mut self.placed, &mut |weighed| {
+        forget(&mut recent.placed, ask.now, MINUTE_MS);
+        forget(&mut self.placed, ask.now, Pace::WINDOW_MS);
+        let judged = judge(ask, limits, recent, &self.placed, &mut |weighed| {
             scale.push(weighed);
         });
         if let Err(refusal) = judged {
@@ -270,7 +299,7 @@ impl Gate for RiskGate {
     fn remedy(&mut self, ask: &Ask<'_>, refusal: &Refusal) -> Option<Remedy> {
         let limits = self.own.get(&**ask.strategy).unwrap_or(&self.limits);
         let recent = self.recent.entry(Arc::clone(ask.strategy)).or_default();
-        remedy::find(ask, refusal, limits, recent, &mut self.placed)
+        remedy::find(ask, refusal, limits, recent, &self.placed)
     }
 
     fn check_update(&mut self, ask: &Ask<'_>) -> Result<(), Refusal> {

@@ -1,5 +1,7 @@
 //! Each control refuses with its code, the value and the limit; an order within all limits passes.
 
+mod sums;
+
 use super::*;
 use crate::engine::testing::{defined, definition, house, levels, limit, market_with, order};
 use crate::engine::{Account, Fence, Funds, Holding, House, ReasonCode, TradingState, Unready};

@@ -5,10 +5,10 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::Weights;
 use super::conduct::at_most_count;
 use super::controls::{Verdict, at_most, judge};
-use crate::engine::{Ask, Figure, Funds, ReasonCode};
+use super::{MINUTE_MS, Weights, placed_within};
+use crate::engine::{Ask, Figure, Funds, Pace, ReasonCode};
 use crate::market::{Bound, Money, TimeMs, setting};
 
 /// What an operator permits all strategies together.
@@ -258,24 +258,13 @@ fn funds(ask: &Ask<'_>, limits: &TogetherLimits) -> Verdict {
     at_most(ReasonCode::FundsShort, needed + since, free)
 }
 
-/// Over the rate means refused, never delayed. `recent` are the last hour's orders, oldest first.
-pub(super) fn rate(
-    ask: &Ask<'_>,
-    limits: &TogetherLimits,
-    recent: &mut VecDeque<TimeMs>,
-) -> Verdict {
-    while recent
-        .front()
-        .is_some_and(|&placed| ask.now - placed >= 3_600_000)
-    {
-        recent.pop_front();
-    }
-    let in_minute = recent
-        .iter()
-        .rev()
-        .take_while(|&&placed| ask.now - placed < 60_000)
-        .count();
+/// Over the rate means refused, never delayed. `placed` are the last hour's orders, oldest first.
+pub(super) fn rate(ask: &Ask<'_>, limits: &TogetherLimits, placed: &VecDeque<TimeMs>) -> Verdict {
+    // The last ones first: they are few among those of the hour.
+    let is_recent = |&&at: &&TimeMs| ask.now - at < MINUTE_MS;
+    let in_minute = placed.iter().rev().take_while(is_recent).count();
+    let in_hour = placed_within(Pace::WINDOW_MS, ask.now, placed);
     let code = ReasonCode::OrdersTooFastAll;
     at_most_count(code, in_minute + 1, limits.max_orders_per_minute)?;
-    at_most_count(code, recent.len() + 1, limits.max_orders_per_hour)
+    at_most_count(code, in_hour + 1, limits.max_orders_per_hour)
 }

@@ -58,6 +58,10 @@ pub enum FeedState {
     },
 }
 
+/// How long after it was decided an order may still leave. Whatever held it up (a disk, a sleep of the machine, an answer
+/// that was waited for), what it was decided upon is old by then.
+const MOST_LATE_MS: i64 = 5_000;
+
 /// The way to the engine. Nobody may be there any more; then nothing more is to be said.
 #[derive(Clone)]
 pub(super) struct Mouth {
@@ -68,6 +72,16 @@ pub(super) struct Mouth {
 impl Mouth {
     pub(super) fn now(&self) -> TimeMs {
         (self.clock)()
+    }
+
+    /// Whether an order that was decided at this time may still leave. If the clock went back meanwhile, nobody can say.
+    pub(super) fn is_in_time(&self, order: &Instruction, decided_at: TimeMs) -> bool {
+        let late = self.now() - decided_at;
+        let in_time = (-MOST_LATE_MS..=MOST_LATE_MS).contains(&late);
+        if !in_time {
+            tracing::warn!(event = "order_too_late", intent_id = %order.id, "it was decided {late} ms ago");
+        }
+        in_time
     }
 
     pub(super) fn say(&self, heard: Heard) {

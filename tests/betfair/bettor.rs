@@ -14,7 +14,7 @@ use bea::engine::{
 };
 use bea::market::{
     Intent, MarketDelta, MarketFilter, MarketId, MarketStatus, Money, Order, OrderId, OrderKind,
-    OrderState, Persistence, Place, Price, RunnerId, Side,
+    OrderState, Persistence, Place, Price, RunnerId, Side, TimeMs,
 };
 use bea::risk::{Approved, RiskGate, RiskLimits};
 use bea::venue::betfair::client::{self, Betfair, Connection, Identity};
@@ -219,9 +219,14 @@ impl Bettor {
 
     /// Has the strategy propose something, now.
     pub(crate) fn wish(&mut self, intent: Intent) {
+        self.wish_at(now(), intent);
+    }
+
+    /// Has the strategy propose something at some time.
+    pub(crate) fn wish_at(&mut self, at: TimeMs, intent: Intent) {
         self.wishes.borrow_mut().push_back(intent);
         let nothing = MarketDelta::new(self.market());
-        self.desk.step(now(), now(), &nothing).unwrap();
+        self.desk.step(at, at, &nothing).unwrap();
         assert!(
             self.wishes.borrow().is_empty(),
             "the strategy was not asked"
@@ -231,6 +236,18 @@ impl Bettor {
     /// Has it place a limit order; gives the order's id, or the code of the refusal.
     pub(crate) fn place(
         &mut self,
+        nth: usize,
+        side: Side,
+        price: u64,
+        pounds: i64,
+    ) -> Result<OrderId, String> {
+        self.place_at(now(), nth, side, price, pounds)
+    }
+
+    /// The same, decided at some time.
+    pub(crate) fn place_at(
+        &mut self,
+        at: TimeMs,
         nth: usize,
         side: Side,
         price: u64,
@@ -251,7 +268,7 @@ impl Bettor {
             probability: None,
             tag: None,
         };
-        self.wish(Intent::Place(place));
+        self.wish_at(at, Intent::Place(place));
         let last = self
             .desk
             .journal

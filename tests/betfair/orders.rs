@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::bettor::Bettor;
 use crate::proxy::Proxy;
-use crate::stage::Stage;
+use crate::stage::{Stage, now};
 
 /// Asks as another program of the same person would, and gives the result.
 pub(crate) fn by_hand(
@@ -150,6 +150,23 @@ fn the_last_word_is_asked_by_the_sender_and_nothing_leaves_after_a_no() {
         size: None,
     });
     bettor.until_state(first, OrderState::Complete);
+    bettor.agrees_with(&stage);
+}
+
+#[test]
+fn an_order_that_was_held_up_does_not_leave() {
+    let stage = Stage::new();
+    let proxy = Proxy::before(stage.addresses.http);
+    let mut plan = stage.plan();
+    plan.settings.api_url = format!("http://{}/exchange", proxy.address);
+    let mut bettor = Bettor::new(&stage, plan);
+    // A disk that took so long, or a machine that slept, is the same to it. So is a clock that went back.
+    for ms in [-5_001, 60_000] {
+        let decided_at = now() + ms;
+        let order = bettor.place_at(decided_at, 0, Side::Lay, 101, 2).unwrap();
+        bettor.until_state(order, OrderState::NotSent);
+    }
+    assert_eq!(proxy.count("placeOrders"), 0);
     bettor.agrees_with(&stage);
 }
 

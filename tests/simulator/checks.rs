@@ -46,6 +46,8 @@ impl Checks {
     /// A new session begins: what it knows is what was durable.
     pub(crate) fn forget(&mut self) {
         self.states.clear();
+        // What changed while a strategy was not there was not looked at.
+        self.losses.clear();
     }
 
     /// Keeps what was found where nobody could be told.
@@ -82,7 +84,8 @@ impl Checks {
         if whole || self.steps.is_multiple_of(WHOLE_EVERY) {
             burdens(desk, truth)?;
         }
-        self.strategies()
+        self.strategies()?;
+        self.together(desk, truth)
     }
 
     /// I9: states only move forward.
@@ -226,6 +229,40 @@ impl Checks {
             None => Ok(()),
             Some((strategy, sum)) => Err(format!(
                 "I4: in all markets, {strategy} could lose {} billionths and may lose {limit}",
+                *sum / COMMON
+            )),
+        }
+    }
+
+    /// I4 for all strategies together that run: in each market, in each event, and in all.
+    fn together(&self, desk: &SimDesk, truth: &Truth) -> Result<(), String> {
+        let limits = &self.limits.together;
+        let mut sums: BTreeMap<(&str, &str), (i128, Money)> = BTreeMap::new();
+        for ((strategy, market), loss) in &self.losses {
+            if !desk
+                .engine
+                .slots()
+                .iter()
+                .any(|slot| slot.name == *strategy)
+            {
+                continue;
+            }
+            let event = truth.markets[market].event_id.as_str();
+            for (scope, limit) in [
+                (("market", market.as_str()), limits.max_market_exposure),
+                (("event", event), limits.max_event_exposure),
+                (("all", ""), limits.max_exposure),
+            ] {
+                sums.entry(scope).or_insert((0, limit)).0 += loss;
+            }
+        }
+        let broken = sums.iter().find(|(_, (sum, limit))| {
+            *sum > i128::from(limit.minor()) * i128::from(Price::SCALE) * COMMON
+        });
+        match broken {
+            None => Ok(()),
+            Some(((scope, name), (sum, limit))) => Err(format!(
+                "I4: in {scope} {name}, all together could lose {} billionths and may lose {limit}",
                 *sum / COMMON
             )),
         }

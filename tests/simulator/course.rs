@@ -150,29 +150,22 @@ impl Course {
                 let gone = *self.random.pick(&active);
                 next.runners[gone].status = RunnerStatus::Removed;
             }
-            Fate::Close => self.settle(&mut next),
+            Fate::Close => settle(&mut next, &mut self.random),
         }
         self.definition = Arc::new(next);
         true
     }
 
-    fn settle(&mut self, next: &mut MarketDefinition) {
-        next.status = MarketStatus::Closed;
-        let mut active = active(next);
-        for at in &active {
-            next.runners[*at].status = RunnerStatus::Loser;
+    /// It ends anew, with other results.
+    pub(crate) fn correct(&mut self, random: &mut Random) {
+        let mut next = MarketDefinition::clone(&self.definition);
+        next.version += 1;
+        let ran = next.runners.iter_mut();
+        for runner in ran.filter(|runner| runner.status != RunnerStatus::Removed) {
+            runner.status = RunnerStatus::Active;
         }
-        for place in 0..next.number_of_winners {
-            if active.is_empty() {
-                break;
-            }
-            let at = active.remove(self.random.below(active.len()));
-            next.runners[at].status = if place > 0 && next.each_way_divisor.is_some() {
-                RunnerStatus::Placed
-            } else {
-                RunnerStatus::Winner
-            };
-        }
+        settle(&mut next, random);
+        self.definition = Arc::new(next);
     }
 
     /// The whole market, as a stream begins.
@@ -218,6 +211,26 @@ impl Course {
                 size: Money::from_major(500),
             });
         }
+    }
+}
+
+/// Draws what a market comes to.
+fn settle(next: &mut MarketDefinition, random: &mut Random) {
+    next.status = MarketStatus::Closed;
+    let mut active = active(next);
+    for at in &active {
+        next.runners[*at].status = RunnerStatus::Loser;
+    }
+    for place in 0..next.number_of_winners {
+        if active.is_empty() {
+            break;
+        }
+        let at = active.remove(random.below(active.len()));
+        next.runners[at].status = if place > 0 && next.each_way_divisor.is_some() {
+            RunnerStatus::Placed
+        } else {
+            RunnerStatus::Winner
+        };
     }
 }
 

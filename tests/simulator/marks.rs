@@ -62,6 +62,8 @@ marks! {
     MarketAway "market not shown after a restart",
     StrategyAway "strategy not loaded after a restart",
     StraySwept "order of an unseen market cancelled by a halt",
+    TakenBack "settlement taken back",
+    StrayTakenBack "settlement of an earlier session taken back",
     StraySettled "unseen market settled with bets of ours",
     Prolonged "order let live longer",
     ProlongingStopped "longer life stopped at the last moment",

@@ -6,10 +6,10 @@ use std::fmt::Display;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use bea::engine::{Request, Venue};
+use bea::engine::{Record, Request, Venue};
 use bea::market::{
     Books, Doubt, Instruction, Listing, MarketDefinition, MarketDelta, MarketId, MarketStatus,
-    Money, OrderChange, OrderEvent, OrderId, OrderKind, Persistence, Price, RunnerStatus,
+    Money, OrderChange, OrderEvent, OrderId, OrderKind, Persistence, Price, Reversal, RunnerStatus,
     Settlement, Side, TimeMs, VenueEvent, VenueReason,
 };
 use bea::risk::Approved;
@@ -66,6 +66,8 @@ pub(crate) struct Truth {
     by_id: BTreeMap<OrderId, usize>,
     pub(crate) markets: BTreeMap<MarketId, Arc<MarketDefinition>>,
     pub(crate) settlements: BTreeMap<MarketId, Settlement>,
+    /// Which settlement of a market the program was told of last, and has not been told is taken back.
+    booked: BTreeMap<MarketId, u32>,
     /// Markets in which something changed since they were last looked at.
     pub(crate) changed: BTreeSet<MarketId>,
     pub(crate) disk: Rc<RefCell<Disk>>,
@@ -105,6 +107,7 @@ impl Truth {
             by_id: BTreeMap::new(),
             markets: BTreeMap::new(),
             settlements: BTreeMap::new(),
+            booked: BTreeMap::new(),
             changed: BTreeSet::new(),
             disk,
             due: BTreeMap::new(),
@@ -242,6 +245,9 @@ impl Truth {
             }
             VenueEvent::Settled(settlement) => {
                 self.changed.insert(settlement.market.clone());
+                if !self.may_settle(settlement) {
+                    return;
+                }
             }
             VenueEvent::Listing(_, listing) => {
                 if listing.asked_at.0 > self.deaf_at {
@@ -273,8 +279,54 @@ impl Truth {
         }
     }
 
+    /// Whether a settlement can be told now. One that another replaced is told no more; one that replaces what the
+    /// program has booked is told after that is taken back, now and then some time after.
+    fn may_settle(&mut self, new: &Settlement) -> bool {
+        let market = &new.market;
+        if new.version < self.settlements[market].version {
+            return false;
+        }
+        let stands = self.booked.get(market).copied();
+        if let Some(version) = stands.filter(|version| *version < new.version) {
+            self.booked.remove(market);
+            self.marks.hit(Mark::TakenBack);
+            self.mouth.push(VenueEvent::Reversed(Reversal {
+                market: market.clone(),
+                at: TimeMs(self.now),
+                version,
+            }));
+            if (self.now / 7) % 3 == 0 {
+                self.say(700, true, VenueEvent::Settled(new.clone()));
+                return false;
+            }
+        }
+        self.booked.insert(market.clone(), new.version);
+        true
+    }
+
+    /// What the program has booked of earlier sessions, by its own records.
+    fn recall_booked(&mut self) {
+        self.booked.clear();
+        for record in &self.disk.borrow().records {
+            let Record::Settled {
+                market,
+                version,
+                reversal,
+                ..
+            } = record
+            else {
+                continue;
+            };
+            match reversal {
+                true => self.booked.remove(market),
+                false => self.booked.insert(market.clone(), *version),
+            };
+        }
+    }
+
     /// A session of the program begins: its stream starts with all that stands.
     pub(crate) fn begin(&mut self) {
+        self.recall_booked();
         self.session += 1;
         self.alive = true;
         self.ready = false;
@@ -664,20 +716,7 @@ impl Truth {
                 self.touch(at, true);
             }
         }
-        let bets = here.iter().map(|at| &self.bets[*at]);
-        let profits = bets
-            .filter(|bet| bet.matched().is_positive())
-            .filter_map(|bet| Some((bet.id?, oracle::profit(definition, &bet.wager(false)))))
-            .collect();
-        let rate = bea::market::Ratio::percent(5);
-        let settlement = Settlement {
-            market: market.clone(),
-            at: TimeMs(self.now),
-            version: 1,
-            commission: bea::market::Commission::Rate(rate),
-            profits,
-        };
-        self.settlements.insert(market.clone(), settlement);
+        self.settle(market, definition);
         let in_doubt = self.doubted.iter().any(|id| {
             self.unanswered.contains(id) || self.bet(*id).is_some_and(|bet| bet.market == *market)
         });
@@ -690,6 +729,43 @@ impl Truth {
         let after = self.random.range(100, 3_000);
         let settlement = self.settlements[market].clone();
         self.say(after, true, VenueEvent::Settled(settlement));
+    }
+
+    /// Works out what the bets in a market came to: the next version of its settlement.
+    fn settle(&mut self, market: &MarketId, definition: &MarketDefinition) {
+        let bets = self.bets.iter().filter(|bet| bet.market == *market);
+        let profits = bets
+            .filter(|bet| bet.matched().is_positive())
+            .filter_map(|bet| Some((bet.id?, oracle::profit(definition, &bet.wager(false)))))
+            .collect();
+        let before = self.settlements.get(market);
+        let rate = bea::market::Ratio::percent(5);
+        let settlement = Settlement {
+            market: market.clone(),
+            at: TimeMs(self.now),
+            version: before.map_or(1, |before| before.version + 1),
+            commission: bea::market::Commission::Rate(rate),
+            profits,
+        };
+        self.settlements.insert(market.clone(), settlement);
+    }
+
+    /// A closed market is settled anew.
+    pub(crate) fn correct(
+        &mut self,
+        market: &MarketId,
+        definition: &Arc<MarketDefinition>,
+        random: &mut Random,
+    ) {
+        self.markets.insert(market.clone(), Arc::clone(definition));
+        self.settle(market, definition);
+        self.log(format_args!("{market} is settled anew"));
+        let settlement = self.settlements[market].clone();
+        self.say(
+            random.range(100, 2_000),
+            true,
+            VenueEvent::Settled(settlement),
+        );
     }
 
     /// The program asks for all that the venue has.

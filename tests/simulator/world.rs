@@ -8,10 +8,10 @@ use bea::engine::{
     Command, Desk, DeskError, DoubtRules, Engine, Fence, Notice, Recovery, Sending, TradingState,
 };
 use bea::market::{
-    Instruction, MarketDelta, MarketFilter, MarketStatus, Money, OrderId, OrderKind, OrderState,
-    Persistence, Price, Settlement, Side, TimeMs, VenueEvent,
+    Instruction, MarketDelta, MarketFilter, MarketId, MarketStatus, Money, OrderId, OrderKind,
+    OrderState, Persistence, Price, Settlement, Side, TimeMs, VenueEvent,
 };
-use bea::risk::{RiskGate, RiskLimits};
+use bea::risk::{RiskGate, RiskLimits, TogetherLimits};
 
 use crate::bots::{Bot, MANNERS};
 use crate::checks::Checks;
@@ -35,6 +35,7 @@ pub(crate) const BANK: Money = Money::from_major(10_000);
 enum Event {
     Odds(usize),
     Befall(usize, Fate),
+    Correct(usize),
     Image(usize),
     Tick,
     Crash,
@@ -98,6 +99,7 @@ pub(crate) struct World {
     /// What the operator was last told that betting is.
     told: Option<TradingState>,
     checks: Checks,
+    corrections: Random,
     healed: bool,
     over: bool,
 }
@@ -123,7 +125,12 @@ impl World {
             at_most: [3, 10, 1_000][random.below(3)],
             ..DoubtRules::default()
         };
-        let limits = limits(&mut random);
+        // What came later has chances of its own, so that the seeds before are what they were.
+        let mut later = Random::new(seed);
+        let limits = RiskLimits {
+            together: together(&mut later.split("together")),
+            ..limits(&mut random)
+        };
         let mut world = Self {
             now: 0,
             agenda: BTreeMap::new(),
@@ -144,6 +151,7 @@ impl World {
             quiet: Rc::default(),
             killed: Rc::default(),
             told: Some(TradingState::Active),
+            corrections: later.split("corrections"),
             healed: false,
             over: false,
         };
@@ -207,6 +215,7 @@ impl World {
         match event {
             Event::Odds(at) => self.odds(at),
             Event::Befall(at, fate) => self.befall(at, fate),
+            Event::Correct(at) => self.correct(at),
             Event::Image(at) => self.image(at),
             Event::Tick => {
                 self.after(1_000, Event::Tick);
@@ -320,6 +329,15 @@ impl World {
             if words.any(|word| matches!(word, VenueEvent::Settled(said) if unseen(said))) {
                 self.truth.borrow_mut().marks.hit(Mark::StraySettled);
             }
+            let booked_here = |market: &MarketId| {
+                let holdings = desk.engine.slots().iter().flat_map(|slot| slot.holdings());
+                let mut here = holdings.filter(|(at, _)| desk.books.get(*at).id == *market);
+                here.any(|(_, held)| held.orders().iter().any(|order| order.profit.is_some()))
+            };
+            let is_of_earlier = |word: &VenueEvent| matches!(word, VenueEvent::Reversed(old) if !booked_here(&old.market));
+            if said.iter().any(is_of_earlier) {
+                self.truth.borrow_mut().marks.hit(Mark::StrayTakenBack);
+            }
         }
         self.with(|desk, guard| desk.tick(now, &mut said, guard))?;
         Ok(())
@@ -365,6 +383,25 @@ impl World {
             .borrow_mut()
             .define(&course.id, &course.definition);
         let delta = course.changed();
+        let is_closed = course.is_closed();
+        if self.imaged.contains(&at) {
+            self.show(&delta)?;
+        }
+        if is_closed && self.corrections.chance(400) {
+            let ms = self.corrections.range(500, 20_000);
+            self.after(ms, Event::Correct(at));
+        }
+        Ok(())
+    }
+
+    /// The venue settles a market anew, with other results.
+    fn correct(&mut self, at: usize) -> Result<(), String> {
+        let course = &mut self.courses[at];
+        course.correct(&mut self.corrections);
+        let mut truth = self.truth.borrow_mut();
+        truth.correct(&course.id, &course.definition, &mut self.corrections);
+        drop(truth);
+        let delta = self.courses[at].changed();
         if self.imaged.contains(&at) {
             self.show(&delta)?;
         }
@@ -699,5 +736,16 @@ fn limits(random: &mut Random) -> RiskLimits {
         max_orders_per_minute: random.range(10, 120) as u32,
         allow_in_play: random.chance(600),
         ..RiskLimits::default()
+    }
+}
+
+/// What all strategies together may lose: it binds in some seeds.
+fn together(random: &mut Random) -> TogetherLimits {
+    let mut pounds = |of: &[i64]| Money::from_major(*random.pick(of));
+    TogetherLimits {
+        max_market_exposure: pounds(&[100, 400, 1_500, 1_500]),
+        max_event_exposure: pounds(&[150, 600, 3_000, 3_000]),
+        max_exposure: pounds(&[250, 1_000, 5_000, 5_000]),
+        ..TogetherLimits::default()
     }
 }

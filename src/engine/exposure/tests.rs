@@ -71,6 +71,20 @@ fn backing_every_runner_of_a_win_market_loses_only_what_the_winner_does_not_retu
 }
 
 #[test]
+fn where_not_all_runners_are_listed_one_that_is_not_may_win() {
+    let mut market = market_with(2, 1);
+    std::sync::Arc::make_mut(&mut market.definition).complete = false;
+    let both = [
+        matched(order(1, 1, Side::Back, 200, 1_000)),
+        matched(order(2, 2, Side::Back, 150, 1_000)),
+    ];
+    assert_eq!(
+        worst_case(&market, &holding_of(&both), None).market,
+        Money::from_major(20)
+    );
+}
+
+#[test]
 fn a_proposed_order_is_counted_on_its_runner_and_in_the_market() {
     let market = market_with(3, 1);
     let proposed = Proposed {

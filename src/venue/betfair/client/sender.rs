@@ -26,8 +26,10 @@ use crate::venue::wire::{Answer, NoAnswer};
 static NUMBER: AtomicU64 = AtomicU64::new(1);
 
 /// The market as the engine saw it when it decided.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Seen {
+    /// When that was.
+    pub(super) decided_at: TimeMs,
     /// Its version, if it was seen at all.
     pub(super) version: Option<u64>,
     /// For how long it holds orders back.
@@ -69,7 +71,9 @@ async fn send_order(trade: &Trade, mut under_way: UnderWay, order: Instruction, 
         is_async: None,
     };
     let timeout = trade.order_timeout + seen.bet_delay;
-    let last_word = || (trade.guard)(&order) == Sending::Allowed;
+    let last_word = || {
+        trade.mouth.is_in_time(&order, seen.decided_at) && (trade.guard)(&order) == Sending::Allowed
+    };
     let sent = post(trade, "placeOrders", &params, &token, timeout, last_word).await;
     let placed = match sent {
         Ok((number, answer)) => Placed::read(reply(&answer, number), &name, order.market.as_str()),

@@ -27,7 +27,7 @@ impl std::fmt::Debug for Betfair {
 }
 
 impl Betfair {
-    fn place(&self, books: &Books, order: Instruction) {
+    fn place(&self, now: TimeMs, books: &Books, order: Instruction) {
         if let Some(book) = &order.book {
             tracing::warn!(event = "order_not_sent", intent_id = %order.id, "it is for the bookmaker {book}");
             return self
@@ -44,7 +44,7 @@ impl Betfair {
                 .trade
                 .report(&order.market, order.id, OrderChange::NotSent);
         }
-        let seen = seen(books, &order.market);
+        let seen = seen(now, books, &order.market);
         self.runtime.spawn(sender::place(&self.trade, order, seen));
     }
 
@@ -58,7 +58,14 @@ impl Betfair {
         may.is_ok()
     }
 
-    fn replace(&self, books: &Books, market: MarketId, old: OrderId, new: Instruction) {
+    fn replace(
+        &self,
+        now: TimeMs,
+        books: &Books,
+        market: MarketId,
+        old: OrderId,
+        new: Instruction,
+    ) {
         let reason = VenueReason::Withheld;
         let failed = OrderChange::CancelFailed { reason };
         if !self.may_change(&market, old, failed) {
@@ -73,19 +80,20 @@ impl Betfair {
             self.trade.report(&new.market, new.id, OrderChange::NotSent);
             return self.trade.report(&market, old, failed);
         }
-        let seen = seen(books, &new.market);
+        let seen = seen(now, books, &new.market);
         self.runtime
             .spawn(sender::replace(&self.trade, market, old, new, seen));
     }
 }
 
-fn seen(books: &Books, market: &MarketId) -> Seen {
-    books
-        .market(market)
-        .map_or_else(Seen::default, |book| Seen {
-            version: Some(book.definition.version),
-            bet_delay: Duration::from_secs(u64::from(book.definition.bet_delay_seconds)),
-        })
+fn seen(now: TimeMs, books: &Books, market: &MarketId) -> Seen {
+    let definition = books.market(market).map(|book| &*book.definition);
+    let bet_delay = definition.map_or(0, |definition| definition.bet_delay_seconds);
+    Seen {
+        decided_at: now,
+        version: definition.map(|definition| definition.version),
+        bet_delay: Duration::from_secs(u64::from(bet_delay)),
+    }
 }
 
 impl Venue<Approved> for Betfair {
@@ -116,9 +124,9 @@ impl Venue<Approved> for Betfair {
         }
     }
 
-    fn submit(&mut self, _now: TimeMs, books: &Books, request: Request<Approved>) {
+    fn submit(&mut self, now: TimeMs, books: &Books, request: Request<Approved>) {
         match request {
-            Request::Place(approved) => self.place(books, approved.as_ref().clone()),
+            Request::Place(approved) => self.place(now, books, approved.as_ref().clone()),
             Request::Cancel {
                 market,
                 order,
@@ -146,7 +154,7 @@ impl Venue<Approved> for Betfair {
                 order,
                 with,
                 ..
-            } => self.replace(books, market, order, with.as_ref().clone()),
+            } => self.replace(now, books, market, order, with.as_ref().clone()),
         }
     }
 

@@ -8,7 +8,9 @@ use super::catalogue::Whereabouts;
 use super::trade::{Chore, Trade};
 use crate::config::{FillType, WinRisk};
 use crate::engine::Sending;
-use crate::market::{Doubt, Instruction, Money, OrderChange, OrderKind, Price, Side, VenueReason};
+use crate::market::{
+    Doubt, Instruction, Money, OrderChange, OrderKind, Price, Side, TimeMs, VenueReason,
+};
 use crate::venue::heard::UnderWay;
 use crate::venue::pinnacle::bets::decimal;
 use crate::venue::pinnacle::{BOOK, Bet, Line, Placed, State, Straight, Terms, name_of};
@@ -25,13 +27,14 @@ enum Unfit {
 pub(super) fn place(
     trade: &Arc<Trade>,
     order: Instruction,
+    decided_at: TimeMs,
 ) -> impl Future<Output = ()> + Send + 'static {
     let under_way = trade.set_out(&order);
     let trade = Arc::clone(trade);
-    async move { send(&trade, under_way, order).await }
+    async move { send(&trade, under_way, order, decided_at).await }
 }
 
-async fn send(trade: &Trade, mut under_way: UnderWay, order: Instruction) {
+async fn send(trade: &Trade, mut under_way: UnderWay, order: Instruction, decided_at: TimeMs) {
     let (straight, price) = match prepare(trade, &order).await {
         Ok(prepared) => prepared,
         Err(unfit) => {
@@ -45,7 +48,8 @@ async fn send(trade: &Trade, mut under_way: UnderWay, order: Instruction) {
             });
         }
     };
-    let last_word = || (trade.guard)(&order) == Sending::Allowed;
+    let last_word =
+        || trade.mouth.is_in_time(&order, decided_at) && (trade.guard)(&order) == Sending::Allowed;
     let sent = trade.orders.post("/v4/bets/straight", &straight, last_word);
     let format = trade.settings.odds_format.as_str();
     let placed = match sent.await {

@@ -49,14 +49,14 @@ impl Venue<Approved> for Pinnacle {
         }
     }
 
-    fn submit(&mut self, _now: TimeMs, _books: &Books, request: Request<Approved>) {
+    fn submit(&mut self, now: TimeMs, _books: &Books, request: Request<Approved>) {
         let report = |market, order, change| self.trade.mouth.report(market, order, change);
         // What a bookmaker has taken stands.
         let reason = VenueReason::NotCancellable;
         match request {
             Request::Place(approved) => {
                 let order = approved.as_ref().clone();
-                self.runtime.spawn(sender::place(&self.trade, order));
+                self.runtime.spawn(sender::place(&self.trade, order, now));
             }
             Request::Cancel { market, order, .. } => {
                 report(&market, order, OrderChange::CancelFailed { reason });
