@@ -169,6 +169,26 @@ impl Config {
         Ok(loaded)
     }
 
+    /// What can be read of settings that are wrong, the rest as it is built in: enough to find a host that runs by them, and
+    /// nothing to run by.
+    #[must_use]
+    pub fn guess(sources: &Sources) -> Self {
+        let (first, required) = sources.first();
+        let mut layers = layers::Layers::default();
+        // What is wrong has been told by whoever tried to load it.
+        let _ = layers.add_file(&first, required);
+        let _ = layers.add_folder(&first.with_file_name(FOLDER));
+        for (file, required) in sources.further() {
+            let _ = layers.add_file(&file, required);
+        }
+        layers.add_environment(std::env::vars_os().filter_map(|(name, value)| {
+            let name = name.into_string().ok()?;
+            Some((name, value.into_string().ok()?))
+        }));
+        layers.add_overrides(&sources.overrides);
+        layers.extract(&mut Vec::new())
+    }
+
     /// Hash over every value: the same configuration has the same.
     #[must_use]
     pub fn hash(&self) -> String {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::doubts::Doubts;
 use super::strays::Strays;
 use super::{
-    Account, Answer, Effects, Effort, Fault, Fence, Gate, House, Moment, Notice, Record, Recovered,
+    Account, Answer, Effects, Effort, Fault, FaultKind, Fence, Gate, House, Moment, Notice, Record, Recovered,
     Recovery, Remedy, Shadow, Slot, Standing, Strategy, StrategyChange, Totals, TradingState,
 };
 use crate::market::{
@@ -127,8 +127,11 @@ impl<G: Gate> Engine<G> {
             .find(|slot| &*slot.name == strategy.name())
         else {
             let words = format!("{} does not run", strategy.name());
-            let (summary, detail) = (words.clone(), words);
-            return Err(Fault { summary, detail });
+            return Err(Fault {
+                summary: words.clone(),
+                detail: words,
+                kind: FaultKind::default(),
+            });
         };
         strategy.restore(&slot.strategy.state())?;
         slot.shadow = Some(Shadow::new(strategy));
@@ -253,6 +256,7 @@ impl<G: Gate> Engine<G> {
                 if let Err(fault) = strategy.restore(&slot.strategy.state()) {
                     effects.notices.push(Notice::Fault {
                         strategy: name.to_string(),
+                        kind: fault.kind,
                         detail: format!("the new version cannot take over the state, the old one goes on: {fault}"),
                         quarantined: slot.standing == Standing::Quarantined,
                     });
@@ -408,6 +412,7 @@ impl<G: Gate> Engine<G> {
         }
         effects.notices.push(Notice::Fault {
             strategy: this.name.to_string(),
+            kind: fault.kind,
             detail: fault.detail.clone(),
             quarantined,
         });

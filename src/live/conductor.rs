@@ -10,7 +10,7 @@ use super::approvals::LiveGate;
 use super::feed::Tape;
 use super::fences::Fences;
 use super::host::Plan;
-use super::log::{Throttle, Voice};
+use super::log::{Throttle, Voice, tell_leaving};
 use super::memory::Keeper;
 use super::pace::Pace;
 use super::published::Publisher;
@@ -23,7 +23,7 @@ use crate::config::Severity;
 use crate::engine::{
     Command, Differences, Notice, Shadow, Standing, Strategy, TradingState, Venue,
 };
-use crate::ledger::{Ledger, LedgerError, Verdict};
+use crate::ledger::{Ledger, LedgerError, Verdict, Version};
 use crate::logging;
 use crate::market::{Instruction, Money, TimeMs};
 use crate::risk::Approved;
@@ -37,8 +37,8 @@ const LOOK: Duration = Duration::from_millis(100);
 /// What the engine thread is told.
 #[derive(Debug)]
 pub(super) enum Told {
-    /// Something about a strategy's file.
-    Found(Finding),
+    /// Something about a strategy's file, and who asked for the look that found it, if anybody did.
+    Found(Finding, Option<String>),
     /// Read the settings again.
     Reread,
     /// Something of the live feed.
@@ -75,6 +75,8 @@ pub(super) struct Conductor<'a> {
     pub(super) keeper: Keeper<'a>,
     pub(super) wall_clock: fn() -> TimeMs,
     pub(super) status: Status,
+    /// Who asked for the newest version of a strategy, where somebody did.
+    asked_by: BTreeMap<String, String>,
     /// Bets and net profit of the sessions that ended, by strategy.
     settled: BTreeMap<String, (u64, Money)>,
     /// Updates of the sessions that ended.
@@ -124,6 +126,7 @@ impl<'a> Conductor<'a> {
             shadow_updates: config.run.shadow_updates,
             keeper,
             wall_clock: plan.wall_clock,
+            asked_by: BTreeMap::new(),
             settled: BTreeMap::new(),
             updates_before: 0,
             is_fresh: true,
@@ -200,6 +203,7 @@ impl<'a> Conductor<'a> {
                     &why.clone()
                 }
                 state => {
+                    self.switch.forget_release();
                     self.voice
                         .warn(format_args!("{state}: {}", position.reason));
                     self.alert(position.severity(), state.as_str(), &position.reason);
@@ -243,10 +247,19 @@ impl<'a> Conductor<'a> {
             }
             // Where recordings are played there is no other feed.
             Told::Heard(_) | Told::Overrun => {}
-            Told::Found(Finding::Good(script)) => self.offer(session, script)?,
-            Told::Found(wrong) => {
-                self.call_off(session, wrong.strategy());
-                self.refuse(&wrong)?;
+            Told::Found(finding, asked_by) => {
+                let name = finding.strategy().to_owned();
+                match asked_by {
+                    Some(by) => self.asked_by.insert(name, by),
+                    None => self.asked_by.remove(&name),
+                };
+                match finding {
+                    Finding::Good(script) => self.offer(session, script)?,
+                    wrong => {
+                        self.call_off(session, wrong.strategy());
+                        self.refuse(&wrong)?;
+                    }
+                }
             }
         }
         self.looked_at = None;
@@ -421,7 +434,11 @@ impl<'a> Conductor<'a> {
     }
 
     fn record(&self, script: &Script, verdict: Verdict) -> Result<(), LedgerError> {
-        let version = backtest::version(script, (self.wall_clock)(), verdict);
+        let asked_by = self.asked_by.get(script.name()).cloned();
+        let version = Version {
+            asked_by,
+            ..backtest::version(script, (self.wall_clock)(), verdict)
+        };
         self.ledger.version(Some(self.status.run), version)
     }
 
@@ -558,14 +575,7 @@ impl Driver for Conductor<'_> {
         if stopped {
             return false;
         }
-        // The same id is in the ledger, and goes to the venue.
-        tracing::debug!(
-            event = "order_leaves",
-            intent_id = %order.id,
-            strategy = &*order.strategy,
-            market_id = %order.market,
-            selection_id = order.runner.selection,
-        );
+        tell_leaving(order);
         true
     }
 
@@ -590,9 +600,11 @@ impl Conductor<'_> {
             }
             Notice::Log { strategy, line } => {
                 if let Some(shown) = self.throttle.pass(&strategy, &line, now) {
+                    let strategy_hash = self.entry(&strategy).hash.clone();
                     tracing::info!(
                         event = "strategy_log",
                         strategy,
+                        strategy_hash,
                         suppressed = some(shown.suppressed),
                         "{line}"
                     );
@@ -600,9 +612,11 @@ impl Conductor<'_> {
             }
             Notice::Fault {
                 strategy,
+                kind,
                 detail,
                 quarantined,
             } => {
+                self.publisher.failed(&strategy, kind);
                 if quarantined {
                     self.voice.warn(format_args!(
                         "{strategy} is stopped after failing three times in a row; save a mended version to start it again"
@@ -611,9 +625,12 @@ impl Conductor<'_> {
                     self.alert(Severity::Warning, "STRATEGY_STOPPED", text);
                 }
                 if let Some(shown) = self.throttle.pass(&strategy, &detail, now) {
+                    let strategy_hash = self.entry(&strategy).hash.clone();
                     tracing::warn!(
                         event = "strategy_failed",
                         strategy,
+                        strategy_hash,
+                        kind = kind.as_str(),
                         quarantined,
                         suppressed = some(shown.suppressed),
                         "{detail}"

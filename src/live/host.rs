@@ -29,7 +29,7 @@ use crate::backtest::{self, Memory, Report, RunError, Setup};
 use crate::config::{Config, ConfigError, FeedKind, Loaded, Severity};
 use crate::engine::TradingState;
 use crate::http::metrics::Metrics;
-use crate::http::{Ask, Operate, Server, ServerError, Service};
+use crate::http::{Ask, Operate, Reload, Server, ServerError, Service};
 use crate::ledger::{Ledger, LedgerError, Outcome, RunInfo, RunWriter, StateRow};
 use crate::logging;
 use crate::market::{Mode, Ratio, TimeMs};
@@ -506,11 +506,11 @@ fn operate(switch: &Switch, plan: &Plan<'_>) -> Operate {
     })
 }
 
-/// Has the folder of the strategies looked at.
-fn reload(touch: &Sender<Heard>) -> Arc<dyn Fn() + Send + Sync> {
+/// Has the folder of the strategies looked at on somebody's behalf.
+fn reload(touch: &Sender<Heard>) -> Reload {
     let touch = touch.clone();
-    Arc::new(move || {
-        let _ = touch.send(Heard::Touched);
+    Arc::new(move |by| {
+        let _ = touch.send(Heard::Asked(by));
     })
 }
 
@@ -636,7 +636,10 @@ pub(super) fn engine(
             })
             .map_err(no_thread)?;
         let watcher = script_thread("strategies").spawn_scoped(scope, move || {
-            shelf.watch(&ears, |finding| tell.send(Told::Found(finding)).is_ok());
+            shelf.watch(&ears, |finding, asked_by| {
+                let asked_by = asked_by.map(str::to_owned);
+                tell.send(Told::Found(finding, asked_by)).is_ok()
+            });
         });
         // Without a watcher the run goes on with what it has; that is said rather than hidden.
         if let Err(error) = &watcher {

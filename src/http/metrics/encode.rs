@@ -137,8 +137,8 @@ fn counters(text: &mut Text, name: &str, facts: &Facts<'_>, metrics: &Metrics, c
             }
         }
         "bea_strategy_errors_total" => {
-            for (strategy, count) in &counts.errors {
-                text.sample(&[strategy], count);
+            for ((strategy, kind), count) in &counts.errors {
+                text.sample(&[strategy, kind.as_str()], count);
             }
         }
         "bea_strategy_reloads_total" => {
@@ -236,6 +236,7 @@ mod tests {
     use super::*;
     use crate::alert::Channels;
     use crate::config::Severity;
+    use crate::engine::FaultKind;
     use crate::http::view::{Asked, Feed, testing};
     use crate::market::TimeMs;
 
@@ -247,6 +248,7 @@ mod tests {
             counts.approved.insert("fav".into(), 2);
             counts.refused.insert(("fav".into(), "STAKE_TOO_LARGE"), 3);
             counts.turnover.insert("fav".into(), 1_050);
+            counts.errors.insert(("fav".into(), FaultKind::Memory), 4);
             counts.db_write.observe(0.002);
             counts.clv.observe(-0.015);
             counts.operations = Histogram::counted(&[10, 100], &[1, 2], 4, 1_300);
@@ -288,6 +290,7 @@ mod tests {
             "bea_turnover_currency_total{strategy=\"fav\",currency=\"GBP\"} 10.50",
             "bea_db_write_seconds_bucket{le=\"0.0025\"} 1",
             "bea_db_write_seconds_count 1",
+            "bea_strategy_errors_total{strategy=\"fav\",kind=\"memory\"} 4",
             "bea_strategy_info{strategy=\"fav\",hash=\"3f2a\"} 1",
             "bea_bets_total{venue=\"betfair\",mode=\"DRY_RUN\",side=\"BACK\",result=\"accepted\"} 5",
             "bea_feed_gaps_total 2",

@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::engine::FaultKind;
+
 pub use histogram::Histogram;
 
 pub(super) use encode::{Facts, encode};
@@ -222,8 +224,8 @@ pub const FAMILIES: &[Family] = &[
     family(
         "bea_strategy_errors_total",
         "counter",
-        "Failed calls.",
-        &["strategy"],
+        "Failed calls, by what they ran into.",
+        &["strategy", "kind"],
     ),
     family(
         "bea_strategy_reloads_total",
@@ -302,8 +304,8 @@ pub struct Counts {
     pub bets: BTreeMap<(Arc<str>, &'static str, &'static str), u64>,
     /// Minor units matched by strategy.
     pub turnover: BTreeMap<Arc<str>, i64>,
-    /// Failed calls by strategy.
-    pub errors: BTreeMap<Arc<str>, u64>,
+    /// Failed calls by strategy and by what they ran into.
+    pub errors: BTreeMap<(Arc<str>, FaultKind), u64>,
     /// Versions offered by what became of them.
     pub reloads: BTreeMap<&'static str, u64>,
     names: Vec<Arc<str>>,
@@ -352,6 +354,13 @@ impl Metrics {
     /// Records became durable after so long.
     pub fn wrote(&self, took: Duration) {
         self.counts().db_write.observe(took.as_secs_f64());
+    }
+
+    /// A call of a strategy failed.
+    pub fn failed(&self, strategy: &str, kind: FaultKind) {
+        let mut counts = self.counts();
+        let label = counts.label(&strategy.into());
+        *counts.errors.entry((label, kind)).or_default() += 1;
     }
 
     /// A version of a strategy was offered: taken or refused.

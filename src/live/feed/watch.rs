@@ -391,7 +391,10 @@ impl Conductor<'_> {
             }
             Heard::Venue(mut events) => self.said(session, &mut events)?,
             Heard::Feed(state) => {
-                watch.heard_at = Instant::now();
+                // That it is down, or being connected, is our word and not the feed's.
+                if matches!(state, FeedState::Live | FeedState::Stale { .. }) {
+                    watch.heard_at = Instant::now();
+                }
                 watch.reconnects += u64::from(
                     matches!(state, FeedState::Down { .. })
                         && !matches!(watch.state, FeedState::Down { .. }),

@@ -16,7 +16,7 @@ use super::status::Status;
 use crate::alert::Alerts;
 use crate::backtest::Playing;
 use crate::config::{Config, Limits};
-use crate::engine::{EFFORT_ENDS, Effort, Venue};
+use crate::engine::{EFFORT_ENDS, Effort, FaultKind, Venue};
 use crate::http::metrics::{Histogram, Metrics};
 use crate::http::view::{Asked, Feed, Live, Risk, Trading, View};
 use crate::ledger::{ClosingRow, Witness};
@@ -100,6 +100,11 @@ impl Publisher {
     /// These limits are in force from now on.
     pub(super) fn hold_to(&mut self, limits: &Limits) {
         self.limits = limits.clone();
+    }
+
+    /// A call of a strategy failed.
+    pub(super) fn failed(&self, strategy: &str, kind: FaultKind) {
+        self.metrics.failed(strategy, kind);
     }
 
     /// A version of a strategy took over.
