@@ -99,7 +99,10 @@ fn address(shared: &Shared) -> Result<Url, Failure> {
     };
     if is_guess {
         let words = "what is below is said by the host";
-        output::remark(shared, format_args!("{words} at {url} (--url asks another)"));
+        output::remark(
+            shared,
+            format_args!("{words} at {url} (--url asks another)"),
+        );
     }
     Url::parse(&url).map_err(|error| Failure::new(exit::CONFIG, format!("{url}: {error}")))
 }

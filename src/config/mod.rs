@@ -6,6 +6,7 @@
 
 mod alert;
 mod betfair;
+mod certificate;
 mod change;
 mod error;
 mod layers;
@@ -27,6 +28,7 @@ use std::path::{Path, PathBuf};
 pub use crate::market::Mode;
 pub use alert::{AlertSettings, Severity, TelegramSettings, WebhookSettings, is_loopback};
 pub use betfair::{Betfair, Breaker, Login, STREAM_FIELDS};
+pub use certificate::{certificates, ends_at};
 pub use change::{Change, Limits, When};
 pub use error::{ConfigError, nearest};
 pub use live::{Feed, FeedKind, Live, Ramp, Recorder};

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use super::doubts::Doubts;
 use super::strays::Strays;
 use super::{
-    Account, Answer, Effects, Effort, Fault, FaultKind, Fence, Gate, House, Moment, Notice, Record, Recovered,
-    Recovery, Remedy, Shadow, Slot, Standing, Strategy, StrategyChange, Totals, TradingState,
+    Account, Answer, Effects, Effort, Fault, FaultKind, Fence, Gate, House, Moment, Notice, Record,
+    Recovered, Recovery, Remedy, Shadow, Slot, Standing, Strategy, StrategyChange, Totals,
+    TradingState,
 };
 use crate::market::{
     Books, Market, MarketId, MarketIndex, Money, OrderId, Settlement, TimeMs, VenueEvent,

@@ -216,6 +216,8 @@ impl<'a> Conductor<'a> {
         if let Some(gate) = &self.gate {
             gate.door.told(&position);
         }
+        self.status.is_unreadable =
+            position.state == TradingState::Halted && self.switch.is_unreadable();
         self.status.trading = position;
         self.judge_approvals(session)?;
         if let Some(news) = self.settings.look(now) {
@@ -498,6 +500,8 @@ impl<'a> Conductor<'a> {
             }
         }
         self.status.feed.updates = self.updates_before + session.updates();
+        self.status.alerts = self.alerting.alerts.tallies();
+        self.status.unexplained = session.unexplained_bets();
         self.status.alive_at = now;
         self.board.publish(self.status.clone());
         self.publisher.publish(session, &self.status);

@@ -18,15 +18,16 @@ use super::conductor::{Conductor, Shared, Told};
 use super::door::{self, Admitted, Checks, Doorkeeper, Preflight, Row};
 use super::first_look::{FirstLook, first_look};
 use super::follow::{follow, follow_odds, follow_pinnacle};
+use super::health::{health, notes_on};
 use super::log::Voice;
 use super::memory::Keeper;
 use super::published::{Outlets, Publisher};
 use super::shelf::{Ears, Finding, Heard, Shelf};
 use super::signals::{self, Signals};
-use super::status::{Board, Feed, SettingsStatus, Status, StrategyStatus, health, notes_on};
+use super::status::{Board, Feed, SettingsStatus, Status, StrategyStatus};
 use super::switch::{Position, Switch};
 use crate::backtest::{self, Memory, Report, RunError, Setup};
-use crate::config::{Config, ConfigError, FeedKind, Loaded, Severity};
+use crate::config::{self, Config, ConfigError, FeedKind, Loaded, Severity};
 use crate::engine::TradingState;
 use crate::http::metrics::Metrics;
 use crate::http::{Ask, Operate, Reload, Server, ServerError, Service};
@@ -461,6 +462,13 @@ fn first_status(plan: &Plan<'_>, run: &RunWriter, first: &FirstLook) -> Status {
         mode: plan.config().mode,
         live: None,
         trading: Switch::new(&plan.config().kill.file).read(),
+        is_unreadable: false,
+        unexplained: 0,
+        alerts: Vec::new(),
+        // One that cannot be read is told of by whoever needs it.
+        certificates: config::certificates(plan.config())
+            .filter_map(|(name, path)| Some((name, config::ends_at(path).ok()?)))
+            .collect(),
         strategies: good.chain(wrong).collect(),
         settings: SettingsStatus {
             hash: plan.config().hash(),

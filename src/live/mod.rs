@@ -21,6 +21,7 @@ mod feed;
 mod fences;
 mod first_look;
 mod follow;
+mod health;
 mod host;
 pub mod log;
 mod memory;

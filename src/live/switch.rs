@@ -112,6 +112,15 @@ impl Switch {
         }
     }
 
+    /// Whether nobody can say where it stands.
+    pub(super) fn is_unreadable(&self) -> bool {
+        match fs::symlink_metadata(&self.file) {
+            Ok(_) => false,
+            Err(error) if error.kind() == ErrorKind::NotFound => !self.folder().is_dir(),
+            Err(_) => true,
+        }
+    }
+
     fn read_file(&self) -> Position {
         let halted = |reason: String| Position {
             state: TradingState::Halted,
@@ -326,6 +335,7 @@ mod tests {
             assert!(position.reason.ends_with("KILL exists"));
         }
         let nowhere = Switch::new(&folder.path().join("no/such/KILL"));
+        assert!(nowhere.is_unreadable() && !switch.is_unreadable());
         assert_eq!(nowhere.read().state, TradingState::Halted);
         assert!(nowhere.read().reason.contains("is missing"));
         // A file where a folder should be: nobody can say whether the switch is on.

@@ -126,7 +126,10 @@ fn what_is_wrong_is_refused_whole_and_what_needs_a_restart_is_said() {
         .unwrap();
     let said = String::from_utf8(asked.stdout).unwrap();
     assert_eq!(asked.status.code(), Some(0), "{said}");
-    assert!(said.starts_with("warn  DRY_RUN, betting is ACTIVE"), "{said}");
+    assert!(
+        said.starts_with("warn  DRY_RUN, betting is ACTIVE"),
+        "{said}"
+    );
     assert!(said.contains("what was in force stays"), "{said}");
     let remarks = String::from_utf8(asked.stderr).unwrap();
     assert!(remarks.contains("config/bea.toml:3"), "{remarks}");

@@ -152,15 +152,13 @@ impl Tape {
         input: Input<'_>,
     ) -> Result<Option<DecodeError>, RunError> {
         let last_word = &mut self.last_word;
-        let wrong = self
-            .course
-            .take(session, at, input, &mut |order, _| {
-                let leaves = last_word(order);
-                if leaves {
-                    tell_leaving(order);
-                }
-                leaves
-            })?;
+        let wrong = self.course.take(session, at, input, &mut |order, _| {
+            let leaves = last_word(order);
+            if leaves {
+                tell_leaving(order);
+            }
+            leaves
+        })?;
         if self.has_withheld() {
             let orders = self.course.withheld().to_vec();
             self.note(at, Note::Withheld { orders });
