@@ -270,6 +270,7 @@ mod tests {
             delivered: 2,
             failed: 1,
             dropped: 1,
+            is_failing: true,
         };
         assert_eq!(alerts.tallies(), [("webhook", counted)]);
     }

@@ -18,6 +18,7 @@ use super::settings::Settings;
 use super::shelf::Finding;
 use super::status::{Board, ShadowStatus, Status, StrategyStatus};
 use super::switch::{Position, Switch};
+use super::watched::shadow_in;
 use crate::backtest::{self, Driver, Playing, RunError};
 use crate::config::Severity;
 use crate::engine::{
@@ -313,70 +314,8 @@ impl<'a> Conductor<'a> {
         Ok(())
     }
 
-    /// Ends the watching of a strategy's next version: it is not the newest any more.
-    fn call_off<V: Venue<Approved>>(&mut self, session: &mut Playing<'_, V>, name: &str) {
-        session.drop_shadow(name);
-        if self.watched.iter().any(|script| script.name() == name) {
-            self.watched.retain(|script| script.name() != name);
-            self.entry(name).shadow = None;
-        }
-    }
-
-    /// Lets versions that were watched long enough take over, or refuses them.
-    pub(super) fn judge_watched<V: Venue<Approved>>(
-        &mut self,
-        session: &mut Playing<'_, V>,
-    ) -> Result<(), RunError> {
-        let is_due = |script: &Script| {
-            let shadow = shadow_in(session, script.name());
-            shadow.is_none_or(|shadow| {
-                shadow.fault().is_some() || shadow.found().updates >= self.shadow_updates.into()
-            })
-        };
-        let Some(at) = self.watched.iter().position(is_due) else {
-            return Ok(());
-        };
-        let script = self.watched.remove(at);
-        let Some(shadow) = session.drop_shadow(script.name()) else {
-            return Ok(());
-        };
-        self.tell_watched(&script, shadow.found());
-        self.looked_at = None;
-        if let Some(fault) = shadow.fault() {
-            return self.refuse(&Finding::unfit(script, fault));
-        }
-        match script.compile() {
-            Ok(ready) => self.take_over(session, script, Box::new(ready)),
-            Err(error) => self.refuse(&Finding::bad(script, error)),
-        }
-    }
-
-    /// Says what a version that was watched would have done differently.
-    fn tell_watched(&mut self, script: &Script, found: &Differences) {
-        let (name, hash) = (script.name(), script.short_hash());
-        let Differences {
-            updates,
-            same,
-            only_old,
-            only_new,
-            changed,
-            examples,
-        } = found;
-        self.voice.say(format_args!(
-            "{name} {hash} beside the version that runs, over {updates} updates: {same} intents alike, \
-             {changed} changed, {only_new} more, {only_old} fewer"
-        ));
-        for example in examples {
-            self.voice.say(format_args!("  {example}"));
-        }
-        if let Some(shadow) = &mut self.entry(name).shadow {
-            shadow.is_over = true;
-            shadow.found = found.clone();
-        }
-    }
-
     /// Swaps a good version in, the state kept.
-    fn take_over<V: Venue<Approved>>(
+    pub(super) fn take_over<V: Venue<Approved>>(
         &mut self,
         session: &mut Playing<'_, V>,
         script: Script,
@@ -445,7 +384,7 @@ impl<'a> Conductor<'a> {
     }
 
     /// What is in the folder is not fit to run: what runs goes on, and it is said and kept.
-    fn refuse(&mut self, wrong: &Finding) -> Result<(), RunError> {
+    pub(super) fn refuse(&mut self, wrong: &Finding) -> Result<(), RunError> {
         let name = match wrong {
             Finding::Bad { name, .. } | Finding::Missing { name, .. } => name,
             Finding::Good(_) => return Ok(()),
@@ -468,7 +407,7 @@ impl<'a> Conductor<'a> {
         Ok(())
     }
 
-    fn entry(&mut self, name: &str) -> &mut StrategyStatus {
+    pub(super) fn entry(&mut self, name: &str) -> &mut StrategyStatus {
         let strategies = &mut self.status.strategies;
         let at = strategies
             .iter()
@@ -501,7 +440,7 @@ impl<'a> Conductor<'a> {
         }
         self.status.feed.updates = self.updates_before + session.updates();
         self.status.alerts = self.alerting.alerts.tallies();
-        self.status.unexplained = session.unexplained_bets();
+        self.look_at_venue(session);
         self.status.alive_at = now;
         self.board.publish(self.status.clone());
         self.publisher.publish(session, &self.status);
@@ -690,14 +629,6 @@ impl Conductor<'_> {
 fn hash_in<V: Venue<Approved>>(session: &Playing<'_, V>, name: &str) -> Option<String> {
     let slot = session.slots().iter().find(|slot| &*slot.name == name)?;
     Some(slot.hash.to_string())
-}
-
-fn shadow_in<'s, V: Venue<Approved>>(
-    session: &'s Playing<'_, V>,
-    name: &str,
-) -> Option<&'s Shadow> {
-    let slot = session.slots().iter().find(|slot| *slot.name == *name)?;
-    slot.shadow()
 }
 
 /// A hash as people are shown it.

@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use serde_json::{Map, Value, json};
 
-use super::status::{Feed, STUCK, SettingsStatus, Status, StrategyStatus};
+use super::status::{Feed, STUCK, SettingsStatus, Status, StrategyStatus, VenueStatus};
 use super::switch::Position;
-use crate::engine::TradingState;
+use crate::engine::{TradingState, Unready};
 use crate::http::{Check, Health, Standing};
 use crate::ledger::HealthReport;
 use crate::market::{Currency, Mode, TimeMs};
@@ -108,14 +108,13 @@ pub(super) fn health(status: &Status, ledger: &HealthReport, now: Instant, wall:
     );
     add(
         "venue",
-        "reconciliation",
-        fails_if(status.unexplained > 0, || {
-            let count = status.unexplained;
-            format!(
-                "{count} bets at the venue that the ledger does not explain: bea kill, then bea reconcile"
-            )
-        }),
-        figures(json!({ "observedValue": status.unexplained, "observedUnit": "bets" })),
+        "venue",
+        venue_standing(&status.venue),
+        figures(json!({
+            "unready": status.venue.unready.map(Unready::as_str),
+            "in_doubt": status.venue.doubted,
+            "unexplained": status.venue.unexplained,
+        })),
     );
     for (name, ends_at) in &status.certificates {
         add(
@@ -167,7 +166,8 @@ pub(super) fn health(status: &Status, ledger: &HealthReport, now: Instant, wall:
         .live
         .as_ref()
         .is_some_and(|live| live.doubt.is_some());
-    let playing = status.feed.recording.is_some() && !status.feed.finished && !doubted;
+    let waits = doubted || status.venue.unready.is_some();
+    let playing = status.feed.recording.is_some() && !status.feed.finished && !waits;
     health.is_ready = playing && health.status != Standing::Fail;
     health
 }
@@ -224,6 +224,44 @@ fn feed_standing(status: &Status, now: Instant) -> (Standing, Option<String>) {
         return (Standing::Fail, Some(why));
     }
     (Standing::Warn, Some(doubt))
+}
+
+/// What the venue has of us is known, or it is said what of it is not.
+fn venue_standing(venue: &VenueStatus) -> (Standing, Option<String>) {
+    let VenueStatus {
+        unready,
+        doubted,
+        unexplained,
+    } = venue;
+    if *unexplained > 0 {
+        let why = format!(
+            "{unexplained} bets that the ledger does not explain: bea kill, then bea reconcile"
+        );
+        return (Standing::Fail, Some(why));
+    }
+    let mut why = Vec::new();
+    if let Some(unready) = unready {
+        why.push(format!("no orders are placed: {}", words_on(*unready)));
+    }
+    if !doubted.is_empty() {
+        let ids = doubted.join(", ");
+        why.push(format!(
+            "nobody can say whether it has these orders, which count at their worst: {ids}"
+        ));
+    }
+    match why.is_empty() {
+        true => (Standing::Pass, None),
+        false => (Standing::Warn, Some(why.join("; "))),
+    }
+}
+
+/// Why a venue takes no orders of us, for a person.
+pub(super) const fn words_on(unready: Unready) -> &'static str {
+    match unready {
+        Unready::Starting => "the venue has not yet listed what it has of us",
+        Unready::Deaf => "the venue's reports stopped, and it must list what it has of us anew",
+        Unready::Doubts => "too many orders came into doubt in a short time",
+    }
 }
 
 /// A feed that may be bet upon may still want a look.
@@ -384,7 +422,7 @@ mod tests {
             trading: on(TradingState::Active),
             is_unreadable: false,
             alerts: Vec::new(),
-            unexplained: 0,
+            venue: VenueStatus::default(),
             certificates: vec![("http.tls_certificate", TimeMs(ENDS_SOON_MS))],
             strategies: vec![StrategyStatus {
                 name: "fav".to_owned(),
@@ -453,7 +491,18 @@ mod tests {
             status.is_unreadable = true;
         });
         assert_eq!(unread.status, Standing::Fail);
-        assert_eq!(of(|s, _| s.unexplained = 1).status, Standing::Fail);
+        assert_eq!(of(|s, _| s.venue.unexplained = 1).status, Standing::Fail);
+        let doubted = of(|status, _| {
+            status.venue.doubted = vec!["2DXJ".to_owned()];
+            status.venue.unready = Some(Unready::Deaf);
+        });
+        assert_eq!(doubted.status, Standing::Warn);
+        assert!(!doubted.is_ready, "it has to be asked first");
+        let notes = doubted.notes.join("\n");
+        assert!(
+            notes.contains("2DXJ") && notes.contains("reports stopped"),
+            "{notes}"
+        );
         let ended = of(|status, _| status.certificates[0].1 = TimeMs(0));
         assert_eq!(ended.status, Standing::Fail);
     }

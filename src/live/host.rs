@@ -24,7 +24,7 @@ use super::memory::Keeper;
 use super::published::{Outlets, Publisher};
 use super::shelf::{Ears, Finding, Heard, Shelf};
 use super::signals::{self, Signals};
-use super::status::{Board, Feed, SettingsStatus, Status, StrategyStatus};
+use super::status::{Board, Feed, SettingsStatus, Status, StrategyStatus, VenueStatus};
 use super::switch::{Position, Switch};
 use crate::backtest::{self, Memory, Report, RunError, Setup};
 use crate::config::{self, Config, ConfigError, FeedKind, Loaded, Severity};
@@ -463,7 +463,7 @@ fn first_status(plan: &Plan<'_>, run: &RunWriter, first: &FirstLook) -> Status {
         live: None,
         trading: Switch::new(&plan.config().kill.file).read(),
         is_unreadable: false,
-        unexplained: 0,
+        venue: VenueStatus::default(),
         alerts: Vec::new(),
         // One that cannot be read is told of by whoever needs it.
         certificates: config::certificates(plan.config())

@@ -35,6 +35,7 @@ mod signals;
 mod status;
 pub mod switch;
 mod watchdog;
+mod watched;
 
 pub use feed::{Replay, ReplayError, Replayed, replay};
 pub use host::{Ended, HostError, Plan, run};

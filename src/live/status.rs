@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::shelf::Finding;
 use super::switch::Position;
 use crate::alert::Tally;
-use crate::engine::{Differences, Fence, Standing as Called};
+use crate::engine::{Differences, Fence, Standing as Called, Unready};
 use crate::market::{Currency, Mode, Money, Ratio, TimeMs};
 use crate::source::RecorderHealth;
 use crate::venue::AskedAndCode;
@@ -34,8 +34,8 @@ pub(super) struct Status {
     pub(super) trading: Position,
     /// Whether nobody can say where the kill switch stands.
     pub(super) is_unreadable: bool,
-    /// Bets at the venue that the ledger does not explain.
-    pub(super) unexplained: usize,
+    /// How we stand with the venue.
+    pub(super) venue: VenueStatus,
     /// What became of alerts in each channel.
     pub(super) alerts: Vec<(&'static str, Tally)>,
     /// Certificates by what they are for, and when they end.
@@ -44,6 +44,17 @@ pub(super) struct Status {
     pub(super) settings: SettingsStatus,
     /// What the state of the machine forbids, and why.
     pub(super) fences: BTreeMap<Fence, String>,
+}
+
+/// How we stand with the venue.
+#[derive(Clone, Debug, Default)]
+pub(super) struct VenueStatus {
+    /// Why it takes no orders of us.
+    pub(super) unready: Option<Unready>,
+    /// Orders of which nobody can say whether it has them.
+    pub(super) doubted: Vec<String>,
+    /// Bets that it has and the ledger does not explain.
+    pub(super) unexplained: usize,
 }
 
 /// How the settings stand.

@@ -20,7 +20,7 @@ pub struct ScriptError {
     /// What is wrong.
     pub message: String,
     /// The line of source at fault.
-    pub source_line: Option<String>,
+    pub source_line: Option<Box<str>>,
     /// What may have been meant, or what to do.
     pub hint: Option<String>,
     /// What it ran into, where it is of a call.

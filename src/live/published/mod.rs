@@ -25,6 +25,7 @@ use crate::risk::Approved;
 use crate::telemetry::Telemetry;
 use crate::venue::AskedAndCode;
 use pieces::Markets;
+pub(super) use pieces::doubted;
 use spans::Spans;
 use witness::{Settled, Witnessed};
 
