@@ -18,14 +18,18 @@ use crate::http::is_local_name;
 Examples:
   bea health
   bea health --ready && echo at work
+  bea health --live || echo start it anew
   bea health --url http://127.0.0.1:8080
 
 It asks also while the settings are wrong: a running host goes on with those from before.
 Exit code 0 if it is well or only needs a look, 6 if it is not, 7 if no host answers.")]
 pub(super) struct Health {
-    /// Ask whether it does its work, not only whether it lives
+    /// The exit code says whether it does its work
     #[arg(long)]
     ready: bool,
+    /// The exit code says whether it lives, however it is: for what would start it anew
+    #[arg(long, conflicts_with = "ready")]
+    live: bool,
     /// Where to ask [default: where http.bind says]
     #[arg(long)]
     url: Option<Url>,
@@ -46,7 +50,11 @@ impl Health {
             .enable_all()
             .build()
             .map_err(|error| Failure::new(exit::INTERNAL, error.to_string()))?;
-        let path = if self.ready { "/readyz" } else { "/livez" };
+        let path = match (self.ready, self.live) {
+            (true, _) => "/readyz",
+            (_, true) => "/livez",
+            _ => "/health",
+        };
         let nobody = |error: reqwest::Error| {
             let shown = url.as_str().trim_end_matches('/');
             let error = error.without_url();

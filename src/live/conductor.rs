@@ -247,6 +247,11 @@ impl<'a> Conductor<'a> {
                 if let Some(news) = news {
                     self.reconfigure(session, &news)?;
                 }
+                // A secret may be another in the same file.
+                if let Err(error) = self.alerting.reconfigure(self.settings.loaded()) {
+                    self.voice
+                        .warn(format_args!("alerts go on as they were: {error}"));
+                }
             }
             // Where recordings are played there is no other feed.
             Told::Heard(_) | Told::Overrun => {}

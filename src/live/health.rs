@@ -234,8 +234,9 @@ fn venue_standing(venue: &VenueStatus) -> (Standing, Option<String>) {
         unexplained,
     } = venue;
     if *unexplained > 0 {
+        let bets = if *unexplained == 1 { "bet" } else { "bets" };
         let why = format!(
-            "{unexplained} bets that the ledger does not explain: bea kill, then bea reconcile"
+            "{unexplained} {bets} that the ledger does not explain: bea kill, then bea reconcile"
         );
         return (Standing::Fail, Some(why));
     }
@@ -492,17 +493,16 @@ mod tests {
         });
         assert_eq!(unread.status, Standing::Fail);
         assert_eq!(of(|s, _| s.venue.unexplained = 1).status, Standing::Fail);
+        // As the runbook shows it.
         let doubted = of(|status, _| {
-            status.venue.doubted = vec!["2DXJ".to_owned()];
+            status.venue.doubted = vec!["3ZZCZRJHAK26K9RTVQWNDH1N9M".to_owned()];
             status.venue.unready = Some(Unready::Deaf);
         });
         assert_eq!(doubted.status, Standing::Warn);
         assert!(!doubted.is_ready, "it has to be asked first");
-        let notes = doubted.notes.join("\n");
-        assert!(
-            notes.contains("2DXJ") && notes.contains("reports stopped"),
-            "{notes}"
-        );
+        let runbook = include_str!("../../docs/RUNBOOK.md");
+        let note = doubted.notes.last().unwrap();
+        assert!(runbook.contains(&format!("\n      {note}\n")), "{note}");
         let ended = of(|status, _| status.certificates[0].1 = TimeMs(0));
         assert_eq!(ended.status, Standing::Fail);
     }

@@ -1,6 +1,6 @@
 //! Puts the host together: threads, signals, feeds, the health server, the ledger's run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ use super::signals::{self, Signals};
 use super::status::{Board, Feed, SettingsStatus, Status, StrategyStatus, VenueStatus};
 use super::switch::{Position, Switch};
 use crate::backtest::{self, Memory, Report, RunError, Setup};
-use crate::config::{self, Config, ConfigError, FeedKind, Loaded, Severity};
+use crate::config::{self, Config, ConfigError, FeedKind, Loaded, Origin, Severity};
 use crate::engine::TradingState;
 use crate::http::metrics::Metrics;
 use crate::http::{Ask, Operate, Reload, Server, ServerError, Service};
@@ -421,6 +421,19 @@ fn greet(
     }
     for note in &plan.settings.notes {
         voice.warn(note);
+    }
+    let variables: BTreeSet<&str> = plan
+        .settings
+        .origins
+        .values()
+        .filter_map(|origin| match origin {
+            Origin::Environment(name) => Some(name.as_str()),
+            _ => None,
+        })
+        .collect();
+    if !variables.is_empty() {
+        let names = variables.into_iter().collect::<Vec<_>>().join(", ");
+        voice.say(format_args!("from the environment: {names}"));
     }
     if let Some(server) = server {
         let (scheme, address) = (server.scheme(), server.address());

@@ -145,6 +145,9 @@ impl Conductor<'_> {
     ) -> Result<Attended, RunError> {
         self.status.feed.recording = Some(watch.name.to_owned());
         self.publisher.begin();
+        // What runs before this one in the same mode came to goes on being counted.
+        let before = self.ledger.reader()?.closings(mode)?;
+        self.publisher.count_closings(&before);
         self.tape_begin(watch.name, config, mode);
         if let (Some(recovery), Some(tape)) = (watch.recovery.take(), &mut self.tape) {
             session.recover(tape.now(), recovery)?;

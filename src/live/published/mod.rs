@@ -168,11 +168,14 @@ impl Publisher {
             session.closings(&settled.strategy, &settled.market, settlement)
         };
         let closings: Vec<ClosingRow> = settled.iter().flat_map(of).collect();
-        let known = closings.iter().filter_map(|row| row.close.as_ref()?.clv);
-        let mut counts = self.metrics.counts();
-        known.for_each(|clv| counts.clv.observe(clv));
-        drop(counts);
+        self.count_closings(&closings);
         closings
+    }
+
+    /// Counts what bets were worth against the close, and how near probabilities came.
+    pub(super) fn count_closings(&self, closings: &[ClosingRow]) {
+        let mut counts = self.metrics.counts();
+        closings.iter().for_each(|row| counts.closed(row));
     }
 
     /// Counts the work of calls.
