@@ -129,13 +129,14 @@ const MAY_READ_FILES: [&str; 3] = [
 ];
 
 /// Where venues do I/O. All else of them is bytes in, values out.
-const CLIENTS: [&str; 7] = [
+const CLIENTS: [&str; 8] = [
     "venue/betfair/client/",
     "venue/odds_api/client/",
     "venue/pinnacle/client/",
     "venue/heard.rs",
     "venue/pace.rs",
     "venue/polling.rs",
+    "venue/reach.rs",
     "venue/wire.rs",
 ];
 

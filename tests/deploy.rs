@@ -153,7 +153,7 @@ fn containers_are_read_only_without_rights_and_open_to_this_machine_alone() {
         "Grafana writes beside its data"
     );
     assert!(text.contains("user: \"65532:65532\""));
-    assert!(text.contains(r#"test: ["CMD", "/usr/local/bin/bea", "health"]"#));
+    assert!(text.contains(r#"test: ["CMD", "/usr/local/bin/bea", "health", "--live"]"#));
 }
 
 #[test]

@@ -37,6 +37,8 @@ pub struct Tally {
     pub failed: u64,
     /// Never tried: too many waited.
     pub dropped: u64,
+    /// Whether the last one was not delivered.
+    pub is_failing: bool,
 }
 
 /// How an alert fared in a channel.
@@ -173,6 +175,7 @@ impl Alerts {
     pub(super) fn count(&self, channel: &'static str, fate: Fate) {
         let mut tallies = self.tallied();
         let tally = tally(&mut tallies, channel);
+        tally.is_failing = fate != Fate::Delivered;
         match fate {
             Fate::Delivered => tally.delivered += 1,
             Fate::Failed => tally.failed += 1,
@@ -267,6 +270,7 @@ mod tests {
             delivered: 2,
             failed: 1,
             dropped: 1,
+            is_failing: true,
         };
         assert_eq!(alerts.tallies(), [("webhook", counted)]);
     }

@@ -23,5 +23,6 @@ pub fn version(script: &Script, at: TimeMs, verdict: Verdict) -> Version {
         files: script.files().map(own).collect(),
         params: serde_json::to_value(script.overrides()).unwrap_or_default(),
         verdict,
+        asked_by: None,
     }
 }

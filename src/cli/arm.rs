@@ -95,7 +95,7 @@ impl Arm {
             reason: self.reason.clone().unwrap_or_default(),
         };
         if !self.yes {
-            confirm(&token)?;
+            confirm(&token, shared.no_input)?;
         }
         token
             .write(&live.arm_file)
@@ -117,12 +117,12 @@ impl Arm {
 }
 
 /// A person types a word. A program that runs this cannot.
-fn confirm(token: &Token) -> Result<(), Failure> {
+fn confirm(token: &Token, no_input: bool) -> Result<(), Failure> {
     let refused = |why: &str| {
         Err(Failure::new(exit::SAFETY, format!("not armed: {why}"))
             .hint("without a terminal: --yes, with --reason"))
     };
-    if !std::io::stdin().is_terminal() {
+    if no_input || !std::io::stdin().is_terminal() {
         return refused("nobody is there to confirm it");
     }
     let whom = match token.strategies.is_empty() {

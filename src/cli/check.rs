@@ -82,7 +82,7 @@ impl From<Finding> for Found {
             line,
             column,
             message: finding.error.message,
-            source: finding.error.source_line,
+            source: finding.error.source_line.map(String::from),
             hint: finding.error.hint,
         }
     }

@@ -1,7 +1,7 @@
 //! `bea doctor`: whether this machine and this folder are fit to run a host.
 
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -9,13 +9,15 @@ use serde::Serialize;
 
 use super::{Failure, Shared, exit, output, prepare};
 use crate::alert::{Channels, Patience};
-use crate::config::{Config, Loaded};
+use crate::config::{self, Config, FeedKind, Loaded};
 use crate::engine::TradingState;
 use crate::http::Standing;
 use crate::ledger::{self, Reader};
 use crate::live::switch::Switch;
+use crate::market::TimeMs;
 use crate::source;
 use crate::strategy::{Script, find};
+use crate::venue::reach;
 
 /// Look whether this machine and this folder are fit to run
 #[derive(Debug, Args)]
@@ -59,7 +61,7 @@ impl Doctor {
     pub(super) fn run(&self, shared: &Shared) -> Result<ExitCode, Failure> {
         let loaded = prepare::loaded(shared)?;
         let config = &loaded.config;
-        let looks: [(&'static str, Found); 8] = [
+        let looks: Vec<(&'static str, Found)> = [
             ("settings", settings(&loaded)),
             ("clock", clock(config)),
             ("disk", disk(config)),
@@ -68,7 +70,11 @@ impl Doctor {
             ("strategies", strategies(config)),
             ("port", port(config)),
             ("alerts", alerts(config)),
-        ];
+        ]
+        .into_iter()
+        .chain(certificates(config).map(|found| ("certificate", found)))
+        .chain(venue(config).map(|found| ("venue", found)))
+        .collect();
         let check = |(name, (status, found))| Check {
             name,
             status,
@@ -221,6 +227,51 @@ fn port(config: &Config) -> Found {
             )),
         },
     }
+}
+
+/// A certificate that ends within so many days wants a look.
+const DAYS_LEFT: i64 = 14;
+
+fn certificates(config: &Config) -> impl Iterator<Item = Found> {
+    config::certificates(config).map(|(name, path)| {
+        let days = |ends: TimeMs| (ends - prepare::wall_clock()).div_euclid(24 * 3_600_000);
+        match config::ends_at(path) {
+            Ok(ends) if days(ends) < 0 => fail(format!("{name} ended on {ends}")),
+            Ok(ends) if days(ends) < DAYS_LEFT => warn(format!("{name} ends on {ends}")),
+            Ok(ends) => pass(format!("{name} holds for {} days more", days(ends))),
+            Err(error) => fail(format!("{name}: {}: {error}", path.display())),
+        }
+    })
+}
+
+/// Whether the venue of a live feed can be reached, and what time it is there.
+fn venue(config: &Config) -> Option<Found> {
+    let none = PathBuf::new();
+    let (url, roots) = match config.run.feed {
+        FeedKind::Recordings => return None,
+        FeedKind::Betfair => (&config.betfair.api_url, &config.betfair.root_certificates),
+        FeedKind::OddsApi => (&config.odds_api.url, &none),
+        FeedKind::Pinnacle => (&config.pinnacle.url, &none),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return Some(fail(error.to_string())),
+    };
+    let most = i64::from(config.live.max_clock_skew_ms);
+    Some(
+        match runtime.block_on(reach(url, roots, prepare::wall_clock)) {
+            Err(why) => fail(format!("{url} cannot be reached: {why}")),
+            Ok(Some(skew)) if skew.abs() > most => fail(format!(
+                "our clock and that of {url} differ by {} ms, {most} are allowed (live.max_clock_skew_ms)",
+                skew.abs()
+            )),
+            Ok(Some(_)) => pass(format!("{url} answers, and our clocks agree")),
+            Ok(None) => pass(format!("{url} answers")),
+        },
+    )
 }
 
 fn alerts(config: &Config) -> Found {

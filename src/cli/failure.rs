@@ -221,7 +221,12 @@ impl From<ScriptError> for Failure {
 impl From<SourceError> for Failure {
     fn from(error: SourceError) -> Self {
         let message = error.to_string();
-        Self::at(exit::DATA, message, error.path, error.line, None)
+        let is_of_demo = error.path.starts_with("data/demo/");
+        let failure = Self::at(exit::DATA, message, error.path, error.line, None);
+        match is_of_demo {
+            true => failure.hint("bea demo makes recordings there; run.data names others"),
+            false => failure,
+        }
     }
 }
 

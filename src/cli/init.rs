@@ -25,6 +25,9 @@ pub(super) struct Init {
     folder: PathBuf,
 }
 
+/// Every setting; the recordings of a new project are those that `bea demo` makes.
+const SETTINGS: &str = include_str!("../../config/bea.toml");
+
 const LOCAL: &str = "\
 # Settings for this machine only. Git leaves this file alone; its values win over bea.toml, but can only tighten limits.
 #
@@ -49,7 +52,7 @@ impl Init {
         let files = [
             (
                 "config/bea.toml",
-                include_str!("../../config/bea.toml").to_owned(),
+                SETTINGS.replacen("\"examples/recordings\"", "\"data/demo/recordings\"", 1),
             ),
             ("config/bea.local.toml", LOCAL.to_owned()),
             (".gitignore", IGNORED.to_owned()),
@@ -72,7 +75,9 @@ impl Init {
             true => String::new(),
             false => format!("cd {} && ", self.folder.display()),
         };
-        text.push(format!("next:  {enter}bea test && bea demo"));
+        text.push(format!(
+            "next:  {enter}bea test && bea demo && bea run --speed 10"
+        ));
         output::print(shared, &document, text.join("\n"))?;
         Ok(ExitCode::SUCCESS)
     }

@@ -88,6 +88,12 @@ pub struct Shared {
     /// No progress and no remarks on stderr, errors excepted
     #[arg(short, long, global = true)]
     pub quiet: bool,
+    /// Ask nothing: what a person would have to confirm is refused
+    #[arg(long, global = true)]
+    pub no_input: bool,
+    /// Log as auto, human or json says: short for --set log.format=…
+    #[arg(long, global = true, value_name = "FORMAT")]
+    pub log_format: Option<String>,
     /// Log more: -v for how it happens, -vv for everything
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,

@@ -36,6 +36,8 @@ pub(super) fn start_log(config: &Config) -> Result<(), Failure> {
 /// Where settings come from, as the command line says.
 pub(super) fn sources(shared: &Shared) -> Sources {
     let mut overrides = shared.set.clone();
+    let format = shared.log_format.iter();
+    overrides.extend(format.map(|format| ("log.format".to_owned(), format.clone())));
     if let Some(level) = ["debug", "trace"].get(usize::from(shared.verbose.min(2)).wrapping_sub(1))
     {
         overrides.push(("log.level".to_owned(), (*level).to_owned()));

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::{Failure, Shared, output, prepare};
 use crate::config::{Change, Config, Limits, Loaded, Origin, Sources, When, schema};
 use crate::live;
+use serde_json::Value;
 
 /// Show, check and compare settings
 #[derive(Debug, Args)]
@@ -168,11 +169,14 @@ fn validate(shared: &Shared, loaded: &Loaded) -> Result<(), Failure> {
         settings: loaded.config.values().len(),
         notes: loaded.notes.clone(),
     };
-    let set = |origin: &&Origin| **origin != Origin::Default;
-    let set = loaded.origins.values().filter(set).count();
+    let built_in = Config::default().values();
+    let values = loaded.config.values();
+    let differ = |(key, value): &(&String, &Value)| built_in.get(*key) != Some(*value);
+    let set = values.iter().filter(differ).count();
     let (all, hash) = (valid.settings, &valid.hash[..12]);
-    let text =
-        format!("the settings are right: {all}, of which {set} are not built in; hash {hash}");
+    let text = format!(
+        "the settings are right: {all}, of which {set} differ from what is built in; hash {hash}"
+    );
     output::print(shared, &valid, text)
 }
 

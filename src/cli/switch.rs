@@ -60,7 +60,7 @@ pub(super) struct Reduce {
 Example:
   bea resume --reason \"checked the feed, prices are right\"")]
 pub(super) struct Resume {
-    /// Why it is right to bet again; said in the answer
+    /// Why it is right to bet again; it is kept in the ledger of a host at work
     #[arg(long)]
     reason: String,
 }
@@ -108,7 +108,7 @@ impl Resume {
         let config = prepare::config(shared)?;
         let switch = Switch::new(&config.kill.file);
         let was_there = switch
-            .release()
+            .release_for(&self.reason, "bea")
             .map_err(|error| refused(&switch, "taken away", &error))?;
         if !was_there {
             output::remark(shared, "betting was not stopped: there was no kill file");

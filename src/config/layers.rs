@@ -279,7 +279,7 @@ impl Layers {
     }
 
     /// Reads the values. One of the wrong type is noted and put back to its default, to find the next.
-    fn extract(&self, problems: &mut Vec<ConfigError>) -> Config {
+    pub(super) fn extract(&self, problems: &mut Vec<ConfigError>) -> Config {
         let defaults = Figment::from(Serialized::defaults(Config::default()));
         let mut figment = self.figment.clone();
         let mut mended = BTreeSet::new();

@@ -6,6 +6,7 @@
 
 mod alert;
 mod betfair;
+mod certificate;
 mod change;
 mod error;
 mod layers;
@@ -27,6 +28,7 @@ use std::path::{Path, PathBuf};
 pub use crate::market::Mode;
 pub use alert::{AlertSettings, Severity, TelegramSettings, WebhookSettings, is_loopback};
 pub use betfair::{Betfair, Breaker, Login, STREAM_FIELDS};
+pub use certificate::{certificates, ends_at};
 pub use change::{Change, Limits, When};
 pub use error::{ConfigError, nearest};
 pub use live::{Feed, FeedKind, Live, Ramp, Recorder};
@@ -167,6 +169,26 @@ impl Config {
             loaded.origins.insert(key, Origin::CommandLine);
         }
         Ok(loaded)
+    }
+
+    /// What can be read of settings that are wrong, the rest as it is built in: enough to find a host that runs by them, and
+    /// nothing to run by.
+    #[must_use]
+    pub fn guess(sources: &Sources) -> Self {
+        let (first, required) = sources.first();
+        let mut layers = layers::Layers::default();
+        // What is wrong has been told by whoever tried to load it.
+        let _ = layers.add_file(&first, required);
+        let _ = layers.add_folder(&first.with_file_name(FOLDER));
+        for (file, required) in sources.further() {
+            let _ = layers.add_file(&file, required);
+        }
+        layers.add_environment(std::env::vars_os().filter_map(|(name, value)| {
+            let name = name.into_string().ok()?;
+            Some((name, value.into_string().ok()?))
+        }));
+        layers.add_overrides(&sources.overrides);
+        layers.extract(&mut Vec::new())
     }
 
     /// Hash over every value: the same configuration has the same.

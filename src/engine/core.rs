@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::doubts::Doubts;
 use super::strays::Strays;
 use super::{
-    Account, Answer, Effects, Effort, Fault, Fence, Finished, Gate, House, Moment, Notice, Record,
-    Recovered, Recovery, Remedy, Shadow, Slot, Standing, Strategy, StrategyChange, Totals,
-    TradingState,
+    Account, Answer, Effects, Effort, Fault, FaultKind, Fence, Finished, Gate, House, Moment,
+    Notice, Record, Recovered, Recovery, Remedy, Shadow, Slot, Standing, Strategy, StrategyChange,
+    Totals, TradingState,
 };
 use crate::market::{
     Books, Market, MarketId, MarketIndex, Money, OrderId, Settlement, TimeMs, VenueEvent,
@@ -128,8 +128,11 @@ impl<G: Gate> Engine<G> {
             .find(|slot| &*slot.name == strategy.name())
         else {
             let words = format!("{} does not run", strategy.name());
-            let (summary, detail) = (words.clone(), words);
-            return Err(Fault { summary, detail });
+            return Err(Fault {
+                summary: words.clone(),
+                detail: words,
+                kind: FaultKind::default(),
+            });
         };
         strategy.restore(&slot.strategy.state())?;
         slot.shadow = Some(Shadow::new(strategy));
@@ -254,6 +257,7 @@ impl<G: Gate> Engine<G> {
                 if let Err(fault) = strategy.restore(&slot.strategy.state()) {
                     effects.notices.push(Notice::Fault {
                         strategy: name.to_string(),
+                        kind: fault.kind,
                         detail: format!("the new version cannot take over the state, the old one goes on: {fault}"),
                         quarantined: slot.standing == Standing::Quarantined,
                     });
@@ -409,6 +413,7 @@ impl<G: Gate> Engine<G> {
         }
         effects.notices.push(Notice::Fault {
             strategy: this.name.to_string(),
+            kind: fault.kind,
             detail: fault.detail.clone(),
             quarantined,
         });

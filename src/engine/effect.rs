@@ -2,7 +2,7 @@
 //!
 //! A request is `Held` until a `Receipt` shows that the records made with it are durable.
 
-use super::Record;
+use super::{FaultKind, Record};
 use crate::market::{MarketId, Money, OrderId, Persistence, Price};
 
 /// Numbers the batches of records, from 1.
@@ -93,6 +93,8 @@ pub enum Notice {
     Fault {
         /// Which strategy.
         strategy: String,
+        /// What it ran into.
+        kind: FaultKind,
         /// What happened.
         detail: String,
         /// Whether it was stopped for good (until its next version).

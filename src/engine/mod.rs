@@ -53,7 +53,7 @@ pub use record::{Action, Because, IntentRecord, Record, StrategyChange, Verdict}
 pub use recovery::{Earlier, LISTED_FOR_MS, Pace, Recovered, Recovery};
 pub use shadow::{Differences, Shadow};
 pub use slot::{Slot, Standing, Visit};
-pub use strategy::{Answer, Fault, Moment, Strategy};
+pub use strategy::{Answer, Fault, FaultKind, Moment, Strategy};
 pub use tally::Position;
 pub use trace::Trace;
 pub use venue::Venue;

@@ -200,7 +200,7 @@ mod tests {
 
     use super::*;
     use crate::engine::testing::{limit, market_with};
-    use crate::engine::{Account, Holding};
+    use crate::engine::{Account, FaultKind, Holding};
     use crate::market::{MarketFilter, Money, Side, TimeMs};
 
     /// Gives the same answer to every call, or fails.
@@ -223,6 +223,7 @@ mod tests {
             let wrong = || Fault {
                 summary: "wrong".to_owned(),
                 detail: "wrong".to_owned(),
+                kind: FaultKind::default(),
             };
             answer.intents = self.0.clone().ok_or_else(wrong)?;
             Ok(())

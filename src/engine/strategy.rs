@@ -58,6 +58,38 @@ pub struct Fault {
     pub summary: String,
     /// The whole message with source line and caret.
     pub detail: String,
+    /// What it ran into.
+    pub kind: FaultKind,
+}
+
+/// What a call that failed ran into.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FaultKind {
+    /// A mistake in it.
+    #[default]
+    Error,
+    /// The limit of operations.
+    Operations,
+    /// The limit of memory.
+    Memory,
+    /// The limit of nested calls.
+    Depth,
+    /// The limit of a value's size.
+    Size,
+}
+
+impl FaultKind {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Operations => "operations",
+            Self::Memory => "memory",
+            Self::Depth => "depth",
+            Self::Size => "size",
+        }
+    }
 }
 
 impl fmt::Display for Fault {

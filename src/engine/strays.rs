@@ -395,10 +395,13 @@ impl<G: Gate> Engine<G> {
             .insert(Arc::clone(&statement.venue_id), bet);
     }
 
-    /// Bets at the venue that are none that stand in the ledger.
+    /// Bets at the venue that are none that stand in the ledger, apart from those that are over and left nothing.
     #[must_use]
     pub fn unexplained_bets(&self) -> usize {
-        self.strays.external.len()
+        let external = self.strays.external.values();
+        external
+            .filter(|bet| !bet.statement.is_complete || bet.burden.at_risk > Money::ZERO)
+            .count()
     }
 
     /// A market is settled: what others bet in it weighs no more.

@@ -150,6 +150,7 @@ impl<F: FnMut(u64, &Moment<'_>) -> Result<Vec<Intent>, Fault>> Strategy for Nati
         let bad = || Fault {
             summary: "no number".into(),
             detail: "no number".into(),
+            kind: FaultKind::default(),
         };
         self.calls = state.as_u64().ok_or_else(bad)?;
         Ok(())
@@ -415,6 +416,7 @@ fn after_three_faults_in_a_row_a_strategy_is_stopped_until_its_next_version() {
         Err(Fault {
             summary: "broken".into(),
             detail: "broken".into(),
+            kind: FaultKind::default(),
         })
     };
     world.load("bad", broken);
@@ -452,6 +454,7 @@ fn a_fault_now_and_then_stops_nobody() {
             Err(Fault {
                 summary: "now".into(),
                 detail: "and then".into(),
+                kind: FaultKind::default(),
             })
         }
     });
@@ -498,6 +501,7 @@ fn a_version_that_cannot_take_the_state_is_not_swapped_in() {
             Err(Fault {
                 summary: "no".into(),
                 detail: "no".into(),
+                kind: FaultKind::default(),
             })
         }
     }

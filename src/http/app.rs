@@ -132,7 +132,7 @@ pub(super) mod testing {
             telemetry: Default::default(),
             metrics: Metrics::default(),
             operate: Arc::new(|_, _, _| Ok(())),
-            reload: Arc::new(|| {}),
+            reload: Arc::new(|_| {}),
             ledger: folder.path().join("none"),
         };
         App::new(service, Tokens::open(&folder.path().join("none")).unwrap())

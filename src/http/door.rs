@@ -78,10 +78,10 @@ pub(super) async fn answer(
     protect(response.headers_mut(), &id);
     let code = response.status().as_u16();
     app.service.metrics.answered(code);
-    let took_ms = began.elapsed().as_millis();
+    let dur_ms = began.elapsed().as_millis();
     // Paths come from outside: the log escapes them, and this keeps them short.
     let shown: String = path.chars().take(200).collect();
-    tracing::debug!(event = "http", request_id = %id.0, %method, path = ?shown, code, took_ms, "answered");
+    tracing::debug!(event = "http", request_id = %id.0, %method, path = ?shown, code, dur_ms, "answered");
     response
 }
 

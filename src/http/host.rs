@@ -32,7 +32,9 @@ pub(super) fn is_allowed(headers: &HeaderMap, settings: &config::Http) -> bool {
         || host == settings.bind.to_string() && !settings.bind.ip().is_unspecified()
 }
 
-fn is_local_name(host: &str) -> bool {
+/// Whether a name, with or without a port, is this machine's own for itself.
+#[must_use]
+pub fn is_local_name(host: &str) -> bool {
     if let Some(rest) = host.strip_prefix('[') {
         return rest.split_once(']').is_some_and(|(address, port)| {
             is_port(port) && address.parse() == Ok(Ipv6Addr::LOCALHOST)

@@ -34,7 +34,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 pub use health::{Check, Health, Standing};
-pub use host::is_local;
+pub use host::{is_local, is_local_name};
 pub use server::{Server, ServerError, Serving};
 
 use crate::alert::Alerts;
@@ -47,6 +47,9 @@ pub type Ask = Arc<dyn Fn() -> Health + Send + Sync>;
 
 /// Brings betting to a state: which, why, and who asks. A stop holds in the process even if it fails.
 pub type Operate = Arc<dyn Fn(TradingState, &str, &str) -> io::Result<()> + Send + Sync>;
+
+/// Has the folder of the strategies looked at: on whose behalf.
+pub type Reload = Arc<dyn Fn(String) + Send + Sync>;
 
 /// What the server serves.
 #[derive(Clone)]
@@ -66,7 +69,7 @@ pub struct Service {
     /// Stops betting, and lets it go on.
     pub operate: Operate,
     /// Has the folder of the strategies looked at.
-    pub reload: Arc<dyn Fn() + Send + Sync>,
+    pub reload: Reload,
     /// The ledger, to be read.
     pub ledger: PathBuf,
 }

@@ -6,7 +6,7 @@ use super::approvals::PAPER;
 use super::rows::RowError;
 use super::writer::Entry;
 use super::{Ledger, LedgerError, Reader};
-use crate::market::TimeMs;
+use crate::market::{Mode, TimeMs};
 
 /// A settled bet and its close.
 #[derive(Clone, Debug, PartialEq)]
@@ -119,6 +119,24 @@ impl Reader {
                   ORDER BY c.run_id, c.at_ms, c.order_id"
             ),
             named_params! { ":address": address },
+            closing,
+        )
+    }
+
+    /// The bets settled on live feeds in a mode, each as it stands now.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn closings(&self, mode: Mode) -> Result<Vec<ClosingRow>, LedgerError> {
+        self.rows(
+            "SELECT c.order_id, c.version, c.at_ms, c.strategy, c.market, c.event, c.source, c.raw_clv, c.clv,
+                    c.close_chance, c.probability, c.happened
+               FROM closings c JOIN runs r ON r.id = c.run_id
+              WHERE r.mode = :mode
+                AND c.version = (SELECT max(l.version) FROM closings l
+                                  WHERE l.run_id = c.run_id AND l.order_id = c.order_id)
+              ORDER BY c.run_id, c.at_ms, c.order_id",
+            named_params! { ":mode": mode.as_str() },
             closing,
         )
     }

@@ -17,7 +17,7 @@ use super::{LedgerError, Reader};
 use crate::market::{Money, TimeMs};
 
 /// The tables worth having elsewhere, in the order they are written.
-pub const TABLES: [&str; 11] = [
+pub const TABLES: [&str; 12] = [
     "runs",
     "recordings",
     "run_scripts",
@@ -29,6 +29,7 @@ pub const TABLES: [&str; 11] = [
     "settlements",
     "settlement_orders",
     "postings",
+    "closings",
 ];
 
 /// What kind of file.

@@ -92,6 +92,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "closings",
         sql: include_str!("../../migrations/0016_closings.sql"),
     },
+    Migration {
+        name: "asked_by",
+        sql: include_str!("../../migrations/0017_asked_by.sql"),
+    },
 ];
 
 /// The number of the last step of a list.

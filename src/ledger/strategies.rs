@@ -50,6 +50,8 @@ pub struct Version {
     pub params: Value,
     /// What became of it.
     pub verdict: Verdict,
+    /// Who asked for the folder to be looked at, and by which request; none if it was found saved.
+    pub asked_by: Option<String>,
 }
 
 /// What a strategy remembers.
@@ -105,6 +107,8 @@ pub struct VersionRow {
     pub reason: Option<String>,
     /// The run in which it was last offered.
     pub run: Option<i64>,
+    /// Who asked for it the last time, and by which request; none if it was found saved.
+    pub asked_by: Option<String>,
 }
 
 /// What a version was made of.
@@ -146,8 +150,8 @@ pub(super) fn write_version(
     connection
         .prepare_cached(
             "INSERT INTO strategy_versions
-                    (run_id, at_ms, strategy, script_hash, file, params, verdict, reason)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                    (run_id, at_ms, strategy, script_hash, file, params, verdict, reason, asked_by)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?
         .execute(params![
             run,
@@ -157,7 +161,8 @@ pub(super) fn write_version(
             version.file,
             version.params.to_string(),
             verdict,
-            reason
+            reason,
+            version.asked_by
         ])?;
     Ok(())
 }
@@ -211,7 +216,7 @@ impl Reader {
     pub fn versions(&self, strategy: Option<&str>) -> Result<Vec<VersionRow>, LedgerError> {
         self.rows(
             "SELECT v.strategy, v.script_hash, v.file, o.first, v.at_ms, v.verdict, v.reason, v.run_id,
-                    v.params
+                    v.params, v.asked_by
                FROM (SELECT max(id) AS last, min(at_ms) AS first FROM strategy_versions
                       WHERE :strategy IS NULL OR strategy = :strategy
                       GROUP BY strategy, script_hash) o
@@ -229,6 +234,7 @@ impl Reader {
                     reason: row.get(6)?,
                     run: row.get(7)?,
                     params: row.get::<_, String>(8)?.parse().unwrap_or_default(),
+                    asked_by: row.get(9)?,
                 })
             },
         )

@@ -10,7 +10,7 @@ use super::approvals::LiveGate;
 use super::feed::Tape;
 use super::fences::Fences;
 use super::host::Plan;
-use super::log::{Throttle, Voice};
+use super::log::{Throttle, Voice, tell_leaving};
 use super::memory::Keeper;
 use super::pace::Pace;
 use super::published::Publisher;
@@ -19,12 +19,13 @@ use super::settings::Settings;
 use super::shelf::Finding;
 use super::status::{Board, ShadowStatus, Status, StrategyStatus};
 use super::switch::{Position, Switch};
+use super::watched::shadow_in;
 use crate::backtest::{self, Driver, Playing, RunError};
 use crate::config::Severity;
 use crate::engine::{
     Command, Differences, Notice, Shadow, Standing, Strategy, TradingState, Venue,
 };
-use crate::ledger::{Ledger, LedgerError, Verdict};
+use crate::ledger::{Ledger, LedgerError, Verdict, Version};
 use crate::logging;
 use crate::market::{Instruction, Money, TimeMs};
 use crate::risk::Approved;
@@ -38,8 +39,8 @@ const LOOK: Duration = Duration::from_millis(100);
 /// What the engine thread is told.
 #[derive(Debug)]
 pub(super) enum Told {
-    /// Something about a strategy's file.
-    Found(Finding),
+    /// Something about a strategy's file, and who asked for the look that found it, if anybody did.
+    Found(Finding, Option<String>),
     /// Read the settings again.
     Reread,
     /// Something of the live feed.
@@ -77,6 +78,8 @@ pub(super) struct Conductor<'a> {
     pub(super) keeper: Keeper<'a>,
     pub(super) wall_clock: fn() -> TimeMs,
     pub(super) status: Status,
+    /// Who asked for the newest version of a strategy, where somebody did.
+    asked_by: BTreeMap<String, String>,
     /// Bets and net profit of the sessions that ended, by strategy.
     settled: BTreeMap<String, (u64, Money)>,
     /// Updates of the sessions that ended.
@@ -128,6 +131,7 @@ impl<'a> Conductor<'a> {
             shadow_updates: config.run.shadow_updates,
             keeper,
             wall_clock: plan.wall_clock,
+            asked_by: BTreeMap::new(),
             settled: BTreeMap::new(),
             updates_before: 0,
             is_fresh: true,
@@ -205,6 +209,7 @@ impl<'a> Conductor<'a> {
                     &why.clone()
                 }
                 state => {
+                    self.switch.forget_release();
                     self.voice
                         .warn(format_args!("{state}: {}", position.reason));
                     self.alert(position.severity(), state.as_str(), &position.reason);
@@ -217,6 +222,8 @@ impl<'a> Conductor<'a> {
         if let Some(gate) = &self.gate {
             gate.door.told(&position);
         }
+        self.status.is_unreadable =
+            position.state == TradingState::Halted && self.switch.is_unreadable();
         self.status.trading = position;
         self.judge_approvals(session)?;
         if let Some(news) = self.settings.look(now) {
@@ -245,13 +252,27 @@ impl<'a> Conductor<'a> {
                 if let Some(news) = news {
                     self.reconfigure(session, &news)?;
                 }
+                // A secret may be another in the same file.
+                if let Err(error) = self.alerting.reconfigure(self.settings.loaded()) {
+                    self.voice
+                        .warn(format_args!("alerts go on as they were: {error}"));
+                }
             }
             // Where recordings are played there is no other feed.
             Told::Heard(_) | Told::Overrun => {}
-            Told::Found(Finding::Good(script)) => self.offer(session, script)?,
-            Told::Found(wrong) => {
-                self.call_off(session, wrong.strategy());
-                self.refuse(&wrong)?;
+            Told::Found(finding, asked_by) => {
+                let name = finding.strategy().to_owned();
+                match asked_by {
+                    Some(by) => self.asked_by.insert(name, by),
+                    None => self.asked_by.remove(&name),
+                };
+                match finding {
+                    Finding::Good(script) => self.offer(session, script)?,
+                    wrong => {
+                        self.call_off(session, wrong.strategy());
+                        self.refuse(&wrong)?;
+                    }
+                }
             }
         }
         self.looked_at = None;
@@ -303,70 +324,8 @@ impl<'a> Conductor<'a> {
         Ok(())
     }
 
-    /// Ends the watching of a strategy's next version: it is not the newest any more.
-    fn call_off<V: Venue<Approved>>(&mut self, session: &mut Playing<'_, V>, name: &str) {
-        session.drop_shadow(name);
-        if self.watched.iter().any(|script| script.name() == name) {
-            self.watched.retain(|script| script.name() != name);
-            self.entry(name).shadow = None;
-        }
-    }
-
-    /// Lets versions that were watched long enough take over, or refuses them.
-    pub(super) fn judge_watched<V: Venue<Approved>>(
-        &mut self,
-        session: &mut Playing<'_, V>,
-    ) -> Result<(), RunError> {
-        let is_due = |script: &Script| {
-            let shadow = shadow_in(session, script.name());
-            shadow.is_none_or(|shadow| {
-                shadow.fault().is_some() || shadow.found().updates >= self.shadow_updates.into()
-            })
-        };
-        let Some(at) = self.watched.iter().position(is_due) else {
-            return Ok(());
-        };
-        let script = self.watched.remove(at);
-        let Some(shadow) = session.drop_shadow(script.name()) else {
-            return Ok(());
-        };
-        self.tell_watched(&script, shadow.found());
-        self.looked_at = None;
-        if let Some(fault) = shadow.fault() {
-            return self.refuse(&Finding::unfit(script, fault));
-        }
-        match script.compile() {
-            Ok(ready) => self.take_over(session, script, Box::new(ready)),
-            Err(error) => self.refuse(&Finding::bad(script, error)),
-        }
-    }
-
-    /// Says what a version that was watched would have done differently.
-    fn tell_watched(&mut self, script: &Script, found: &Differences) {
-        let (name, hash) = (script.name(), script.short_hash());
-        let Differences {
-            updates,
-            same,
-            only_old,
-            only_new,
-            changed,
-            examples,
-        } = found;
-        self.voice.say(format_args!(
-            "{name} {hash} beside the version that runs, over {updates} updates: {same} intents alike, \
-             {changed} changed, {only_new} more, {only_old} fewer"
-        ));
-        for example in examples {
-            self.voice.say(format_args!("  {example}"));
-        }
-        if let Some(shadow) = &mut self.entry(name).shadow {
-            shadow.is_over = true;
-            shadow.found = found.clone();
-        }
-    }
-
     /// Swaps a good version in, the state kept.
-    fn take_over<V: Venue<Approved>>(
+    pub(super) fn take_over<V: Venue<Approved>>(
         &mut self,
         session: &mut Playing<'_, V>,
         script: Script,
@@ -426,12 +385,16 @@ impl<'a> Conductor<'a> {
     }
 
     fn record(&self, script: &Script, verdict: Verdict) -> Result<(), LedgerError> {
-        let version = backtest::version(script, (self.wall_clock)(), verdict);
+        let asked_by = self.asked_by.get(script.name()).cloned();
+        let version = Version {
+            asked_by,
+            ..backtest::version(script, (self.wall_clock)(), verdict)
+        };
         self.ledger.version(Some(self.status.run), version)
     }
 
     /// What is in the folder is not fit to run: what runs goes on, and it is said and kept.
-    fn refuse(&mut self, wrong: &Finding) -> Result<(), RunError> {
+    pub(super) fn refuse(&mut self, wrong: &Finding) -> Result<(), RunError> {
         let name = match wrong {
             Finding::Bad { name, .. } | Finding::Missing { name, .. } => name,
             Finding::Good(_) => return Ok(()),
@@ -454,7 +417,7 @@ impl<'a> Conductor<'a> {
         Ok(())
     }
 
-    fn entry(&mut self, name: &str) -> &mut StrategyStatus {
+    pub(super) fn entry(&mut self, name: &str) -> &mut StrategyStatus {
         let strategies = &mut self.status.strategies;
         let at = strategies
             .iter()
@@ -486,6 +449,8 @@ impl<'a> Conductor<'a> {
             }
         }
         self.status.feed.updates = self.updates_before + session.updates();
+        self.status.alerts = self.alerting.alerts.tallies();
+        self.look_at_venue(session);
         self.status.alive_at = now;
         self.board.publish(self.status.clone());
         self.publisher.publish(session, &self.status);
@@ -563,14 +528,7 @@ impl Driver for Conductor<'_> {
         if stopped {
             return false;
         }
-        // The same id is in the ledger, and goes to the venue.
-        tracing::debug!(
-            event = "order_leaves",
-            intent_id = %order.id,
-            strategy = &*order.strategy,
-            market_id = %order.market,
-            selection_id = order.runner.selection,
-        );
+        tell_leaving(order);
         true
     }
 
@@ -595,9 +553,11 @@ impl Conductor<'_> {
             }
             Notice::Log { strategy, line } => {
                 if let Some(shown) = self.throttle.pass(&strategy, &line, now) {
+                    let strategy_hash = self.entry(&strategy).hash.clone();
                     tracing::info!(
                         event = "strategy_log",
                         strategy,
+                        strategy_hash,
                         suppressed = some(shown.suppressed),
                         "{line}"
                     );
@@ -605,9 +565,11 @@ impl Conductor<'_> {
             }
             Notice::Fault {
                 strategy,
+                kind,
                 detail,
                 quarantined,
             } => {
+                self.publisher.failed(&strategy, kind);
                 if quarantined {
                     self.voice.warn(format_args!(
                         "{strategy} is stopped after failing three times in a row; save a mended version to start it again"
@@ -616,9 +578,12 @@ impl Conductor<'_> {
                     self.alert(Severity::Warning, "STRATEGY_STOPPED", text);
                 }
                 if let Some(shown) = self.throttle.pass(&strategy, &detail, now) {
+                    let strategy_hash = self.entry(&strategy).hash.clone();
                     tracing::warn!(
                         event = "strategy_failed",
                         strategy,
+                        strategy_hash,
+                        kind = kind.as_str(),
                         quarantined,
                         suppressed = some(shown.suppressed),
                         "{detail}"
@@ -674,14 +639,6 @@ impl Conductor<'_> {
 fn hash_in<V: Venue<Approved>>(session: &Playing<'_, V>, name: &str) -> Option<String> {
     let slot = session.slots().iter().find(|slot| &*slot.name == name)?;
     Some(slot.hash.to_string())
-}
-
-fn shadow_in<'s, V: Venue<Approved>>(
-    session: &'s Playing<'_, V>,
-    name: &str,
-) -> Option<&'s Shadow> {
-    let slot = session.slots().iter().find(|slot| *slot.name == *name)?;
-    slot.shadow()
 }
 
 /// A hash as people are shown it.

@@ -1,6 +1,6 @@
 //! Puts the host together: threads, signals, feeds, the health server, the ledger's run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -18,20 +18,21 @@ use super::conductor::{Conductor, Shared, Told};
 use super::door::{self, Admitted, Checks, Doorkeeper, Preflight, Row};
 use super::first_look::{FirstLook, first_look};
 use super::follow::{follow, follow_odds, follow_pinnacle};
+use super::health::{health, notes_on};
 use super::log::Voice;
 use super::memory::Keeper;
 use super::published::{Outlets, Publisher};
 use super::pulse::Pulse;
 use super::shelf::{Ears, Finding, Heard, Shelf};
 use super::signals::{self, Signals};
-use super::status::{Board, Feed, SettingsStatus, Status, StrategyStatus, health, notes_on};
+use super::status::{Board, Feed, SettingsStatus, Status, StrategyStatus, VenueStatus};
 use super::switch::{Position, Switch};
 use super::watchdog::Watchdog;
 use crate::backtest::{self, Memory, Report, RunError, Setup};
-use crate::config::{Config, ConfigError, FeedKind, Loaded, Severity};
+use crate::config::{self, Config, ConfigError, FeedKind, Loaded, Origin, Severity};
 use crate::engine::TradingState;
 use crate::http::metrics::Metrics;
-use crate::http::{Ask, Operate, Server, ServerError, Service};
+use crate::http::{Ask, Operate, Reload, Server, ServerError, Service};
 use crate::ledger::{Ledger, LedgerError, Outcome, RunInfo, RunWriter, StateRow};
 use crate::logging;
 use crate::market::{Mode, Ratio, TimeMs};
@@ -426,6 +427,19 @@ fn greet(
     for note in &plan.settings.notes {
         voice.warn(note);
     }
+    let variables: BTreeSet<&str> = plan
+        .settings
+        .origins
+        .values()
+        .filter_map(|origin| match origin {
+            Origin::Environment(name) => Some(name.as_str()),
+            _ => None,
+        })
+        .collect();
+    if !variables.is_empty() {
+        let names = variables.into_iter().collect::<Vec<_>>().join(", ");
+        voice.say(format_args!("from the environment: {names}"));
+    }
     if let Some(server) = server {
         let (scheme, address) = (server.scheme(), server.address());
         voice.say(format_args!("health: {scheme}://{address}/health"));
@@ -466,6 +480,13 @@ fn first_status(plan: &Plan<'_>, run: &RunWriter, first: &FirstLook) -> Status {
         mode: plan.config().mode,
         live: None,
         trading: Switch::new(&plan.config().kill.file).read(),
+        is_unreadable: false,
+        venue: VenueStatus::default(),
+        alerts: Vec::new(),
+        // One that cannot be read is told of by whoever needs it.
+        certificates: config::certificates(plan.config())
+            .filter_map(|(name, path)| Some((name, config::ends_at(path).ok()?)))
+            .collect(),
         strategies: good.chain(wrong).collect(),
         settings: SettingsStatus {
             hash: plan.config().hash(),
@@ -511,11 +532,11 @@ fn operate(switch: &Switch, plan: &Plan<'_>) -> Operate {
     })
 }
 
-/// Has the folder of the strategies looked at.
-fn reload(touch: &Sender<Heard>) -> Arc<dyn Fn() + Send + Sync> {
+/// Has the folder of the strategies looked at on somebody's behalf.
+fn reload(touch: &Sender<Heard>) -> Reload {
     let touch = touch.clone();
-    Arc::new(move || {
-        let _ = touch.send(Heard::Touched);
+    Arc::new(move |by| {
+        let _ = touch.send(Heard::Asked(by));
     })
 }
 
@@ -641,7 +662,10 @@ pub(super) fn engine(
             })
             .map_err(no_thread)?;
         let watcher = script_thread("strategies").spawn_scoped(scope, move || {
-            shelf.watch(&ears, |finding| tell.send(Told::Found(finding)).is_ok());
+            shelf.watch(&ears, |finding, asked_by| {
+                let asked_by = asked_by.map(str::to_owned);
+                tell.send(Told::Found(finding, asked_by)).is_ok()
+            });
         });
         // Without a watcher the run goes on with what it has; that is said rather than hidden.
         if let Err(error) = &watcher {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::Log;
 use crate::logging;
+use crate::market::Instruction;
 
 /// The host's words to the operator: lines of text, or lines of the log where stderr is JSON.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +44,17 @@ impl Voice {
             logging::say(tracing::Level::WARN, &text);
         }
     }
+}
+
+/// An order leaves. The same id is in the ledger, and goes to the venue.
+pub(super) fn tell_leaving(order: &Instruction) {
+    tracing::debug!(
+        event = "order_leaves",
+        intent_id = %order.id,
+        strategy = &*order.strategy,
+        market_id = %order.market,
+        selection_id = order.runner.selection,
+    );
 }
 
 /// Lines of one strategy shown within [`WINDOW`].

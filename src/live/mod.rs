@@ -21,6 +21,7 @@ mod feed;
 mod fences;
 mod first_look;
 mod follow;
+mod health;
 mod host;
 pub mod log;
 mod memory;
@@ -35,6 +36,7 @@ mod signals;
 mod status;
 pub mod switch;
 mod watchdog;
+mod watched;
 
 pub use feed::{Replay, ReplayError, Replayed, replay};
 pub use host::{Ended, HostError, Plan, run};

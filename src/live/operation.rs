@@ -3,11 +3,13 @@
 use std::time::{Duration, Instant};
 
 use super::conductor::Conductor;
+use super::health::words_on;
+use super::published::doubted;
 use super::settings::News;
-use super::status::SettingsStatus;
+use super::status::{SettingsStatus, VenueStatus};
 use crate::backtest::{Playing, RunError};
 use crate::config::{Change, Severity, When};
-use crate::engine::{Command, Venue};
+use crate::engine::{Command, Unready, Venue};
 use crate::ledger::Configuration;
 use crate::logging;
 use crate::market::Mode;
@@ -17,10 +19,41 @@ use crate::risk::Approved;
 /// next LIVE start.
 const LONGEST_LEAVING: Duration = Duration::from_secs(60);
 
+/// The alert that a venue takes no orders of us.
+const VENUE_UNREADY: &str = "VENUE_UNREADY";
+
 impl Conductor<'_> {
     /// Raises an alert.
     pub(super) fn alert(&self, severity: Severity, code: &str, text: impl std::fmt::Display) {
         self.alerting.alerts.raise(severity, code, text);
+    }
+
+    /// How we stand with the venue; that it takes no orders, or does again, is told.
+    pub(super) fn look_at_venue<V: Venue<Approved>>(&mut self, session: &Playing<'_, V>) {
+        let unready = session.house().unready;
+        let before = self.status.venue.unready;
+        if unready != before {
+            match unready {
+                // So every start begins.
+                Some(Unready::Starting) => {}
+                Some(unready) => {
+                    let why = words_on(unready);
+                    self.voice.warn(format_args!("no orders are placed: {why}"));
+                    self.alert(Severity::Warning, VENUE_UNREADY, why);
+                }
+                None if before == Some(Unready::Starting) => {}
+                None => {
+                    let words = "what the venue has of us is known again: orders are placed";
+                    self.voice.say(words);
+                    self.alert(Severity::Info, VENUE_UNREADY, words);
+                }
+            }
+        }
+        self.status.venue = VenueStatus {
+            unready,
+            doubted: doubted(session),
+            unexplained: session.unexplained_bets(),
+        };
     }
 
     /// A fence goes up or down.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 
 use crate::config::{ConfigError, Instance, Loaded, stem};
-use crate::engine::Fault;
+use crate::engine::{Fault, FaultKind};
 use crate::strategy::{Script, ScriptError, find};
 
 /// How often the folder is looked at without being told.
@@ -70,6 +70,7 @@ impl Finding {
             ),
             source_line: None,
             hint: None,
+            kind: fault.kind,
         };
         Self::bad(script, error)
     }
@@ -209,23 +210,30 @@ impl Shelf {
         }
     }
 
-    /// Tells of changes until nobody listens or `ears` is told to stop.
-    pub(super) fn watch(mut self, ears: &Ears, mut tell: impl FnMut(Finding) -> bool) {
+    /// Tells of changes, and who asked for the look that found them, until nobody listens or `ears` is told to stop.
+    pub(super) fn watch(
+        mut self,
+        ears: &Ears,
+        mut tell: impl FnMut(Finding, Option<&str>) -> bool,
+    ) {
         // Dropping it ends the system's notices.
         let _watcher = ears.listen(&self.folder);
         let mut seen = None;
+        let mut asked_by = None;
         loop {
             let present = fingerprint(&self.folder);
             if seen.as_ref() != Some(&present) {
                 seen = Some(present);
                 for finding in self.look() {
-                    if !tell(finding) {
+                    if !tell(finding, asked_by.as_deref()) {
                         return;
                     }
                 }
             }
+            asked_by = None;
             match ears.inbox.recv_timeout(LOOK) {
                 Ok(Heard::Touched) => seen = None,
+                Ok(Heard::Asked(by)) => (seen, asked_by) = (None, Some(by)),
                 Ok(Heard::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {
                     if seen.as_ref() == Some(&fingerprint(&self.folder)) {
@@ -233,7 +241,7 @@ impl Shelf {
                     }
                 }
             }
-            if !ears.wait_for_quiet() {
+            if !ears.wait_for_quiet(&mut asked_by) {
                 return;
             }
         }
@@ -245,6 +253,8 @@ impl Shelf {
 pub(super) enum Heard {
     /// Something in the folder changed.
     Touched,
+    /// Somebody wants it looked at: who, and by which request.
+    Asked(String),
     /// It is over.
     Stop,
 }
@@ -282,12 +292,13 @@ impl Ears {
             .ok()
     }
 
-    /// Waits until the editor is done. False if told to stop meanwhile.
-    fn wait_for_quiet(&self) -> bool {
+    /// Waits until the editor is done, and notes who asks meanwhile. False if told to stop.
+    fn wait_for_quiet(&self, asked_by: &mut Option<String>) -> bool {
         let patience = Instant::now() + PATIENCE;
         while let Some(left) = patience.checked_duration_since(Instant::now()) {
             match self.inbox.recv_timeout(QUIET.min(left)) {
                 Ok(Heard::Touched) => {}
+                Ok(Heard::Asked(by)) => *asked_by = Some(by),
                 Ok(Heard::Stop) | Err(RecvTimeoutError::Disconnected) => return false,
                 Err(RecvTimeoutError::Timeout) => break,
             }
@@ -325,6 +336,7 @@ fn blame(error: &ConfigError) -> ScriptError {
         message,
         source_line: None,
         hint,
+        kind: FaultKind::default(),
     }
 }
 

@@ -113,6 +113,15 @@ impl Switch {
         }
     }
 
+    /// Whether nobody can say where it stands.
+    pub(super) fn is_unreadable(&self) -> bool {
+        match fs::symlink_metadata(&self.file) {
+            Ok(_) => false,
+            Err(error) if error.kind() == ErrorKind::NotFound => !self.folder().is_dir(),
+            Err(_) => true,
+        }
+    }
+
     fn read_file(&self) -> Position {
         let halted = |reason: String| Position {
             state: TradingState::Halted,
@@ -214,33 +223,49 @@ impl Switch {
         Ok(())
     }
 
-    /// Lets betting go on: takes the file away. Says whether there was one.
-    ///
-    /// # Errors
-    /// If it cannot be taken away.
-    pub fn release(&self) -> io::Result<bool> {
-        durable::remove(&self.file)
-    }
-
-    /// As [`Switch::release`], with the reason for it, and who asks; said where betting goes on.
+    /// Lets betting go on: takes the file away. Says whether there was one. Why, and who asks, is left beside it for hosts
+    /// that are other processes, and said where betting goes on.
     ///
     /// # Errors
     /// If it cannot be taken away.
     pub fn release_for(&self, reason: &str, by: &str) -> io::Result<bool> {
         let words = format!("{} (by {})", plain(reason), plain(by));
-        *self.released.lock().unwrap_or_else(PoisonError::into_inner) = Some(words);
         let _changing = self.changing.lock();
-        let released = self.release()?;
+        // A reason that the disk does not take keeps nobody from betting again.
+        let _ = fs::write(self.farewell(), &words);
+        *self.released.lock().unwrap_or_else(PoisonError::into_inner) = Some(words);
+        let released = durable::remove(&self.file)?;
         *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = None;
         Ok(released)
     }
 
-    /// Why betting goes on: what was said here, or that somebody took the file away.
+    /// Why betting goes on: what was said here or left beside the file, or that somebody took the file away.
     #[must_use]
     pub fn why_released(&self) -> String {
         let mut released = self.released.lock().unwrap_or_else(PoisonError::into_inner);
-        let words = released.take();
+        let words = released.take().or_else(|| self.read_farewell());
         words.unwrap_or_else(|| "the kill file is gone".to_owned())
+    }
+
+    /// What was said at the last release is of no account any more: betting is restrained anew.
+    pub(super) fn forget_release(&self) {
+        *self.released.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let _ = fs::remove_file(self.farewell());
+    }
+
+    /// Where whoever releases the switch leaves the reason.
+    fn farewell(&self) -> PathBuf {
+        let mut name = self.file.file_name().unwrap_or_default().to_owned();
+        name.push(".released");
+        self.file.with_file_name(name)
+    }
+
+    fn read_farewell(&self) -> Option<String> {
+        let path = self.farewell();
+        let found = fs::symlink_metadata(&path).ok()?;
+        let is_words = found.is_file() && found.len() <= LONGEST;
+        let words = is_words.then(|| fs::read_to_string(path).ok()).flatten()?;
+        Some(words.chars().filter(|c| !c.is_control()).collect())
     }
 
     /// Writes beside it, then puts it in its place: the file is there whole or not at all, and durable before this
@@ -292,12 +317,13 @@ mod tests {
             assert!(position.reason.ends_with("KILL exists"));
         }
         let nowhere = Switch::new(&folder.path().join("no/such/KILL"));
+        assert!(nowhere.is_unreadable() && !switch.is_unreadable());
         assert_eq!(nowhere.read().state, TradingState::Halted);
         assert!(nowhere.read().reason.contains("is missing"));
         // A file where a folder should be: nobody can say whether the switch is on.
         let beyond = Switch::new(&switch.file().join("KILL")).read();
         assert_eq!(beyond.state, TradingState::Halted);
-        assert!(switch.release().unwrap());
+        assert!(switch.release_for("over", "test").unwrap());
         assert_eq!(switch.read(), Position::on());
     }
 
@@ -313,9 +339,24 @@ mod tests {
         assert_eq!(set(Reduce), (Reduce, Reduce));
         assert_eq!(set(Halted), (Halted, Halted));
         assert_eq!(set(Paused), (Halted, Halted));
-        assert!(other_process.release().unwrap());
+        assert!(other_process.release_for("checked", "other").unwrap());
         assert_eq!(switch.read(), Position::on());
-        assert!(!other_process.release().unwrap());
+        assert!(!other_process.release_for("again", "other").unwrap());
+    }
+
+    #[test]
+    fn another_process_says_why_it_released_until_betting_is_restrained_anew() {
+        let (_folder, switch) = switch();
+        let other_process = Switch::new(switch.file());
+        fs::write(switch.file(), "").unwrap();
+        other_process
+            .release_for("the feed\nis fresh", "other")
+            .unwrap();
+        assert_eq!(switch.why_released(), "the feedis fresh (by other)");
+        fs::write(switch.file(), "").unwrap();
+        switch.forget_release();
+        fs::remove_file(switch.file()).unwrap();
+        assert_eq!(switch.why_released(), "the kill file is gone");
     }
 
     #[test]
@@ -367,7 +408,6 @@ mod tests {
         assert_eq!(switch.read().state, TradingState::Halted);
         assert!(switch.release_for("over", "test").unwrap());
         assert_eq!(switch.why_released(), "over (by test)");
-        assert_eq!(switch.why_released(), "the kill file is gone");
     }
 
     #[cfg(unix)]

@@ -10,8 +10,8 @@ use super::session::is_session;
 
 /// The files meant by a list of files, folders (read recursively) and patterns, each once.
 ///
-/// They come in the order given, those of one folder or pattern sorted by path. Hidden files and folders are skipped
-/// unless named themselves, and links to folders inside a folder are not followed.
+/// They come in the order given, those of one folder or pattern sorted by path. Hidden files and folders, and ledgers, are
+/// skipped unless named themselves, and links to folders inside a folder are not followed.
 ///
 /// # Errors
 /// If one of them names nothing, or a folder cannot be read.
@@ -56,7 +56,10 @@ fn files_in(folder: &Path) -> Result<Vec<PathBuf>, Cause> {
         }
         for entry in fs::read_dir(&folder).map_err(Cause::Unreadable)? {
             let entry = entry.map_err(Cause::Unreadable)?;
-            if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            // A ledger may lie among recordings, with what belongs to it.
+            if name.starts_with('.') || name.contains(".sqlite") {
                 continue;
             }
             if entry.file_type().map_err(Cause::Unreadable)?.is_dir() {

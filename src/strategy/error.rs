@@ -8,7 +8,7 @@ use rhai::{EvalAltResult, ParseErrorType, Position};
 use super::habits;
 use super::names::{Vocabulary, bounded, did_you_mean};
 use super::sandbox;
-use crate::engine::Fault;
+use crate::engine::{Fault, FaultKind};
 
 /// What is wrong with a script, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,9 +20,11 @@ pub struct ScriptError {
     /// What is wrong.
     pub message: String,
     /// The line of source at fault.
-    pub source_line: Option<String>,
+    pub source_line: Option<Box<str>>,
     /// What may have been meant, or what to do.
     pub hint: Option<String>,
+    /// What it ran into, where it is of a call.
+    pub kind: FaultKind,
 }
 
 impl ScriptError {
@@ -35,6 +37,7 @@ impl ScriptError {
             message,
             source_line: None,
             hint,
+            kind: FaultKind::default(),
         }
     }
 
@@ -73,6 +76,7 @@ impl From<ScriptError> for Fault {
         Self {
             summary: error.summary(),
             detail: error.to_string(),
+            kind: error.kind,
         }
     }
 }
@@ -172,8 +176,10 @@ impl Sources {
             return self.explain_syntax(kind, &file, position);
         }
         inner.set_position(Position::NONE);
+        let kind = kind_of(&inner);
         let (message, hint) = self.words(inner, names);
         let mut explained = self.error_at(&file, position, &message);
+        explained.kind = kind;
         explained.hint = hint.or(explained.hint);
         explained
     }
@@ -217,9 +223,13 @@ impl Sources {
         if explained.position.is_some() || place.is_none() {
             return explained;
         }
-        let hint = explained.hint;
+        let ScriptError { hint, kind, .. } = explained;
         let placed = self.error_at(&self.main, place, &explained.message);
-        ScriptError { hint, ..placed }
+        ScriptError {
+            hint,
+            kind,
+            ..placed
+        }
     }
 
     /// The error at the end of the chain of calls, its file, and the nearest known place.
@@ -389,6 +399,17 @@ impl Sources {
 }
 
 /// The function at the end of the chain of calls.
+fn kind_of(error: &EvalAltResult) -> FaultKind {
+    match error {
+        EvalAltResult::ErrorTooManyOperations(_) => FaultKind::Operations,
+        // Only memory ends a call like this.
+        EvalAltResult::ErrorTerminated(..) => FaultKind::Memory,
+        EvalAltResult::ErrorStackOverflow(_) => FaultKind::Depth,
+        EvalAltResult::ErrorDataTooLarge(..) => FaultKind::Size,
+        _ => FaultKind::Error,
+    }
+}
+
 fn innermost_function(error: &EvalAltResult) -> Option<&str> {
     match error {
         EvalAltResult::ErrorInFunctionCall(name, _, inner, _) => {

@@ -136,7 +136,10 @@ pub(super) fn parse(file: &str, text: String) -> Result<Table, ScriptError> {
     let wrong = |line: usize, message: String| {
         let mut error = ScriptError::of_file(file, &message);
         error.position = Some((line, 1));
-        error.source_line = text.lines().nth(line - 1).map(|line| bounded(line, 200));
+        error.source_line = text
+            .lines()
+            .nth(line - 1)
+            .map(|line| bounded(line, 200).into());
         error
     };
     let mut columns: Vec<String> = Vec::new();

@@ -8,6 +8,7 @@ pub mod odds_api;
 mod pace;
 pub mod pinnacle;
 mod polling;
+mod reach;
 mod requests;
 mod wire;
 
@@ -15,4 +16,5 @@ use heard::Mouth;
 pub use heard::{Clock, FeedState, Guard, Heard};
 pub use json::DecodeError;
 pub(crate) use json::excerpt;
+pub use reach::reach;
 pub use requests::{AskedAndCode, Requests};

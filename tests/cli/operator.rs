@@ -162,7 +162,7 @@ fn without_a_host_health_says_that_nobody_answers() {
         .run("health --set http.bind=127.0.0.1:1")
         .ended_with(7)
         .without_result()
-        .saying(&["no host answers at 127.0.0.1:1", "bea run"]);
+        .saying(&["no host answers at http://127.0.0.1:1", "bea run"]);
     bench
         .run("alert test")
         .ended_with(3)

@@ -8,7 +8,7 @@ const BODY: &str = r#"{"reason":"a drill"}"#;
 
 #[test]
 fn betting_is_stopped_and_let_go_on_and_the_ledger_says_by_whom() {
-    let guarded = Guarded::start();
+    let mut guarded = Guarded::start();
     let (host, control) = (&guarded.host, Some(guarded.control.as_str()));
     let ask = |path: &str| {
         let answer = post(host, &format!("/api/v1/{path}"), control, &[], BODY);
@@ -81,6 +81,37 @@ fn betting_is_stopped_and_let_go_on_and_the_ledger_says_by_whom() {
             "{code}: {codes:?}"
         );
     }
+    who_asked_for_a_version_is_on_record(&mut guarded, &ledger);
+}
+
+/// A version that is saved may be found before the request comes; then it was not the request that found it.
+fn who_asked_for_a_version_is_on_record(guarded: &mut Guarded, ledger: &rusqlite::Connection) {
+    let (host, control) = (&mut guarded.host, Some(guarded.control.as_str()));
+    let file = guarded.place.strategy("fav");
+    let text = std::fs::read_to_string(&file).unwrap();
+    for version in 0..50 {
+        let before = host.health()["checks"]["strategies"][0]["hash"].clone();
+        std::fs::write(&file, format!("{text}// {version}\n")).unwrap();
+        let answer = post(host, "/api/v1/reload", control, &[], "{}");
+        let mut head = answer.head.lines();
+        let id = head.find_map(|line| line.strip_prefix("x-request-id: "));
+        let wanted = format!("HTTP (alice, request {})", id.unwrap());
+        host.until("reloaded", |health| {
+            health["checks"]["strategies"][0]["hash"] != before
+        });
+        let by: Option<String> = ledger
+            .query_row(
+                "SELECT asked_by FROM strategy_versions ORDER BY id DESC LIMIT 1",
+                [],
+                |row| row.get(0),
+            )
+            .unwrap();
+        if by.is_some() {
+            assert_eq!(by, Some(wanted));
+            return;
+        }
+    }
+    panic!("no version is on record with who asked for it");
 }
 
 #[test]
@@ -215,7 +246,7 @@ fn metrics_have_no_label_without_bounds() {
     let text = get(&guarded.host, "/metrics", Some(&guarded.read)).body;
     let known = [
         "version", "mode", "state", "strategy", "result", "reason", "side", "currency", "hash",
-        "code", "le", "venue", "op", "channel",
+        "code", "le", "venue", "op", "channel", "kind",
     ];
     let mut samples = 0;
     for line in text.lines().filter(|line| !line.starts_with('#')) {

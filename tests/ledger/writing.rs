@@ -4,7 +4,7 @@ use bea::engine::{Record, TradingState, Verdict};
 use bea::ledger::{
     CloseRow, ClosingRow, Durability, Filter, Ledger, Outcome, Reader, RunInfo, RunKind,
 };
-use bea::market::{OrderChange, OrderState, Side, TimeMs};
+use bea::market::{Mode, OrderChange, OrderState, Side, TimeMs};
 use rusqlite::Connection;
 
 use crate::story::*;
@@ -137,6 +137,9 @@ fn what_a_bet_was_worth_is_kept_and_the_last_settlement_counts() {
     let second = vec![of(1, 2, false), of(3, 2, true)];
     ledger.closings(run.run(), 1, second.clone()).unwrap();
     assert_eq!(reader.paper_closings("here").unwrap(), second);
+    assert_eq!(reader.closings(Mode::Live).unwrap(), []);
+    let kept = reader.closings(Mode::DryRun).unwrap();
+    assert!(second.iter().all(|row| kept.contains(row)), "{kept:?}");
     assert!(reader.verify(None).unwrap().is_sound());
 
     let connection = Connection::open(&path).unwrap();

@@ -13,7 +13,7 @@ use bea::market::TimeMs;
 use serde_json::{Value, json};
 
 use super::fake::{Fake, Mood, Reached};
-use super::host::Place;
+use super::host::{Host, Place};
 use super::{BROKEN, counting};
 
 const CHAT: i64 = -1_001;
@@ -307,8 +307,22 @@ fn a_person_far_away_can_look_and_halt_and_not_resume() {
     fake.message("DRY_RUN HALTED");
     assert!(place.path("data/KILL").exists());
 
+    // A token that is another in the same file is in use after a hangup.
+    let rotate = |host: &mut Host, token: &str| {
+        secret(&place.path(""), "token", token);
+        host.signal("-HUP");
+        host.hear("the settings were read again");
+    };
+    rotate(&mut host, "2:revoked-token");
     fs::write(place.strategy("fav"), BROKEN).unwrap();
-    fake.message("WARNING STRATEGY_REFUSED");
+    host.until("telling that nobody is told", |health| {
+        let mut channels = health["checks"]["alerts"].as_array().unwrap().iter();
+        let telegram = channels.find(|check| check["componentId"] == "telegram");
+        telegram.is_some_and(|check| check["is_failing"] == true && check["status"] == "warn")
+    });
+    rotate(&mut host, "1:right-token");
+    fs::write(place.strategy("fav"), counting("B")).unwrap();
+    fake.message("INFO STRATEGY_RELOADED");
     host.stop();
 }
 

@@ -366,6 +366,7 @@ fn the_kill_command_halts_a_host_cancels_what_rests_and_says_so() {
         .output()
         .unwrap();
     assert_eq!(resumed.status.code(), Some(0));
+    next.hear("resumed: drill over (by bea)");
     next.until("betting again", |health| {
         health["status"] == "pass" && open_orders(health) > 0
     });

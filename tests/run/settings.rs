@@ -118,6 +118,21 @@ fn what_is_wrong_is_refused_whole_and_what_needs_a_restart_is_said() {
     let (health, _) = host.until("warning", |health| health["status"] == "warn");
     let notes = health["notes"].to_string();
     assert!(notes.contains("what was in force stays"), "{notes}");
+    // Commands refuse such a file, and this one asks the host all the same.
+    let asked = place
+        .command(&["health"])
+        .env("BEA__HTTP__BIND", host.address())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(asked.stdout).unwrap();
+    assert_eq!(asked.status.code(), Some(0), "{said}");
+    assert!(
+        said.starts_with("warn  DRY_RUN, betting is ACTIVE"),
+        "{said}"
+    );
+    assert!(said.contains("what was in force stays"), "{said}");
+    let remarks = String::from_utf8(asked.stderr).unwrap();
+    assert!(remarks.contains("config/bea.toml:3"), "{remarks}");
     write(&place, START);
     host.hear("the settings are as they were, and right again");
     host.until("well", |health| health["status"] == "pass");

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use bea::engine::{Answer, Fault, Moment, Strategy};
+use bea::engine::{Answer, Fault, FaultKind, Moment, Strategy};
 use bea::market::{
     FillOrKill, Intent, Malformed, MarketFilter, Money, Order, OrderKind, Persistence, Place,
     Price, PriceLadder, RunnerId, Side,
@@ -55,6 +55,7 @@ impl Bot {
             return Err(Fault {
                 summary: "it failed".into(),
                 detail: "it failed".into(),
+                kind: FaultKind::default(),
             });
         }
         let busy = match self.manner {

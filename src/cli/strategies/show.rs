@@ -73,8 +73,10 @@ fn text(document: &Document) -> String {
             .as_deref()
             .and_then(|reason| reason.lines().next());
         let reason = reason.map_or(String::new(), |reason| format!(": {reason}"));
+        let asked_by = version.asked_by.as_deref();
+        let asked_by = asked_by.map_or(String::new(), |by| format!(", asked for by {by}"));
         lines.push(format!(
-            "{mark} {:<12}  {:<24}  {:<24}  {}{reason}",
+            "{mark} {:<12}  {:<24}  {:<24}  {}{asked_by}{reason}",
             short(&version.hash),
             version.first_seen_ms.to_string(),
             version.last_seen_ms.to_string(),

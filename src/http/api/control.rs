@@ -357,7 +357,7 @@ async fn look(app: App, caller: Caller, request: Request, strategy: Option<Strin
         None => None,
     };
     asking.tell("RELOAD_ASKED", view.trading.state, "look at the strategies");
-    (app.service.reload)();
+    (app.service.reload)(asking.by());
     let done = Asked {
         strategy,
         hash,

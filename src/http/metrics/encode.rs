@@ -103,6 +103,11 @@ fn counters(text: &mut Text, name: &str, facts: &Facts<'_>, metrics: &Metrics, c
             }
         }
         "bea_clv_ratio" => text.histogram(name, &counts.clv),
+        "bea_brier_excess_ratio" => {
+            if let Some(excess) = counts.calibration.excess() {
+                text.sample(&[], excess);
+            }
+        }
         "bea_strategy_operations" => text.histogram(name, &counts.operations),
         "bea_feed_unreadable_total" => text.sample(&[], facts.view.feed.unreadable),
         "bea_snapshot_to_intent_seconds" => text.histogram(name, &counts.snapshot_to_intent),
@@ -137,8 +142,8 @@ fn counters(text: &mut Text, name: &str, facts: &Facts<'_>, metrics: &Metrics, c
             }
         }
         "bea_strategy_errors_total" => {
-            for (strategy, count) in &counts.errors {
-                text.sample(&[strategy], count);
+            for ((strategy, kind), count) in &counts.errors {
+                text.sample(&[strategy, kind.as_str()], count);
             }
         }
         "bea_strategy_reloads_total" => {
@@ -236,7 +241,9 @@ mod tests {
     use super::*;
     use crate::alert::Channels;
     use crate::config::Severity;
+    use crate::engine::FaultKind;
     use crate::http::view::{Asked, Feed, testing};
+    use crate::ledger::{CloseRow, ClosingRow};
     use crate::market::TimeMs;
 
     #[test]
@@ -247,8 +254,24 @@ mod tests {
             counts.approved.insert("fav".into(), 2);
             counts.refused.insert(("fav".into(), "STAKE_TOO_LARGE"), 3);
             counts.turnover.insert("fav".into(), 1_050);
+            counts.errors.insert(("fav".into(), FaultKind::Memory), 4);
             counts.db_write.observe(0.002);
-            counts.clv.observe(-0.015);
+            counts.closed(&ClosingRow {
+                order: "1".to_owned(),
+                version: 1,
+                at: TimeMs(0),
+                strategy: "fav".to_owned(),
+                market: "1.1".to_owned(),
+                event: "1".to_owned(),
+                close: Some(CloseRow {
+                    source: "BSP".to_owned(),
+                    raw: 0.0,
+                    clv: Some(-0.015),
+                    chance: Some(0.25),
+                }),
+                probability: Some(0.5),
+                happened: Some(true),
+            });
             counts.operations = Histogram::counted(&[10, 100], &[1, 2], 4, 1_300);
             let placed = ("betfair".into(), "BACK", "accepted");
             counts.bets.insert(placed, 5);
@@ -288,6 +311,7 @@ mod tests {
             "bea_turnover_currency_total{strategy=\"fav\",currency=\"GBP\"} 10.50",
             "bea_db_write_seconds_bucket{le=\"0.0025\"} 1",
             "bea_db_write_seconds_count 1",
+            "bea_strategy_errors_total{strategy=\"fav\",kind=\"memory\"} 4",
             "bea_strategy_info{strategy=\"fav\",hash=\"3f2a\"} 1",
             "bea_bets_total{venue=\"betfair\",mode=\"DRY_RUN\",side=\"BACK\",result=\"accepted\"} 5",
             "bea_feed_gaps_total 2",
@@ -299,6 +323,7 @@ mod tests {
             "bea_clv_ratio_bucket{le=\"-0.02\"} 0",
             "bea_clv_ratio_bucket{le=\"-0.01\"} 1",
             "bea_clv_ratio_sum -0.015",
+            "bea_brier_excess_ratio -0.3125",
             "bea_strategy_operations_bucket{le=\"100\"} 3",
             "bea_strategy_operations_bucket{le=\"+Inf\"} 4",
             "bea_strategy_operations_sum 1300",

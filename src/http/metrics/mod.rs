@@ -10,6 +10,9 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::engine::FaultKind;
+use crate::ledger::ClosingRow;
+
 pub use histogram::Histogram;
 
 pub(super) use encode::{Facts, encode};
@@ -202,6 +205,12 @@ pub const FAMILIES: &[Family] = &[
         &[],
     ),
     family(
+        "bea_brier_excess_ratio",
+        "gauge",
+        "By how much the Brier score of the strategies' probabilities is over that of the close, on settled bets with both.",
+        &[],
+    ),
+    family(
         "bea_strategy_operations",
         "histogram",
         "Operations of a call of a script.",
@@ -222,8 +231,8 @@ pub const FAMILIES: &[Family] = &[
     family(
         "bea_strategy_errors_total",
         "counter",
-        "Failed calls.",
-        &["strategy"],
+        "Failed calls, by what they ran into.",
+        &["strategy", "kind"],
     ),
     family(
         "bea_strategy_reloads_total",
@@ -292,6 +301,8 @@ pub struct Counts {
     pub db_write: Histogram,
     /// What bets were worth against the close.
     pub clv: Histogram,
+    /// How near the strategies' probabilities came, and those of the close.
+    pub calibration: Calibration,
     /// Operations of a script's call.
     pub operations: Histogram,
     /// Approved intents by strategy.
@@ -302,8 +313,8 @@ pub struct Counts {
     pub bets: BTreeMap<(Arc<str>, &'static str, &'static str), u64>,
     /// Minor units matched by strategy.
     pub turnover: BTreeMap<Arc<str>, i64>,
-    /// Failed calls by strategy.
-    pub errors: BTreeMap<Arc<str>, u64>,
+    /// Failed calls by strategy and by what they ran into.
+    pub errors: BTreeMap<(Arc<str>, FaultKind), u64>,
     /// Versions offered by what became of them.
     pub reloads: BTreeMap<&'static str, u64>,
     names: Vec<Arc<str>>,
@@ -316,6 +327,7 @@ impl Default for Counts {
             intent_to_ack: Histogram::of_seconds(),
             db_write: Histogram::of_seconds(),
             clv: Histogram::of_shares(),
+            calibration: Calibration::default(),
             operations: Histogram::counted(&[], &[], 0, 0),
             approved: BTreeMap::new(),
             refused: BTreeMap::new(),
@@ -328,7 +340,39 @@ impl Default for Counts {
     }
 }
 
+/// Sums of squares between what was thought likely and what came to pass, over bets that have both.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Calibration {
+    bets: u64,
+    own: f64,
+    close: f64,
+}
+
+impl Calibration {
+    /// By how much the Brier score of the strategies is over that of the close; none without a bet.
+    #[must_use]
+    pub fn excess(&self) -> Option<f64> {
+        (self.bets > 0).then(|| (self.own - self.close) / self.bets as f64)
+    }
+}
+
 impl Counts {
+    /// What a settled bet was worth against the close, and how near its strategy's probability came.
+    pub fn closed(&mut self, row: &ClosingRow) {
+        let Some(close) = &row.close else { return };
+        if let Some(clv) = close.clv {
+            self.clv.observe(clv);
+        }
+        if let (Some(own), Some(chance), Some(happened)) =
+            (row.probability, close.chance, row.happened)
+        {
+            let off = |thought: f64| (thought - f64::from(u8::from(happened))).powi(2);
+            self.calibration.bets += 1;
+            self.calibration.own += off(own);
+            self.calibration.close += off(chance);
+        }
+    }
+
     /// The name under which a strategy is counted.
     pub fn label(&mut self, strategy: &Arc<str>) -> Arc<str> {
         if self.names.contains(strategy) {
@@ -352,6 +396,13 @@ impl Metrics {
     /// Records became durable after so long.
     pub fn wrote(&self, took: Duration) {
         self.counts().db_write.observe(took.as_secs_f64());
+    }
+
+    /// A call of a strategy failed.
+    pub fn failed(&self, strategy: &str, kind: FaultKind) {
+        let mut counts = self.counts();
+        let label = counts.label(&strategy.into());
+        *counts.errors.entry((label, kind)).or_default() += 1;
     }
 
     /// A version of a strategy was offered: taken or refused.

@@ -238,7 +238,7 @@ mod tests {
             .unwrap();
         assert_eq!(keeper.position().state, TradingState::Halted);
         assert!(!keeper.may_send(&order("fav")));
-        switch.release().unwrap();
+        switch.release_for("over", "test").unwrap();
         keeper.shut();
         assert_eq!(keeper.position().state, TradingState::Halted);
         assert!(!keeper.may_send(&order("fav")));

@@ -114,9 +114,9 @@ impl fmt::Display for Preflight {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for row in &self.rows {
             let word = if row.passed { "ok" } else { "NO" };
-            writeln!(f, "{word}  {:<17} {}", row.gate, row.found)?;
+            writeln!(f, "{word}  {:<18} {}", row.gate, row.found)?;
             if let Some(remedy) = &row.remedy {
-                writeln!(f, "    {:<17} → {remedy}", "")?;
+                writeln!(f, "    {:<18} → {remedy}", "")?;
             }
         }
         match self.rows.iter().filter(|row| !row.passed).count() {

@@ -8,6 +8,7 @@ use crate::backtest::{Playing, RunError};
 use crate::config::Limits;
 use crate::engine::{Command, Venue};
 use crate::ledger::VisitRow;
+use crate::live::log::tell_leaving;
 use crate::market::{Instruction, TimeMs, VenueEvent};
 use crate::risk::Approved;
 use crate::source::{Recorder, RecorderHealth};
@@ -151,9 +152,13 @@ impl Tape {
         input: Input<'_>,
     ) -> Result<Option<DecodeError>, RunError> {
         let last_word = &mut self.last_word;
-        let wrong = self
-            .course
-            .take(session, at, input, &mut |order, _| last_word(order))?;
+        let wrong = self.course.take(session, at, input, &mut |order, _| {
+            let leaves = last_word(order);
+            if leaves {
+                tell_leaving(order);
+            }
+            leaves
+        })?;
         if self.has_withheld() {
             let orders = self.course.withheld().to_vec();
             self.note(at, Note::Withheld { orders });

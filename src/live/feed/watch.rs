@@ -24,6 +24,8 @@ const TICK: Duration = Duration::from_secs(1);
 const DRAIN: Duration = Duration::from_secs(10);
 /// How often a person is told that the feed merges changes.
 const CONFLATION_TOLD_EVERY: Duration = Duration::from_secs(600);
+/// Why a feed is not asked for what the strategies want.
+const TOO_MUCH: &str = "the strategies want every market there is, which no feed sends: have markets() name a sport, or name markets in feed.markets";
 /// Lines that cannot be read are told of one by one up to here.
 const MOST_PROBLEMS: usize = 20;
 
@@ -35,7 +37,8 @@ pub(in crate::live) struct Watch<'a> {
     inbox: Inbox,
     /// What earlier sessions left, to begin with.
     recovery: Option<Recovery>,
-    asked_for: Option<Wanted>,
+    /// What it was asked for last, or that it was to be more than it sends; `None` before the first time.
+    asked_for: Option<Option<Wanted>>,
     state: FeedState,
     heard_at: Instant,
     ticked_at: Instant,
@@ -91,6 +94,9 @@ impl<'a> Watch<'a> {
     /// Why nothing may be bet upon what the feed says; `None` if it is well.
     fn doubt(&self, now: Instant) -> Option<String> {
         match &self.state {
+            FeedState::Connecting if self.asked_for == Some(None) => {
+                Some(format!("nothing is asked of the feed: {TOO_MUCH}"))
+            }
             FeedState::Connecting => Some("the feed is on its way".to_owned()),
             FeedState::Down { why } => Some(format!("the feed is lost: {why}")),
             FeedState::Stale { why } => Some(format!("the feed says not to trust it: {why}")),
@@ -115,6 +121,7 @@ impl<'a> Watch<'a> {
             fail_after: Duration::from_secs(u64::from(self.settings.fail_seconds)),
             heard_at: self.heard_at,
             reconnects: self.reconnects,
+            clock_skew_ms: self.supply.clock_skew_ms(),
             lines: self.lines,
             unreadable: self.problems.len() as u64,
             conflated: self.conflated,
@@ -138,6 +145,9 @@ impl Conductor<'_> {
     ) -> Result<Attended, RunError> {
         self.status.feed.recording = Some(watch.name.to_owned());
         self.publisher.begin();
+        // What runs before this one in the same mode came to goes on being counted.
+        let before = self.ledger.reader()?.closings(mode)?;
+        self.publisher.count_closings(&before);
         self.tape_begin(watch.name, config, mode);
         if let (Some(recovery), Some(tape)) = (watch.recovery.take(), &mut self.tape) {
             session.recover(tape.now(), recovery)?;
@@ -287,16 +297,16 @@ impl Conductor<'_> {
         let slots = session.slots();
         let filters = slots.iter().map(|slot| slot.filter());
         let wanted = watch.supply.wanted(&watch.settings, filters);
-        if wanted == watch.asked_for {
+        if watch.asked_for.as_ref() == Some(&wanted) {
             return;
         }
         match &wanted {
             Some(wanted) => watch.supply.watch(wanted),
-            None => self.voice.warn(
-                "the strategies want every market there is, which no feed sends: have markets() name a sport, or name markets in feed.markets. The feed goes on as it is",
-            ),
+            None => self
+                .voice
+                .warn(format_args!("{TOO_MUCH}. The feed goes on as it is")),
         }
-        watch.asked_for = wanted;
+        watch.asked_for = Some(wanted);
     }
 
     /// Sets up or takes down what the feed's state has to say about bets.
@@ -395,7 +405,10 @@ impl Conductor<'_> {
             }
             Heard::Venue(mut events) => self.said(session, &mut events)?,
             Heard::Feed(state) => {
-                watch.heard_at = Instant::now();
+                // That it is down, or being connected, is our word and not the feed's.
+                if matches!(state, FeedState::Live | FeedState::Stale { .. }) {
+                    watch.heard_at = Instant::now();
+                }
                 watch.reconnects += u64::from(
                     matches!(state, FeedState::Down { .. })
                         && !matches!(watch.state, FeedState::Down { .. }),
@@ -503,7 +516,7 @@ impl Conductor<'_> {
                 watch.settings.max_waiting
             ),
         });
-        if let Some(wanted) = &watch.asked_for {
+        if let Some(Some(wanted)) = &watch.asked_for {
             watch.supply.watch(wanted);
         }
     }

@@ -16,7 +16,7 @@ use super::status::Status;
 use crate::alert::Alerts;
 use crate::backtest::Playing;
 use crate::config::{Config, Limits};
-use crate::engine::{EFFORT_ENDS, Effort, Venue};
+use crate::engine::{EFFORT_ENDS, Effort, FaultKind, Venue};
 use crate::http::metrics::{Histogram, Metrics};
 use crate::http::view::{Asked, Feed, Live, Risk, Trading, View};
 use crate::ledger::{ClosingRow, Witness};
@@ -25,6 +25,7 @@ use crate::risk::Approved;
 use crate::telemetry::Telemetry;
 use crate::venue::AskedAndCode;
 use pieces::Markets;
+pub(super) use pieces::doubted;
 use spans::Spans;
 use witness::{Settled, Witnessed};
 
@@ -102,6 +103,11 @@ impl Publisher {
         self.limits = limits.clone();
     }
 
+    /// A call of a strategy failed.
+    pub(super) fn failed(&self, strategy: &str, kind: FaultKind) {
+        self.metrics.failed(strategy, kind);
+    }
+
     /// A version of a strategy took over.
     pub(super) fn accepted(&self) {
         self.metrics.offered(true);
@@ -162,11 +168,14 @@ impl Publisher {
             session.closings(&settled.strategy, &settled.market, settlement)
         };
         let closings: Vec<ClosingRow> = settled.iter().flat_map(of).collect();
-        let known = closings.iter().filter_map(|row| row.close.as_ref()?.clv);
-        let mut counts = self.metrics.counts();
-        known.for_each(|clv| counts.clv.observe(clv));
-        drop(counts);
+        self.count_closings(&closings);
         closings
+    }
+
+    /// Counts what bets were worth against the close, and how near probabilities came.
+    pub(super) fn count_closings(&self, closings: &[ClosingRow]) {
+        let mut counts = self.metrics.counts();
+        closings.iter().for_each(|row| counts.closed(row));
     }
 
     /// Counts the work of calls.

@@ -7,7 +7,7 @@ use crate::backtest::Playing;
 use crate::engine::{Account, Slot, Venue};
 use crate::http::view;
 use crate::live::status::{Status, StrategyStatus};
-use crate::market::{Books, Market, Money, Order, RunnerId};
+use crate::market::{Books, Market, Money, Order, OrderState, RunnerId};
 use crate::risk::Approved;
 
 /// Markets that are shown: the last of them in the order they were first seen.
@@ -72,6 +72,21 @@ pub(super) fn orders<V: Venue<Approved>>(session: &Playing<'_, V>) -> Vec<view::
         }
     }
     all
+}
+
+/// Orders of which nobody can say whether the venue has them.
+pub(in crate::live) fn doubted<V: Venue<Approved>>(session: &Playing<'_, V>) -> Vec<String> {
+    if session.house().burden.unheard == 0 {
+        return Vec::new();
+    }
+    let holdings = session.slots().iter().flat_map(Slot::holdings);
+    let live = holdings.flat_map(|(_, holding)| holding.live());
+    live.filter_map(|order| match order.state {
+        OrderState::Unknown => Some(order.id.to_string()),
+        OrderState::Stuck => Some(format!("{} (look for it at the venue)", order.id)),
+        _ => None,
+    })
+    .collect()
 }
 
 fn order(slot: &Slot, market: &str, order: &Order) -> view::Order {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::losses::Losses;
 use super::spans::Spans;
 use crate::alert::Alerts;
-use crate::engine::{Action, Figure, IntentRecord, Record, StrategyChange, Verdict};
+use crate::engine::{Action, Figure, IntentRecord, Record, Verdict};
 use crate::http::metrics::Metrics;
 use crate::http::view::{EquityPoint, Intent, Refusals, View};
 use crate::market::{MarketId, Money, OrderChange, OrderId, Side, TimeMs};
@@ -58,8 +58,9 @@ pub(super) struct Witnessed {
     losses: Losses,
     /// Markets that were settled since somebody asked.
     settled: Vec<Settled>,
-    /// When the market change being handled came.
+    /// When the market change being handled came, and how long it took until the gate had its word on what came of it.
     entered: Option<Instant>,
+    thought: Duration,
 }
 
 /// The parts of what is published that come from here.
@@ -87,6 +88,7 @@ impl Witnessed {
             losses: Losses::default(),
             settled: Vec::new(),
             entered: None,
+            thought: Duration::ZERO,
         }
     }
 
@@ -101,9 +103,10 @@ impl Witnessed {
         if records.iter().any(has_intent)
             && let Some(entered) = self.entered
         {
-            let thought = entered.elapsed().saturating_sub(took);
+            self.thought = entered.elapsed().saturating_sub(took);
             let mut counts = self.metrics.counts();
-            counts.snapshot_to_intent.observe(thought.as_secs_f64());
+            let thought = self.thought.as_secs_f64();
+            counts.snapshot_to_intent.observe(thought);
             drop(counts);
             self.spans.decided(records, entered, took);
         }
@@ -145,11 +148,9 @@ impl Witnessed {
                 }
                 self.settled(*at, strategy, *gross - *commission);
             }
-            Record::Strategy {
-                strategy, change, ..
-            } => self.strategy(strategy, change),
             // Who did these has told of them.
-            Record::Trading { .. }
+            Record::Strategy { .. }
+            | Record::Trading { .. }
             | Record::Fence { .. }
             | Record::External { .. }
             | Record::Ready { .. }
@@ -158,6 +159,7 @@ impl Witnessed {
     }
 
     fn intent(&mut self, intent: &IntentRecord) {
+        tell_intent(intent, self.thought);
         self.seen += 1;
         if self.latest.len() == INTENTS {
             self.latest.pop_front();
@@ -211,6 +213,14 @@ impl Witnessed {
             _ => return,
         };
         if let Some((asked_at, side, venue)) = self.awaited.remove(&order) {
+            tracing::debug!(
+                event = "order_answered",
+                intent_id = %order,
+                strategy = &**strategy,
+                venue = &*venue,
+                result = word,
+                dur_ms = at - asked_at,
+            );
             self.spans.heard(order, side, &venue, word);
             *counts.bets.entry((venue, side.as_str(), word)).or_default() += 1;
             if word == "accepted" {
@@ -231,14 +241,6 @@ impl Witnessed {
         }
         self.points.push((at, Arc::clone(strategy), self.net));
         self.points_changed = true;
-    }
-
-    fn strategy(&mut self, strategy: &Arc<str>, change: &StrategyChange) {
-        if let StrategyChange::Failed { .. } = change {
-            let mut counts = self.metrics.counts();
-            let label = counts.label(strategy);
-            *counts.errors.entry(label).or_default() += 1;
-        }
     }
 
     /// Markets that were settled since this was asked last.
@@ -310,6 +312,29 @@ impl Witnessed {
         });
         points.collect()
     }
+}
+
+/// An intent and the gate's word on it, under the id that it has in the ledger.
+fn tell_intent(intent: &IntentRecord, thought: Duration) {
+    let selection_id = match &intent.action {
+        Action::Place { place, .. } => Some(place.runner.selection),
+        _ => None,
+    };
+    let reason = match &intent.verdict {
+        Verdict::Approved => None,
+        Verdict::Refused(refusal) => Some(refusal.code.as_str()),
+    };
+    tracing::debug!(
+        event = "intent",
+        intent_id = %intent.id,
+        strategy = &*intent.strategy,
+        strategy_hash = &*intent.hash,
+        market_id = %intent.market,
+        selection_id,
+        result = if reason.is_none() { "approved" } else { "refused" },
+        reason,
+        dur_ms = thought.as_secs_f64() * 1_000.0,
+    );
 }
 
 fn figure(figure: &Figure) -> Option<String> {
