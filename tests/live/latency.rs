@@ -16,7 +16,7 @@ const WARM_UP: usize = 20;
 
 /// Backs one runner after the other at each message.
 const BETS: &str = r#"
-fn markets() { #{ in_play: false, status: ["OPEN"] } }
+fn markets() { #{ sport: "horse_racing", in_play: false } }
 
 fn on_odds(market, ctx) {
     this.seen = (this.get("seen") ?? 0) + 1;
@@ -29,11 +29,11 @@ fn on_odds(market, ctx) {
 /// Room for many orders.
 const WIDE: &str = "
 [risk]
-max_open_orders = 1000
+max_open_orders = 500
 max_open_orders_per_runner = 1000
 max_orders_per_minute = 600
 max_fills_per_minute = 10000
-max_stake_to_median = 1000000
+max_stake_to_median = 10000
 ";
 
 /// When a message went to the host that no order has come of yet, and how long it took where one has.
