@@ -2,7 +2,8 @@
 
 use std::io::ErrorKind;
 
-use super::host::{HostError, Plan, on_script_stack};
+use super::failure::HostError;
+use super::host::{Plan, on_script_stack};
 use super::shelf::{Finding, Shelf};
 use crate::backtest::{self, Memory};
 use crate::ledger::{LedgerError, RunWriter, Verdict};

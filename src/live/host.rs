@@ -15,7 +15,8 @@ use tokio::sync::oneshot;
 
 use super::alerting::{self, Alerting};
 use super::conductor::{Conductor, Shared, Told};
-use super::door::{self, Admitted, Checks, Doorkeeper, Preflight, Row};
+use super::door::{self, Admitted, Checks, Doorkeeper};
+use super::failure::HostError;
 use super::first_look::{FirstLook, first_look};
 use super::follow::{follow, follow_odds, follow_pinnacle};
 use super::health::{health, notes_on};
@@ -23,23 +24,21 @@ use super::log::Voice;
 use super::memory::Keeper;
 use super::published::{Outlets, Publisher};
 use super::pulse::Pulse;
-use super::shelf::{Ears, Finding, Heard, Shelf};
+use super::shelf::{Ears, Heard, Shelf};
 use super::signals::{self, Signals};
 use super::status::{Board, Feed, SettingsStatus, Status, StrategyStatus, VenueStatus};
 use super::switch::{Position, Switch};
 use super::watchdog::Watchdog;
 use crate::backtest::{self, Memory, Report, RunError, Setup};
-use crate::config::{self, Config, ConfigError, FeedKind, Loaded, Origin, Severity};
+use crate::config::{self, Config, FeedKind, Loaded, Origin, Severity};
 use crate::engine::TradingState;
 use crate::http::metrics::Metrics;
-use crate::http::{Ask, Operate, Reload, Server, ServerError, Service};
-use crate::ledger::{Ledger, LedgerError, Outcome, RunInfo, RunWriter, StateRow};
+use crate::http::{Ask, Operate, Reload, Server, Service};
+use crate::ledger::{Ledger, Outcome, RunInfo, RunWriter, StateRow};
 use crate::logging;
 use crate::market::{Mode, Ratio, TimeMs};
 use crate::strategy::{SCRIPT_STACK, Script};
-use crate::telemetry::{self, Telemetry};
-use crate::venue::betfair::client::{ConnectError, Missing, ReadError};
-use crate::venue::{odds_api, pinnacle};
+use crate::telemetry::Telemetry;
 
 /// How long connections to the health server may keep the process after the run.
 const FAREWELL: Duration = Duration::from_millis(200);
@@ -79,84 +78,6 @@ impl Plan<'_> {
         let folder = self.config().ledger.path.parent().map(Path::to_owned);
         folder.unwrap_or_default()
     }
-}
-
-/// What ends a host.
-#[derive(Debug, thiserror::Error)]
-pub enum HostError {
-    /// Strategies are not fit to start.
-    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n"))]
-    Strategies(Vec<Finding>),
-    /// The settings ask for what cannot be had.
-    #[error("{0}")]
-    Settings(#[from] ConfigError),
-    /// There is no strategy.
-    #[error(
-        "{}: no strategy to run: the folder holds none (write one with bea new NAME), or the configuration has \
-         them switched off (enabled = false)",
-        .0.display()
-    )]
-    NoStrategy(PathBuf),
-    /// The folder of the strategies cannot be read.
-    #[error("{}: the folder of the strategies cannot be read: {source}", path.display())]
-    Folder {
-        /// Which folder.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// The HTTP server cannot start.
-    #[error("{0}")]
-    Http(#[from] ServerError),
-    /// The ledger cannot be written.
-    #[error("{0}")]
-    Ledger(#[from] LedgerError),
-    /// The run failed.
-    #[error("{0}")]
-    Run(#[from] RunError),
-    /// What the venue knows us by is missing, or cannot be used.
-    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
-    Credentials(Vec<Missing>),
-    /// The venue did not answer a question.
-    #[error("the venue cannot be asked: {0}")]
-    Ask(#[from] ReadError),
-    /// LIVE asks for more than is there.
-    #[error("LIVE is refused, and nothing was placed. Missing:\n{}", missing(.0))]
-    Shut(Box<Preflight>),
-    /// Traces cannot be sent.
-    #[error("telemetry.enabled = true, and no traces can be sent: {0}")]
-    Telemetry(#[from] telemetry::Closed),
-    /// No connection to the venue can be made.
-    #[error("{0}")]
-    Connect(#[from] ConnectError),
-    /// The Odds API cannot be asked.
-    #[error("{0}")]
-    OddsApi(#[from] odds_api::client::ConnectError),
-    /// Pinnacle cannot be asked.
-    #[error("{0}")]
-    Pinnacle(#[from] pinnacle::client::ConnectError),
-    /// The ledger holds orders at another venue that are not over.
-    #[error(
-        "the ledger holds {0} orders at another venue that are not over, of which this venue knows nothing: \
-         run that venue until they are, or keep a ledger for each venue (ledger.path)"
-    )]
-    Elsewhere(usize),
-    /// The system refused something that every host needs.
-    #[error("the host cannot {0}: {1}")]
-    System(&'static str, std::io::Error),
-    /// The engine thread ended without a word.
-    #[error("the engine thread failed unexpectedly; the ledger holds everything up to there")]
-    Engine,
-}
-
-/// The gates that are shut, and what to do about each.
-fn missing(found: &Preflight) -> String {
-    let shut = found.rows.iter().filter(|row| !row.passed);
-    let line = |row: &Row| {
-        let remedy = row.remedy.as_deref().unwrap_or_default();
-        format!("  {}: {} → {remedy}", row.gate, row.found)
-    };
-    shut.map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// A host that has ended.

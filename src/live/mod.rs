@@ -17,6 +17,7 @@ mod approvals;
 mod closings;
 mod conductor;
 pub mod door;
+mod failure;
 mod feed;
 mod fences;
 mod first_look;
@@ -38,8 +39,9 @@ pub mod switch;
 mod watchdog;
 mod watched;
 
+pub use failure::HostError;
 pub use feed::{Replay, ReplayError, Replayed, replay};
-pub use host::{Ended, HostError, Plan, run};
+pub use host::{Ended, Plan, run};
 pub use reconcile::{Mismatch, Reconciled, reconcile};
 pub use settings::confirm;
 pub use shelf::Finding;
