@@ -79,6 +79,15 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Error,
+        Self::Operations,
+        Self::Memory,
+        Self::Depth,
+        Self::Size,
+    ];
+
     /// The word for it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -232,7 +232,7 @@ impl Switch {
         let words = format!("{} (by {})", plain(reason), plain(by));
         let _changing = self.changing.lock();
         // A reason that the disk does not take keeps nobody from betting again.
-        let _ = fs::write(self.farewell(), &words);
+        let _ = self.write_farewell(&words);
         *self.released.lock().unwrap_or_else(PoisonError::into_inner) = Some(words);
         let released = durable::remove(&self.file)?;
         *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -258,6 +258,14 @@ impl Switch {
         let mut name = self.file.file_name().unwrap_or_default().to_owned();
         name.push(".released");
         self.file.with_file_name(name)
+    }
+
+    fn write_farewell(&self, words: &str) -> io::Result<()> {
+        let path = self.farewell();
+        // A link planted here is removed, never followed.
+        let _ = fs::remove_file(&path);
+        let mut file = File::options().write(true).create_new(true).open(path)?;
+        file.write_all(words.as_bytes())
     }
 
     fn read_farewell(&self) -> Option<String> {

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::fixture;
 use super::{Overrides, RhaiStrategy, Script, ScriptError};
-use crate::engine::{Account, Answer, Fault, Holding, Moment, Strategy};
+use crate::engine::{Account, Answer, Fault, FaultKind, Holding, Moment, Strategy};
 use crate::market::{Intent, Market, Money, OrderKind, Persistence, Settlement};
 
 fn script(text: &str) -> Result<Script, ScriptError> {
@@ -55,10 +55,14 @@ fn odds(strategy: &mut RhaiStrategy) -> Result<Answer, Fault> {
 
 /// The fault of `on_odds` with this body.
 fn fault(body: &str) -> String {
-    let mut strategy = compiled(&format!("fn on_odds(market, ctx) {{\n    {body}\n}}"));
-    match odds(&mut strategy) {
-        Ok(answer) => panic!("{body} did not fail: {answer:?}"),
-        Err(fault) => fault.detail,
+    failure(&format!("fn on_odds(market, ctx) {{\n    {body}\n}}")).detail
+}
+
+/// How a script's `on_odds` fails.
+fn failure(text: &str) -> Fault {
+    match odds(&mut compiled(text)) {
+        Ok(answer) => panic!("{text} did not fail: {answer:?}"),
+        Err(fault) => fault,
     }
 }
 
@@ -339,6 +343,19 @@ fn what_is_misspelt_is_answered_with_what_was_meant() {
       2 |     market.id = 5;
         |            ^
     "#);
+}
+
+#[test]
+fn a_failed_call_says_what_it_ran_into() {
+    let of = |body: &str| failure(&format!("fn on_odds(market, ctx) {{ {body} }}")).kind;
+    assert_eq!(of("throw 1;"), FaultKind::Error);
+    assert_eq!(of("loop { }"), FaultKind::Operations);
+    assert_eq!(
+        of("let a = [0]; loop { a.push(a.len()); }"),
+        FaultKind::Size
+    );
+    let deep = "fn dig(n) { dig(n + 1) + 1 } fn on_odds(market, ctx) { dig(0); }";
+    assert_eq!(failure(deep).kind, FaultKind::Depth);
 }
 
 #[test]

@@ -55,8 +55,18 @@ fn the_doctor_says_what_would_keep_a_host_from_running() {
         "fn on_odds(market, ctx) { let x = ; }",
     );
     bench.write("data/KILL", "");
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut ended = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+    ended.not_after = rcgen::date_time_ymd(2020, 1, 2);
+    bench.write("tls.crt", ended.self_signed(&key).unwrap().pem());
+    bench.write("tls.key", key.serialize_pem());
+    // A venue at which nobody listens.
+    let venue = "--set run.feed=odds-api --set odds_api.url=http://127.0.0.1:1";
+    let tls = "--set http.tls_certificate=tls.crt --set http.tls_key=tls.key";
     let outcome = bench
-        .run("doctor --set fence.disk_free_mib=1000000")
+        .run(&format!(
+            "doctor --set fence.disk_free_mib=1000000 {venue} {tls}"
+        ))
         .ended_with(6);
     for part in [
         "fail  disk",
@@ -65,6 +75,8 @@ fn the_doctor_says_what_would_keep_a_host_from_running() {
         "betting is HALTED",
         "fail  strategies",
         "these do not compile: bad",
+        "fail  certificate  http.tls_certificate ended on 2020-01-02T00:00:00.000Z",
+        "fail  venue        http://127.0.0.1:1 cannot be reached",
     ] {
         assert!(outcome.out.contains(part), "no {part:?}:\n{}", outcome.out);
     }

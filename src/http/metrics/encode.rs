@@ -1,11 +1,13 @@
 //! The text that Prometheus reads.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use super::{Counts, FAMILIES, Family, Histogram, Metrics};
 use crate::alert::Alerts;
+use crate::engine::FaultKind;
 use crate::http::Standing;
 use crate::http::view::View;
 
@@ -117,7 +119,7 @@ fn counters(text: &mut Text, name: &str, facts: &Facts<'_>, metrics: &Metrics, c
             for (strategy, count) in &counts.approved {
                 text.sample(&[strategy, "approved"], count);
             }
-            let mut refused = std::collections::BTreeMap::<&str, u64>::new();
+            let mut refused = BTreeMap::<&str, u64>::new();
             for ((strategy, _), count) in &counts.refused {
                 *refused.entry(strategy).or_default() += count;
             }
@@ -142,13 +144,20 @@ fn counters(text: &mut Text, name: &str, facts: &Facts<'_>, metrics: &Metrics, c
             }
         }
         "bea_strategy_errors_total" => {
-            for ((strategy, kind), count) in &counts.errors {
+            // From 0 on: of a series that begins at 1 nobody sees the increase.
+            let named = facts.view.strategies.iter().map(|s| s.name.as_str());
+            let mut all: BTreeMap<(&str, FaultKind), u64> = named
+                .flat_map(|name| FaultKind::ALL.map(|kind| ((name, kind), 0)))
+                .collect();
+            let counted = counts.errors.iter();
+            all.extend(counted.map(|((strategy, kind), count)| ((&**strategy, *kind), *count)));
+            for ((strategy, kind), count) in all {
                 text.sample(&[strategy, kind.as_str()], count);
             }
         }
         "bea_strategy_reloads_total" => {
-            for (result, count) in &counts.reloads {
-                text.sample(&[result], count);
+            for result in ["accepted", "refused"] {
+                text.sample(&[result], counts.reloads.get(result).unwrap_or(&0));
             }
         }
         "bea_alerts_raised_total" => text.sample(&[], facts.alerts.raised()),
@@ -241,7 +250,6 @@ mod tests {
     use super::*;
     use crate::alert::Channels;
     use crate::config::Severity;
-    use crate::engine::FaultKind;
     use crate::http::view::{Asked, Feed, testing};
     use crate::ledger::{CloseRow, ClosingRow};
     use crate::market::TimeMs;
@@ -312,6 +320,8 @@ mod tests {
             "bea_db_write_seconds_bucket{le=\"0.0025\"} 1",
             "bea_db_write_seconds_count 1",
             "bea_strategy_errors_total{strategy=\"fav\",kind=\"memory\"} 4",
+            "bea_strategy_errors_total{strategy=\"fav\",kind=\"error\"} 0",
+            "bea_strategy_reloads_total{result=\"refused\"} 0",
             "bea_strategy_info{strategy=\"fav\",hash=\"3f2a\"} 1",
             "bea_bets_total{venue=\"betfair\",mode=\"DRY_RUN\",side=\"BACK\",result=\"accepted\"} 5",
             "bea_feed_gaps_total 2",
