@@ -424,3 +424,38 @@ const fn sending(may: bool) -> Sending {
         Sending::Stopped
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::NoJournal;
+    use crate::engine::testing::{defined, definition};
+
+    #[test]
+    fn closing_lines_go_with_their_markets() {
+        let setup = Setup {
+            limits: RiskLimits::default(),
+            exchange: ExchangeSettings::default(),
+            bank: Money::from_major(1_000),
+            currency: Currency::GBP,
+            own: BTreeMap::new(),
+            memory: None,
+            closing: Closing::default(),
+        };
+        let mut session = Session::new(&setup, 0, Vec::new(), NoJournal);
+        let mut show = |at: i64, status| {
+            let mut new = definition(3, 1);
+            new.status = status;
+            let deltas = [defined(new)];
+            session.take(TimeMs(at), &deltas, &mut |_| true).unwrap();
+            session.forget_past();
+            session.lines.len()
+        };
+        assert_eq!(show(0, MarketStatus::Open), 0);
+        assert_eq!(show(1_000, MarketStatus::Closed), 1);
+        session.reach(TimeMs(3_601_000));
+        session.forget_past();
+        assert!(session.books().iter().next().is_none());
+        assert!(session.lines.is_empty());
+    }
+}

@@ -130,9 +130,10 @@ impl Exchange {
         Ok(Plan {
             inputs,
             speed: self.speed,
-            join: self
-                .join
-                .map(|minutes| Duration::from_secs(60 * u64::from(minutes))),
+            join: match self.join {
+                Some(minutes) => Some(Duration::from_secs(60 * u64::from(minutes))),
+                None => self.left_to_race(now),
+            },
             longest_quiet: Duration::from_secs(u64::from(self.leap)),
             begin: self.shift_to_now.then_some(now),
             paused: self.paused,
@@ -156,6 +157,14 @@ impl Exchange {
             wall_clock: prepare::wall_clock,
             tells_wall_clock: self.wall_clock,
         })
+    }
+
+    /// How long it is to the first race, where there are only races made up for now: what comes before is past, and is
+    /// hurried through.
+    fn left_to_race(&self, now: TimeMs) -> Option<Duration> {
+        let is_now = self.data.is_empty() && !self.paused && !self.shift_to_now;
+        let left = self.race(0, now).off - now;
+        is_now.then(|| Duration::from_millis(left.unsigned_abs()))
     }
 
     /// A race of which five minutes are left, and ten more for each before it.
@@ -208,4 +217,30 @@ pub(super) fn failure(error: LookalikeError) -> Failure {
         LookalikeError::Certificate(_) | LookalikeError::System(..) => exit::INTERNAL,
     };
     Failure::new(code, error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Asked {
+        #[command(flatten)]
+        exchange: Exchange,
+    }
+
+    #[test]
+    fn races_made_up_for_now_are_hurried_through_to_now_unless_the_clock_stands_still() {
+        let left = |more: &[&str]| {
+            let words = ["exchange", "--generate", "3"].iter().chain(more);
+            let asked = Asked::parse_from(words).exchange;
+            // 42.6 seconds of the minute are over.
+            asked.left_to_race(TimeMs(600_000 + 42_600))
+        };
+        assert_eq!(left(&[]), Some(Duration::from_millis(300_000 - 42_600)));
+        assert_eq!(left(&["--paused"]), None);
+        assert_eq!(left(&["--data", "examples/recordings"]), None);
+    }
 }
