@@ -104,8 +104,12 @@ pub(crate) fn run(images: u32, seed: u64) -> bool {
             }
         };
         tally.steps += played.steps.len();
-        if let Err((_, problem)) = played.fail(wanted, &mut random, &mut tally) {
-            eprintln!("power: {}: {problem}", scene.name);
+        if let Err(Failed { words, image, .. }) = played.fail(wanted, &mut random, &mut tally) {
+            let kept = laid_out(&image).map(tempfile::TempDir::keep);
+            eprintln!(
+                "power: {}: {words}\nwhat was on the disk: {kept:?}",
+                scene.name
+            );
             is_sound = false;
         }
     }
@@ -134,8 +138,8 @@ fn careless(images: u32, random: &mut Random) -> Result<String, String> {
     };
     // A few from all over, and a few more, until it is noticed.
     for before in (0..images.max(LEAST_CARELESS)).step_by(FEW as usize) {
-        if let Err((image, _)) = played.fail(FEW, random, &mut Tally::default()) {
-            let image = before + image;
+        if let Err(failed) = played.fail(FEW, random, &mut Tally::default()) {
+            let image = before + failed.number;
             return Ok(format!("with synchronous=NORMAL: found at image {image}"));
         }
     }
@@ -241,13 +245,8 @@ fn played(scene: &Scene, program: &str, first: &str) -> Result<Played, Trouble> 
 }
 
 impl Played {
-    /// Lets the power fail so often. At the first image that is not as it must be: its number, and what is wrong.
-    fn fail(
-        &self,
-        images: u32,
-        random: &mut Random,
-        tally: &mut Tally,
-    ) -> Result<(), (u32, String)> {
+    /// Lets the power fail so often, until an image is not as it must be.
+    fn fail(&self, images: u32, random: &mut Random, tally: &mut Tally) -> Result<(), Failed> {
         let mut instants: Vec<usize> = (0..images).map(|_| self.instant(random)).collect();
         instants.sort_unstable();
         let mut disk = Disk::of(&self.before);
@@ -266,16 +265,12 @@ impl Played {
                 Err(Breach { missing, words }) => {
                     tally.missing += missing;
                     tally.unsound += u32::from(missing == 0);
-                    let kept = laid_out(&image).map(tempfile::TempDir::keep);
-                    let kept = kept
-                        .map_or_else(|error| error.to_string(), |kept| kept.display().to_string());
                     let of = self.steps.len();
-                    return Err((
+                    return Err(Failed {
                         number,
-                        format!(
-                            "after step {instant} of {of}: {words}\nwhat was on the disk is in {kept}"
-                        ),
-                    ));
+                        words: format!("after step {instant} of {of}: {words}"),
+                        image,
+                    });
                 }
             }
         }
@@ -294,6 +289,13 @@ impl Played {
             }
         }
     }
+}
+
+/// An image that is not as it must be.
+struct Failed {
+    number: u32,
+    words: String,
+    image: Image,
 }
 
 /// What somebody was told, and may rely on.
