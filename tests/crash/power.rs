@@ -33,6 +33,7 @@ const LEDGER: &str = "data/l.sqlite";
 const KILL: &str = "data/KILL";
 const ARMED: &str = "data/ARMED";
 const BACKUP: &str = "b.sqlite";
+const KEPT: &str = "data/l.sqlite.before-restore-1.bak";
 
 /// What is done while the power may fail. `bea` is the program, `$run` the host's arguments.
 struct Scene {
@@ -42,7 +43,7 @@ struct Scene {
     script: &'static str,
 }
 
-const SCENES: [Scene; 5] = [
+const SCENES: [Scene; 6] = [
     Scene {
         name: "a new ledger, then a second run",
         prepare: nothing,
@@ -61,6 +62,11 @@ const SCENES: [Scene; 5] = [
     Scene {
         name: "a backup, put back",
         prepare: ledger_with_a_run,
+        script: "bea ledger backup b.sqlite --ledger data/l.sqlite && bea ledger restore b.sqlite --ledger data/l.sqlite",
+    },
+    Scene {
+        name: "a backup, put in the place of a ledger whose host died",
+        prepare: ledger_with_a_log,
         script: "bea ledger backup b.sqlite --ledger data/l.sqlite && bea ledger restore b.sqlite --ledger data/l.sqlite",
     },
     Scene {
@@ -411,8 +417,13 @@ impl Promised {
         }
         // Where a ledger is put in another's place there may be a moment in which neither has the name.
         let is_there = place.ledger().exists();
-        if !is_there && (self.runs.is_empty() || (self.backup && !self.restored)) {
+        if !is_there && self.runs.is_empty() {
             return Ok(0);
+        }
+        if !is_there && self.backup && !self.restored {
+            let kept = Place::of(place.into_folder(), KEPT);
+            sound(&kept).map_err(|error| format!("what was replaced: {error}"))?;
+            return self.runs_are_in(&kept);
         }
         if !is_there {
             return Err(Breach {
@@ -602,6 +613,28 @@ fn ledger_with_a_run(place: &Place) -> Checked<Acknowledged> {
         Some(_) => Ok(acknowledged),
         None => Err(points::said(&output)),
     }
+}
+
+/// A ledger as a host that died leaves it: its last run is in the log alone.
+fn ledger_with_a_log(place: &Place) -> Checked<Acknowledged> {
+    ledger_with_a_run(place)?;
+    // As long as somebody reads it, the log is not written back at the end of a run.
+    let reader = Connection::open(place.ledger()).map_err(|error| error.to_string())?;
+    let read = |sql: &str| reader.query_row(sql, [], |row| row.get::<_, i64>(0));
+    read("SELECT count(*) FROM runs").map_err(|error| error.to_string())?;
+    let acknowledged = ledger_with_a_run(place)?;
+    for ending in ["", "-wal"] {
+        let from = place.path(&format!("{LEDGER}{ending}"));
+        let copied = fs::copy(&from, place.path(&format!("copy{ending}")));
+        copied.map_err(|error| error.to_string())?;
+    }
+    drop(reader);
+    for ending in ["", "-wal"] {
+        let to = place.path(&format!("{LEDGER}{ending}"));
+        let moved = fs::rename(place.path(&format!("copy{ending}")), to);
+        moved.map_err(|error| error.to_string())?;
+    }
+    Ok(acknowledged)
 }
 
 /// The only run of the old ledger.
