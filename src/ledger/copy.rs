@@ -98,18 +98,40 @@ pub fn restore(backup: &Path, ledger: &Path) -> Result<Restored, LedgerError> {
         .exists()
         .then(|| vacant(&ledger, "before-restore", "bak"));
     if let Some(kept) = &kept {
-        for ending in ["", "-wal", "-shm"] {
-            let from = with_ending(&ledger, ending);
-            if from.exists() {
-                rename(&from, &with_ending(kept, ending))?;
-            }
-        }
+        put_aside(&ledger, kept)?;
     }
     rename(&part, &ledger)?;
     Ok(Restored {
         ledger,
         kept,
         instance,
+    })
+}
+
+/// Keeps a ledger under another name. Its log is part of it until it is written back, and a ledger that begins anew would take
+/// a log that it finds for its own: so the log has both names before the ledger moves, and loses the old one after.
+fn put_aside(ledger: &Path, kept: &Path) -> Result<(), LedgerError> {
+    let log = with_ending(ledger, "-wal");
+    if log.exists() {
+        let to = with_ending(kept, "-wal");
+        std::fs::hard_link(&log, &to).map_err(|source| LedgerError::File {
+            path: to,
+            doing: "keep the log of the ledger",
+            source,
+        })?;
+        sync_folder_of(kept)?;
+    }
+    rename(ledger, kept)?;
+    remove_beside(ledger);
+    sync_folder_of(ledger)
+}
+
+/// What was done to the names in a folder reaches the disk before what is done next.
+fn sync_folder_of(file: &Path) -> Result<(), LedgerError> {
+    durable::sync_folder_of(file).map_err(|source| LedgerError::File {
+        path: file.to_owned(),
+        doing: "make sure of the names in its folder",
+        source,
     })
 }
 

@@ -127,6 +127,10 @@ impl Place {
         Self { folder, ledger }
     }
 
+    pub(crate) fn into_folder(self) -> tempfile::TempDir {
+        self.folder
+    }
+
     pub(crate) fn path(&self, inside: &str) -> PathBuf {
         self.folder.path().join(inside)
     }

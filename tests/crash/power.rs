@@ -33,6 +33,7 @@ const LEDGER: &str = "data/l.sqlite";
 const KILL: &str = "data/KILL";
 const ARMED: &str = "data/ARMED";
 const BACKUP: &str = "b.sqlite";
+const KEPT: &str = "data/l.sqlite.before-restore-1.bak";
 
 /// What is done while the power may fail. `bea` is the program, `$run` the host's arguments.
 struct Scene {
@@ -42,7 +43,7 @@ struct Scene {
     script: &'static str,
 }
 
-const SCENES: [Scene; 5] = [
+const SCENES: [Scene; 6] = [
     Scene {
         name: "a new ledger, then a second run",
         prepare: nothing,
@@ -61,6 +62,11 @@ const SCENES: [Scene; 5] = [
     Scene {
         name: "a backup, put back",
         prepare: ledger_with_a_run,
+        script: "bea ledger backup b.sqlite --ledger data/l.sqlite && bea ledger restore b.sqlite --ledger data/l.sqlite",
+    },
+    Scene {
+        name: "a backup, put in the place of a ledger whose host died",
+        prepare: ledger_with_a_log,
         script: "bea ledger backup b.sqlite --ledger data/l.sqlite && bea ledger restore b.sqlite --ledger data/l.sqlite",
     },
     Scene {
@@ -104,8 +110,12 @@ pub(crate) fn run(images: u32, seed: u64) -> bool {
             }
         };
         tally.steps += played.steps.len();
-        if let Err((_, problem)) = played.fail(wanted, &mut random, &mut tally) {
-            eprintln!("power: {}: {problem}", scene.name);
+        if let Err(Failed { words, image, .. }) = played.fail(wanted, &mut random, &mut tally) {
+            let kept = laid_out(&image).map(tempfile::TempDir::keep);
+            eprintln!(
+                "power: {}: {words}\nwhat was on the disk: {kept:?}",
+                scene.name
+            );
             is_sound = false;
         }
     }
@@ -134,8 +144,8 @@ fn careless(images: u32, random: &mut Random) -> Result<String, String> {
     };
     // A few from all over, and a few more, until it is noticed.
     for before in (0..images.max(LEAST_CARELESS)).step_by(FEW as usize) {
-        if let Err((image, _)) = played.fail(FEW, random, &mut Tally::default()) {
-            let image = before + image;
+        if let Err(failed) = played.fail(FEW, random, &mut Tally::default()) {
+            let image = before + failed.number;
             return Ok(format!("with synchronous=NORMAL: found at image {image}"));
         }
     }
@@ -241,13 +251,8 @@ fn played(scene: &Scene, program: &str, first: &str) -> Result<Played, Trouble> 
 }
 
 impl Played {
-    /// Lets the power fail so often. At the first image that is not as it must be: its number, and what is wrong.
-    fn fail(
-        &self,
-        images: u32,
-        random: &mut Random,
-        tally: &mut Tally,
-    ) -> Result<(), (u32, String)> {
+    /// Lets the power fail so often, until an image is not as it must be.
+    fn fail(&self, images: u32, random: &mut Random, tally: &mut Tally) -> Result<(), Failed> {
         let mut instants: Vec<usize> = (0..images).map(|_| self.instant(random)).collect();
         instants.sort_unstable();
         let mut disk = Disk::of(&self.before);
@@ -266,16 +271,12 @@ impl Played {
                 Err(Breach { missing, words }) => {
                     tally.missing += missing;
                     tally.unsound += u32::from(missing == 0);
-                    let kept = laid_out(&image).map(tempfile::TempDir::keep);
-                    let kept = kept
-                        .map_or_else(|error| error.to_string(), |kept| kept.display().to_string());
                     let of = self.steps.len();
-                    return Err((
+                    return Err(Failed {
                         number,
-                        format!(
-                            "after step {instant} of {of}: {words}\nwhat was on the disk is in {kept}"
-                        ),
-                    ));
+                        words: format!("after step {instant} of {of}: {words}"),
+                        image,
+                    });
                 }
             }
         }
@@ -294,6 +295,13 @@ impl Played {
             }
         }
     }
+}
+
+/// An image that is not as it must be.
+struct Failed {
+    number: u32,
+    words: String,
+    image: Image,
 }
 
 /// What somebody was told, and may rely on.
@@ -409,8 +417,13 @@ impl Promised {
         }
         // Where a ledger is put in another's place there may be a moment in which neither has the name.
         let is_there = place.ledger().exists();
-        if !is_there && (self.runs.is_empty() || (self.backup && !self.restored)) {
+        if !is_there && self.runs.is_empty() {
             return Ok(0);
+        }
+        if !is_there && self.backup && !self.restored {
+            let kept = Place::of(place.into_folder(), KEPT);
+            sound(&kept).map_err(|error| format!("what was replaced: {error}"))?;
+            return self.runs_are_in(&kept);
         }
         if !is_there {
             return Err(Breach {
@@ -600,6 +613,28 @@ fn ledger_with_a_run(place: &Place) -> Checked<Acknowledged> {
         Some(_) => Ok(acknowledged),
         None => Err(points::said(&output)),
     }
+}
+
+/// A ledger as a host that died leaves it: its last run is in the log alone.
+fn ledger_with_a_log(place: &Place) -> Checked<Acknowledged> {
+    ledger_with_a_run(place)?;
+    // As long as somebody reads it, the log is not written back at the end of a run.
+    let reader = Connection::open(place.ledger()).map_err(|error| error.to_string())?;
+    let read = |sql: &str| reader.query_row(sql, [], |row| row.get::<_, i64>(0));
+    read("SELECT count(*) FROM runs").map_err(|error| error.to_string())?;
+    let acknowledged = ledger_with_a_run(place)?;
+    for ending in ["", "-wal"] {
+        let from = place.path(&format!("{LEDGER}{ending}"));
+        let copied = fs::copy(&from, place.path(&format!("copy{ending}")));
+        copied.map_err(|error| error.to_string())?;
+    }
+    drop(reader);
+    for ending in ["", "-wal"] {
+        let to = place.path(&format!("{LEDGER}{ending}"));
+        let moved = fs::rename(place.path(&format!("copy{ending}")), to);
+        moved.map_err(|error| error.to_string())?;
+    }
+    Ok(acknowledged)
 }
 
 /// The only run of the old ledger.
