@@ -1,6 +1,7 @@
 //! How long the real host in LIVE takes from a message of the stream to the request that it leads to: measured between
 //! two sockets by another process, through decoder, script, gate, durable ledger and the client of the exchange.
 
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -50,8 +51,12 @@ fn latency_from_a_message_to_the_request() {
     bench.place.write("strategies/eager.rhai", BETS);
     approve(&bench);
     arm(&bench);
-    let mut host = bench.start();
+    let mut host = bench
+        .place
+        .start_with(&["--set", "betfair.max_requests_per_second=100"]);
+    bench.live(&mut host);
     let clock: Arc<Mutex<Clock>> = Arc::default();
+    let (tell, ordered) = channel();
     let (begins, ends) = (Arc::clone(&clock), Arc::clone(&clock));
     bench.wire.rewrite(move |way, line| {
         if way == Way::ToClient && line.contains(r#""mc":"#) {
@@ -64,6 +69,7 @@ fn latency_from_a_message_to_the_request() {
             let mut clock = ends.lock().unwrap();
             if let Some(said) = clock.said.take() {
                 clock.took.push(said.elapsed());
+                let _ = tell.send(());
             }
         }
         Act::Pass
@@ -73,8 +79,8 @@ fn latency_from_a_message_to_the_request() {
             break;
         }
         bench.server.control("clock", &json!({ "step": 1 }));
-        // One at a time, below ten orders a second: what is beyond its pace is refused.
-        std::thread::sleep(Duration::from_millis(120));
+        // One at a time; not every message leads to an order.
+        let _ = ordered.recv_timeout(Duration::from_millis(500));
     }
     let mut took = clock.lock().unwrap().took.split_off(WARM_UP);
     assert_eq!(took.len(), ORDERS, "{:#}", host.health());
