@@ -262,8 +262,12 @@ impl Checks {
         match broken {
             None => Ok(()),
             Some(((scope, name), (sum, limit))) => Err(format!(
-                "I4: in {scope} {name}, all together could lose {} billionths and may lose {limit}",
-                *sum / COMMON
+                "I4: in {scope} {name}, all together could lose {} billionths and may lose {limit}; by strategy and market: {:?}",
+                *sum / COMMON,
+                self.losses
+                    .iter()
+                    .map(|(of, loss)| (of, loss / COMMON))
+                    .collect::<Vec<_>>()
             )),
         }
     }

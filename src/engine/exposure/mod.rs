@@ -40,6 +40,8 @@ pub struct Exposure {
     pub runner: Money,
     /// By all bets in the market, whoever is withdrawn.
     pub market: Money,
+    /// By all bets in the market, if nobody else is withdrawn.
+    pub as_listed: Money,
     /// By all bets in the market if none offset another.
     pub gross: Money,
 }
@@ -126,19 +128,22 @@ fn worst_beside(market: &Market, holding: &Holding, beside: Beside) -> Exposure 
                 _ => results.worst(),
             }
         });
-    let mut worst = worst_result(market, kind, &all, None);
+    let as_listed = worst_result(market, kind, &all, None);
+    let mut worst = as_listed;
     for withdrawal in withdrawals(market, &all) {
         worst = worst.min(worst_result(market, kind, &all, Some(withdrawal)));
     }
     Exposure {
         runner: loss(runner),
         market: loss(worst),
+        as_listed: loss(as_listed),
         gross,
     }
 }
 
 /// Whether a proposed order can only help: matched it lowers the worst case of the market, unmatched it does not raise it,
-/// and neither way does it raise that of its runner. `now` is what could be lost without it, `open` with it.
+/// whether somebody is withdrawn or nobody, and neither way does it raise that of its runner. `now` is what could be lost
+/// without it, `open` with it.
 #[must_use]
 pub fn reduces(
     market: &Market,
@@ -151,7 +156,8 @@ pub fn reduces(
         return false;
     };
     // Said first: most orders that are refused for what they cost end here.
-    if open.market > now.market || open.runner > now.runner {
+    let raises = |of: fn(&Exposure) -> Money| of(&open) > of(&now);
+    if raises(|e| e.market) || raises(|e| e.as_listed) || raises(|e| e.runner) {
         return false;
     }
     let proposed = Proposed {

@@ -127,6 +127,7 @@ pub(super) fn worst_line(holding: &Holding, beside: Beside) -> Exposure {
             .map(|bets| loss(bets.under.min(bets.over)))
             .sum();
         worst.market += of_runner;
+        worst.as_listed += of_runner;
         if new == Some(runner) {
             worst.runner = of_runner;
         }

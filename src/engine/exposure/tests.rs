@@ -101,9 +101,30 @@ fn a_proposed_order_is_counted_on_its_runner_and_in_the_market() {
         Exposure {
             runner: Money::from_major(30),
             market: Money::from_major(40),
+            as_listed: Money::from_major(40),
             gross: Money::from_major(40),
         }
     );
+}
+
+#[test]
+fn what_helps_only_if_somebody_is_withdrawn_does_not_reduce() {
+    let market = market_with(3, 1);
+    let laid = |id, runner| matched(order(id, runner, Side::Lay, 200, 10_000));
+    let holding = holding_of(&[laid(1, 2), laid(2, 3)]);
+    // It wins back half of what a withdrawal of the other could cost, and loses as much if the other wins.
+    let back = crate::engine::testing::limit(2, Side::Back, 200, 5_000);
+    let proposed = Proposed {
+        runner: back.runner,
+        side: back.side,
+        kind: back.kind,
+    };
+    let now = worst_case(&market, &holding, None);
+    let open = worst_case(&market, &holding, Some(proposed));
+    let (hundred, fifty) = (Money::from_major(100), Money::from_major(50));
+    assert_eq!((now.market, now.as_listed), (hundred, Money::ZERO));
+    assert_eq!((open.market, open.as_listed), (hundred, fifty));
+    assert!(!reduces(&market, &holding, &back, (now, open)));
 }
 
 /// All results of "k of n runners win" with every subset of open orders filled.
