@@ -107,26 +107,6 @@ fn a_proposed_order_is_counted_on_its_runner_and_in_the_market() {
     );
 }
 
-#[test]
-fn what_helps_only_if_somebody_is_withdrawn_does_not_reduce() {
-    let market = market_with(3, 1);
-    let laid = |id, runner| matched(order(id, runner, Side::Lay, 200, 10_000));
-    let holding = holding_of(&[laid(1, 2), laid(2, 3)]);
-    // It wins back half of what a withdrawal of the other could cost, and loses as much if the other wins.
-    let back = crate::engine::testing::limit(2, Side::Back, 200, 5_000);
-    let proposed = Proposed {
-        runner: back.runner,
-        side: back.side,
-        kind: back.kind,
-    };
-    let now = worst_case(&market, &holding, None);
-    let open = worst_case(&market, &holding, Some(proposed));
-    let (hundred, fifty) = (Money::from_major(100), Money::from_major(50));
-    assert_eq!((now.market, now.as_listed), (hundred, Money::ZERO));
-    assert_eq!((open.market, open.as_listed), (hundred, fifty));
-    assert!(!reduces(&market, &holding, &back, (now, open)));
-}
-
 /// All results of "k of n runners win" with every subset of open orders filled.
 fn brute_force(winners: usize, runners: u64, orders: &[(Order, bool)]) -> Money {
     let mut worst: Option<Money> = None;
@@ -272,6 +252,29 @@ mod every_kind {
         let racing = with_factors(calm, &[Some(9_600), Some(200), Some(200)]);
         let exposure = worst_case(&racing, &holding_of(&lays), None);
         assert_eq!(exposure.market, Money::from_major(100));
+    }
+
+    #[test]
+    fn what_helps_only_if_somebody_is_withdrawn_does_not_reduce() {
+        let market = with_factors(market_with(3, 1), &[Some(9_600), Some(200), Some(200)]);
+        let laid = |id, runner| matched(order(id, runner, Side::Lay, 200, 10_000));
+        let holding = holding_of(&[laid(1, 2), laid(2, 3)]);
+        // It wins back half of what a withdrawal of the other could cost, and loses as much if the other wins.
+        let back = crate::engine::testing::limit(2, Side::Back, 200, 5_000);
+        let proposed = Proposed {
+            runner: back.runner,
+            side: back.side,
+            kind: back.kind,
+        };
+        let now = worst_case(&market, &holding, None);
+        let open = worst_case(&market, &holding, Some(proposed));
+        assert_eq!(now.as_listed, Money::ZERO);
+        assert_eq!(open.as_listed, Money::from_major(50));
+        assert!(
+            now.market.is_positive() && open.market <= now.market,
+            "{now:?} {open:?}"
+        );
+        assert!(!reduces(&market, &holding, &back, (now, open)));
     }
 
     #[test]
