@@ -256,24 +256,26 @@ mod every_kind {
 
     #[test]
     fn what_helps_only_if_somebody_is_withdrawn_does_not_reduce() {
-        let market = with_factors(market_with(3, 1), &[Some(9_600), Some(200), Some(200)]);
-        let laid = |id, runner| matched(order(id, runner, Side::Lay, 200, 10_000));
-        let holding = holding_of(&[laid(1, 2), laid(2, 3)]);
-        // It wins back half of what a withdrawal of the other could cost, and loses as much if the other wins.
-        let back = crate::engine::testing::limit(2, Side::Back, 200, 5_000);
-        let proposed = Proposed {
+        let factors = [Some(9_600), Some(200), Some(200)];
+        let market = with_factors(market_with(3, 1), &factors);
+        let laid = |id, runner, pence| matched(order(id, runner, Side::Lay, 200, pence));
+        let holding = holding_of(&[laid(1, 2, 10_000), laid(2, 3, 9_000)]);
+        // Matched, it lowers what is lost if the third runner is withdrawn and the second wins; with nobody withdrawn it
+        // raises what is lost if the third wins.
+        let back = crate::engine::testing::limit(2, Side::Back, 200, 3_000);
+        let proposed = |kind| Proposed {
             runner: back.runner,
             side: back.side,
-            kind: back.kind,
+            kind,
         };
-        let now = worst_case(&market, &holding, None);
-        let open = worst_case(&market, &holding, Some(proposed));
-        assert_eq!(now.as_listed, Money::ZERO);
-        assert_eq!(open.as_listed, Money::from_major(50));
-        assert!(
-            now.market.is_positive() && open.market <= now.market,
-            "{now:?} {open:?}"
-        );
+        let now = worst_case(&market, &holding, Some(proposed(back.kind.for_nothing())));
+        let open = worst_case(&market, &holding, Some(proposed(back.kind)));
+        let done = worst_beside(&market, &holding, Beside::Matched(proposed(back.kind)));
+        let amounts = |e: &Exposure| (e.as_listed, e.market);
+        let pounds = Money::from_major;
+        assert_eq!(amounts(&now), (pounds(10), pounds(100)));
+        assert_eq!(amounts(&open), (pounds(20), pounds(100)));
+        assert_eq!(done.market, pounds(90));
         assert!(!reduces(&market, &holding, &back, (now, open)));
     }
 
