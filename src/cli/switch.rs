@@ -117,7 +117,12 @@ impl Resume {
         if !was_there {
             output::remark(shared, "betting was not stopped: there was no kill file");
         }
-        report(shared, &config, &switch, &self.reason)
+        let told = report(shared, &config, &switch, &self.reason)?;
+        // The file is gone, and something else may still halt: its folder that is missing, say.
+        Ok(match switch.read().state {
+            TradingState::Active => told,
+            _ => ExitCode::from(exit::SAFETY),
+        })
     }
 }
 

@@ -80,6 +80,10 @@ fn betting_does_not_go_on_for_no_reason() {
         .ended_with(2)
         .saying(&["--reason says nothing"]);
     assert_eq!(bench.read("data/KILL"), "");
+    // What does not go on is no success.
+    bench
+        .run("resume --reason checked --set kill.file=gone/KILL")
+        .ended_with(8);
 }
 
 #[test]
