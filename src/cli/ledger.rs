@@ -122,6 +122,12 @@ impl Ledger {
                         to,
                         out,
                     } => {
+                        if let (Some(from), Some(to)) = (from, to)
+                            && from >= to
+                        {
+                            let message = "--from is not before --to, so no row lies between them";
+                            return Err(Failure::new(exit::USAGE, message));
+                        }
                         let wanted = Wanted {
                             tables: &tables(table)?,
                             from: *from,

@@ -105,6 +105,10 @@ impl Reduce {
 
 impl Resume {
     pub(super) fn run(&self, shared: &Shared) -> Result<ExitCode, Failure> {
+        if self.reason.trim().is_empty() {
+            let failure = Failure::new(exit::USAGE, "--reason says nothing");
+            return Err(failure.hint("say why it is right to bet again"));
+        }
         let config = prepare::config(shared)?;
         let switch = Switch::new(&config.kill.file);
         let was_there = switch
@@ -113,7 +117,12 @@ impl Resume {
         if !was_there {
             output::remark(shared, "betting was not stopped: there was no kill file");
         }
-        report(shared, &config, &switch, &self.reason)
+        let told = report(shared, &config, &switch, &self.reason)?;
+        // The file is gone, and something else may still halt: its folder that is missing, say.
+        Ok(match switch.read().state {
+            TradingState::Active => told,
+            _ => ExitCode::from(exit::SAFETY),
+        })
     }
 }
 

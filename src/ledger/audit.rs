@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::chain::{self, Break, Head, Verified};
-use super::{LedgerError, Reader};
+use super::{LedgerError, Reader, schema};
 
 /// Something in a ledger that does not agree with the rest of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -220,7 +220,15 @@ impl Reader {
     }
 
     fn findings(&self) -> Result<Vec<Finding>, LedgerError> {
-        let mut findings = Vec::new();
+        let missing = schema::missing(&self.connection)
+            .map_err(LedgerError::database(&self.path, "read its schema"))?;
+        let mut findings: Vec<Finding> = missing
+            .into_iter()
+            .map(|at| Finding {
+                rule: "no table, view, index or guard was taken away",
+                at,
+            })
+            .collect();
         for &(rule, query) in RULES {
             let limited = format!("SELECT * FROM ({query}) LIMIT 10");
             findings.extend(self.rows(&limited, &[], |row| {

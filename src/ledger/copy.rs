@@ -52,6 +52,7 @@ impl Reader {
             rename(&part, to)?;
         } else {
             remove(&part);
+            remove_beside(&part);
         }
         made
     }
@@ -82,6 +83,12 @@ fn verified(path: &Path) -> Result<Audit, LedgerError> {
 /// If the ledger is being written, the backup does not verify, or a file cannot be written.
 pub fn restore(backup: &Path, ledger: &Path) -> Result<Restored, LedgerError> {
     let ledger = real_path(ledger)?;
+    if ledger.is_dir() {
+        return Err(LedgerError::NotALedger {
+            path: ledger,
+            found: "it is a folder".to_owned(),
+        });
+    }
     let _lock = Lock::take(&ledger)?;
     let source = Reader::open(backup)?;
     if real_path(backup)? == ledger {

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use rusqlite::ErrorCode;
+
 use super::chain::Break;
 
 /// Why a ledger cannot be opened, written or read.
@@ -188,16 +190,31 @@ impl LedgerError {
         }
     }
 
-    /// Says what was being done to which ledger when the database refused.
+    /// Says what was being done to which ledger when the database refused, or that the file is damaged.
     pub(super) fn database(
         path: &Path,
         doing: &'static str,
     ) -> impl FnOnce(rusqlite::Error) -> Self + use<> {
         let path = path.to_owned();
-        move |source| Self::Database {
-            path,
-            doing,
-            source,
+        move |source| match tells_of_damage(&source) {
+            true => Self::Damaged {
+                path,
+                found: source.to_string(),
+            },
+            false => Self::Database {
+                path,
+                doing,
+                source,
+            },
         }
     }
+}
+
+/// Whether the database found pages that are no pages, or lacks what every ledger has.
+fn tells_of_damage(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error_code();
+    matches!(
+        code,
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+    ) || error.to_string().starts_with("no such table")
 }

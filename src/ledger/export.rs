@@ -208,7 +208,10 @@ impl Reader {
         let mut exported = Vec::new();
         for (table, path) in wanted.tables.iter().zip(paths) {
             let part = beside(&path, "part");
-            let rows = self.export_table(table, wanted, &part)?;
+            let rows = self.export_table(table, wanted, &part).inspect_err(|_| {
+                // Half a file is no export, and would take the room of the next attempt.
+                let _ = std::fs::remove_file(&part);
+            })?;
             std::fs::rename(&part, &path).map_err(file(&path, "put the file in its place"))?;
             exported.push(Exported {
                 table: (*table).to_owned(),

@@ -1,5 +1,6 @@
 //! The schema: which file is a ledger, which settings hold, and the numbered migrations.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -124,6 +125,12 @@ pub(super) fn open_to_write(path: &Path) -> Result<Connection, LedgerError> {
 /// Opens an existing ledger of the present schema for reading only.
 pub(super) fn open_to_read(path: &Path) -> Result<Connection, LedgerError> {
     let failed = || LedgerError::database(path, "open the ledger for reading");
+    if path.is_dir() {
+        return Err(LedgerError::NotALedger {
+            path: path.to_owned(),
+            found: "it is a folder".to_owned(),
+        });
+    }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(failed())?;
     connection
@@ -345,6 +352,23 @@ pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), LedgerEr
         Some(found) => Err(LedgerError::broken(path, found)),
         None => Ok(()),
     }
+}
+
+/// The tables, views, indexes and triggers of the present schema that a ledger lacks: a trigger that is gone guards nothing.
+pub(super) fn missing(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut fresh = Connection::open_in_memory()?;
+    apply(&mut fresh, 0, MIGRATIONS)?;
+    let names = |connection: &Connection| -> rusqlite::Result<BTreeSet<String>> {
+        connection
+            .prepare(
+                "SELECT type || ' ' || name FROM main.sqlite_schema WHERE name NOT LIKE 'sqlite_%'",
+            )?
+            .query_map([], |row| row.get(0))?
+            .collect()
+    };
+    let found = names(connection)?;
+    let wanted = names(&fresh)?;
+    Ok(wanted.difference(&found).cloned().collect())
 }
 
 /// Applies the steps after `version`, all or none.

@@ -62,6 +62,28 @@ fn what_is_no_ledger_or_no_run_of_it_is_an_error_of_data() {
         .run(&format!("pnl --ledger {LEDGER} --run 9"))
         .ended_with(5)
         .saying(&["there is no run 9", "the latest is 1"]);
+    let span = "--from 2026-02-01 --to 2026-01-01";
+    bench
+        .run(&format!(
+            "ledger export --format csv --out frames {span} --ledger {LEDGER}"
+        ))
+        .ended_with(2)
+        .saying(&["--from is not before --to"]);
+}
+
+#[test]
+fn betting_does_not_go_on_for_no_reason() {
+    let bench = Bench::new();
+    bench.write("data/KILL", "");
+    bench
+        .run("resume --reason=")
+        .ended_with(2)
+        .saying(&["--reason says nothing"]);
+    assert_eq!(bench.read("data/KILL"), "");
+    // What does not go on is no success.
+    bench
+        .run("resume --reason checked --set kill.file=gone/KILL")
+        .ended_with(8);
 }
 
 #[test]

@@ -139,6 +139,54 @@ fn every_kind_of_tampering_is_found_and_named() {
 }
 
 #[test]
+fn a_guard_or_a_view_that_was_taken_away_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    ledger_with_story(&path);
+    Connection::open(&path)
+        .unwrap()
+        .execute_batch(
+            "DROP TRIGGER fills_keep; DROP VIEW v_pnl; CREATE TABLE notes (of_mine TEXT)",
+        )
+        .unwrap();
+    let audit = Reader::open(&path).unwrap().verify(None).unwrap();
+    let gone: Vec<&str> = audit
+        .findings
+        .iter()
+        .map(|found| found.at.as_str())
+        .collect();
+    assert_eq!(gone, ["trigger fills_keep", "view v_pnl"]);
+}
+
+#[test]
+fn a_ledger_with_damaged_pages_or_without_a_table_says_to_restore_a_backup() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, copy) = (folder.path().join("l.db"), folder.path().join("copy.db"));
+    ledger_with_story(&path);
+    Connection::open(&path)
+        .unwrap()
+        .execute_batch("DROP VIEW v_pnl; DROP TABLE postings")
+        .unwrap();
+    let error = Reader::open(&path).unwrap().verify(None).unwrap_err();
+    assert!(matches!(error, LedgerError::Damaged { .. }), "{error}");
+
+    let whole = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    let opened = Reader::open(&path);
+    let error = opened.and_then(|reader| reader.verify(None)).unwrap_err();
+    assert!(matches!(error, LedgerError::Damaged { .. }), "{error}");
+    assert!(error.to_string().contains("bea ledger restore"), "{error}");
+    let failed = Reader::open(&path).and_then(|reader| reader.back_up(&copy));
+    assert!(failed.is_err());
+    let left: Vec<_> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.starts_with("copy.db"))
+        .collect();
+    assert!(left.is_empty(), "a failed backup leaves {left:?}");
+}
+
+#[test]
 fn a_chain_that_was_cut_off_whole_is_shown_by_a_head_noted_before() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");

@@ -75,6 +75,21 @@ fn a_backup_that_does_not_verify_is_not_restored() {
     assert_eq!(std::fs::read(&path).unwrap(), before);
 }
 
+#[test]
+fn a_folder_is_no_ledger_and_is_not_put_aside_for_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, data) = (folder.path().join("l.db"), folder.path().join("data"));
+    ledger_with_story(&path);
+    std::fs::create_dir(&data).unwrap();
+    for error in [
+        restore(&path, &data).unwrap_err(),
+        Reader::open(&data).unwrap_err(),
+    ] {
+        assert!(matches!(error, LedgerError::NotALedger { .. }), "{error}");
+    }
+    assert!(data.is_dir());
+}
+
 /// The numbered migrations, in order.
 fn migrations() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
