@@ -457,7 +457,7 @@ impl Config {
         if !outside.is_empty() {
             return outside;
         }
-        let mut found = Vec::new();
+        let mut found = self.file_problems();
         if let Some((limit, value, problem)) = self.risk.contradiction() {
             found.push((format!("risk.{limit}"), value, problem.to_owned()));
         }
@@ -470,6 +470,40 @@ impl Config {
         found.extend(self.alert.problems());
         found.extend(self.telemetry.problems());
         found.extend(self.strategy_problems());
+        found
+    }
+
+    /// Files without which the host would be blind, and files that two settings claim: what one of them means by the file
+    /// being there, or writes into it, the other would take for its own.
+    fn file_problems(&self) -> Vec<(String, String, String)> {
+        let (ledger, log) = (
+            ("ledger.path", &self.ledger.path),
+            ("log.file", &self.log.file),
+        );
+        let files = [
+            ledger,
+            ("kill.file", &self.kill.file),
+            ("http.token_file", &self.http.token_file),
+            ("live.arm_file", &self.live.arm_file),
+            ("live.approvals_file", &self.live.approvals_file),
+            ("config.confirmed", &self.config.confirmed),
+            log,
+        ];
+        let mut found = Vec::new();
+        for (place, (key, file)) in files.iter().enumerate() {
+            let same = |(_, other): &&(&str, &PathBuf)| other.components().eq(file.components());
+            let problem = match files[..place].iter().find(same) {
+                _ if file.as_os_str().is_empty() && *key == log.0 => continue,
+                _ if file.as_os_str().is_empty() => "name a file".to_owned(),
+                None => continue,
+                Some((other, _)) => format!("it is the file of `{other}`: name another"),
+            };
+            found.push((
+                (*key).to_owned(),
+                format!("{:?}", file.display().to_string()),
+                problem,
+            ));
+        }
         found
     }
 
