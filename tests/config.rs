@@ -387,7 +387,7 @@ fn files_that_are_needed_are_named_and_none_serves_two_settings() {
             "it is the file of `ledger.path`",
         ),
         (
-            "[config]\nconfirmed = \"data//KILL\"",
+            "[config]\nconfirmed = \"./data//KILL\"",
             "it is the file of `kill.file`",
         ),
     ] {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -491,7 +491,7 @@ impl Config {
         ];
         let mut found = Vec::new();
         for (place, (key, file)) in files.iter().enumerate() {
-            let same = |(_, other): &&(&str, &PathBuf)| other.components().eq(file.components());
+            let same = |(_, other): &&(&str, &PathBuf)| from_here(other) == from_here(file);
             let problem = match files[..place].iter().find(same) {
                 _ if file.as_os_str().is_empty() && *key == log.0 => continue,
                 _ if file.as_os_str().is_empty() => "name a file".to_owned(),
@@ -515,6 +515,11 @@ impl Config {
         flatten(&whole, "", &mut values);
         values
     }
+}
+
+/// A path without what says nothing: `./a//b` is `a/b`.
+fn from_here(path: &Path) -> &Path {
+    path.strip_prefix(".").unwrap_or(path)
 }
 
 fn flatten(value: &serde_json::Value, key: &str, into: &mut BTreeMap<String, serde_json::Value>) {
