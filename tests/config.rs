@@ -149,6 +149,14 @@ fn all_that_is_wrong_is_told_at_once() {
 }
 
 #[test]
+fn a_variable_that_lacks_an_underscore_is_told_of() {
+    let case = Case::new("").env("BEA_RISK_MAX_STAKE", "5");
+    let loaded = case.env("BEA_ODDS_API_KEY_FILE", "x").load().unwrap();
+    let told = "environment BEA_RISK_MAX_STAKE: it changes nothing; a setting is written BEA__RISK__MAX_STAKE";
+    assert_eq!(loaded.notes, [told]);
+}
+
+#[test]
 fn without_any_source_the_defaults_hold() {
     let empty = Case::new("");
     let Loaded {
@@ -368,6 +376,27 @@ fn values_that_contradict_each_other_are_refused() {
 }
 
 #[test]
+fn files_that_are_needed_are_named_and_none_serves_two_settings() {
+    for (toml, problem) in [
+        (
+            "[kill]\nfile = \"\"",
+            "`kill.file` cannot be \"\": name a file",
+        ),
+        (
+            "[log]\nfile = \"data/ledger.sqlite\"",
+            "it is the file of `ledger.path`",
+        ),
+        (
+            "[config]\nconfirmed = \"./data//KILL\"",
+            "it is the file of `kill.file`",
+        ),
+    ] {
+        let complaint = Case::new(toml).complaint();
+        assert!(complaint.contains(problem), "{complaint}");
+    }
+}
+
+#[test]
 fn the_health_server_listens_only_on_this_machine() {
     let complaint = Case::new("[http]\nbind = \"0.0.0.0:8080\"").complaint();
     assert!(
@@ -395,6 +424,8 @@ fn a_named_file_must_exist_and_be_toml() {
         matches!(&missing, ConfigError::Unreadable { .. }),
         "{missing}"
     );
+    let huge = Case::new(&"# no end\n".repeat(200_000)).complaint();
+    assert!(huge.contains("larger than 1 MiB"), "{huge}");
     let complaint = Case::new("[risk]\nmax_stake = = 5\n").complaint();
     assert!(
         complaint.starts_with("bea.toml:2:13: not valid TOML:"),

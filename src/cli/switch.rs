@@ -61,8 +61,16 @@ Example:
   bea resume --reason \"checked the feed, prices are right\"")]
 pub(super) struct Resume {
     /// Why it is right to bet again; it is kept in the ledger of a host at work
-    #[arg(long)]
+    #[arg(long, value_parser = words)]
     reason: String,
+}
+
+/// A text that says something.
+fn words(text: &str) -> Result<String, &'static str> {
+    match text.trim() {
+        "" => Err("say why"),
+        text => Ok(text.to_owned()),
+    }
 }
 
 #[derive(Debug, Args)]

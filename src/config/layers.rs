@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use figment::error::Kind;
@@ -66,7 +66,7 @@ impl Provider for Layer {
 impl Layers {
     /// Reads a file; one that is not required may be absent.
     pub(super) fn add_file(&mut self, path: &Path, required: bool) -> Result<(), ConfigError> {
-        let text = match fs::read_to_string(path) {
+        let text = match read(path) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound && !required => return Ok(()),
             Err(source) => {
@@ -126,11 +126,12 @@ impl Layers {
 
     /// Takes the variables whose names begin with the prefix, in the order of their names.
     pub(super) fn add_environment(&mut self, env: impl IntoIterator<Item = (String, String)>) {
-        let variables: BTreeMap<String, String> = env
-            .into_iter()
-            .filter(|(name, _)| name.starts_with(ENV_PREFIX))
-            .collect();
+        let variables: BTreeMap<String, String> = env.into_iter().collect();
         for (name, text) in variables {
+            if !name.starts_with(ENV_PREFIX) {
+                self.notes.extend(self.nearly_a_setting(&name));
+                continue;
+            }
             let key = name[ENV_PREFIX.len()..].to_lowercase().replace("__", ".");
             self.add_text(
                 Metadata::from(ENVIRONMENT, Source::Custom(name)),
@@ -138,6 +139,19 @@ impl Layers {
                 &text,
             );
         }
+    }
+
+    /// What to say of a variable that sets nothing for want of an underscore. (`_FILE` is where secrets are looked for.)
+    fn nearly_a_setting(&self, name: &str) -> Option<String> {
+        let single = name.strip_prefix("BEA_")?.to_lowercase();
+        let alike = |key: &&String| key.replace('.', "_") == single.replace("__", "_");
+        let key = self.known.iter().find(alike)?;
+        let meant = key.to_uppercase().replace('.', "__");
+        (!name.ends_with("_FILE")).then(|| {
+            format!(
+                "environment {name}: it changes nothing; a setting is written {ENV_PREFIX}{meant}"
+            )
+        })
     }
 
     /// Takes (key, value) pairs in their order.
@@ -346,6 +360,18 @@ impl Layers {
             _ => Origin::Default,
         }
     }
+}
+
+/// More bytes are no settings: a device or a file of something else.
+const LARGEST_FILE: u64 = 1 << 20;
+
+fn read(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let file = fs::File::open(path)?;
+    if file.take(LARGEST_FILE + 1).read_to_string(&mut text)? as u64 > LARGEST_FILE {
+        return Err(io::Error::other("it is larger than 1 MiB"));
+    }
+    Ok(text)
 }
 
 /// Whole keys of all values in a table; an empty table counts as one.

@@ -50,22 +50,27 @@ impl Secret {
     /// file that `NAME_FILE` names, and in the variable `NAME`. `None` if none of them is there.
     ///
     /// # Errors
-    /// If a file is there and cannot be read, or could be read by others, or says nothing.
+    /// If a file is there and cannot be read, or could be read by others, or says nothing, or more than a line.
     pub fn find(name: &str, file: &Path) -> Result<Option<Self>, SecretError> {
+        let line = |file: &Path, secret: Self| match secret.0.chars().any(char::is_control) {
+            true => Err(SecretError::Lines(file.to_owned())),
+            false => Ok(Some(secret)),
+        };
         if !file.as_os_str().is_empty() {
-            return Self::read(file).map(Some);
+            return line(file, Self::read(file)?);
         }
         if let Some(folder) = std::env::var_os("CREDENTIALS_DIRECTORY") {
             for name in [name.to_owned(), name.to_lowercase()] {
                 let file = Path::new(&folder).join(name);
                 // The system that put it there guards the folder.
                 if fs::symlink_metadata(&file).is_ok() {
-                    return Self::read_unguarded(&file).map(Some);
+                    return line(&file, Self::read_unguarded(&file)?);
                 }
             }
         }
         if let Some(file) = std::env::var_os(format!("{name}_FILE")) {
-            return Self::read(Path::new(&file)).map(Some);
+            let file = Path::new(&file);
+            return line(file, Self::read(file)?);
         }
         let text = std::env::var(name).unwrap_or_default();
         let text = text.trim();
@@ -159,6 +164,9 @@ pub enum SecretError {
     /// There is nothing in it.
     #[error("{}: the file of the secret is empty", .0.display())]
     Empty(PathBuf),
+    /// There is more than one line in it, or what is no text.
+    #[error("{}: a secret is one line of text, and this file has more", .0.display())]
+    Lines(PathBuf),
 }
 
 /// A text with every secret that was ever read taken out.
@@ -236,6 +244,11 @@ mod tests {
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
         fs::write(&file, " \n").unwrap();
         assert!(matches!(Secret::read(&file), Err(SecretError::Empty(_))));
+        for more in ["one-line\nand-another\n", "a\0b-c-d-e-f"] {
+            fs::write(&file, more).unwrap();
+            let found = Secret::find("BEA_NOBODY_SETS_THIS", &file);
+            assert!(matches!(found, Err(SecretError::Lines(_))), "{more:?}");
+        }
         let missing = Secret::read(&folder.path().join("none")).unwrap_err();
         assert!(missing.to_string().contains("cannot be read"), "{missing}");
     }

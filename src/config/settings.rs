@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -457,7 +457,7 @@ impl Config {
         if !outside.is_empty() {
             return outside;
         }
-        let mut found = Vec::new();
+        let mut found = self.file_problems();
         if let Some((limit, value, problem)) = self.risk.contradiction() {
             found.push((format!("risk.{limit}"), value, problem.to_owned()));
         }
@@ -473,6 +473,40 @@ impl Config {
         found
     }
 
+    /// Files without which the host would be blind, and files that two settings claim: what one of them means by the file
+    /// being there, or writes into it, the other would take for its own.
+    fn file_problems(&self) -> Vec<(String, String, String)> {
+        let (ledger, log) = (
+            ("ledger.path", &self.ledger.path),
+            ("log.file", &self.log.file),
+        );
+        let files = [
+            ledger,
+            ("kill.file", &self.kill.file),
+            ("http.token_file", &self.http.token_file),
+            ("live.arm_file", &self.live.arm_file),
+            ("live.approvals_file", &self.live.approvals_file),
+            ("config.confirmed", &self.config.confirmed),
+            log,
+        ];
+        let mut found = Vec::new();
+        for (place, (key, file)) in files.iter().enumerate() {
+            let same = |(_, other): &&(&str, &PathBuf)| from_here(other) == from_here(file);
+            let problem = match files[..place].iter().find(same) {
+                _ if file.as_os_str().is_empty() && *key == log.0 => continue,
+                _ if file.as_os_str().is_empty() => "name a file".to_owned(),
+                None => continue,
+                Some((other, _)) => format!("it is the file of `{other}`: name another"),
+            };
+            found.push((
+                (*key).to_owned(),
+                format!("{:?}", file.display().to_string()),
+                problem,
+            ));
+        }
+        found
+    }
+
     /// Every value by its whole key, as `bea config show` prints it. Lists are one value; parameters are one each.
     #[must_use]
     pub fn values(&self) -> BTreeMap<String, serde_json::Value> {
@@ -481,6 +515,11 @@ impl Config {
         flatten(&whole, "", &mut values);
         values
     }
+}
+
+/// A path without what says nothing: `./a//b` is `a/b`.
+fn from_here(path: &Path) -> &Path {
+    path.strip_prefix(".").unwrap_or(path)
 }
 
 fn flatten(value: &serde_json::Value, key: &str, into: &mut BTreeMap<String, serde_json::Value>) {

@@ -125,7 +125,7 @@ impl Conductor<'_> {
             hash: config.hash(),
             trouble: self.settings.trouble().map(str::to_owned),
             is_waiting: self.settings.is_waiting(),
-            restart: std::mem::take(&mut self.status.settings.restart),
+            restart: self.settings.awaiting_restart(),
         };
         if matches!(news, News::Changed(_)) {
             // What cannot be opened was refused before.
@@ -202,13 +202,12 @@ impl Conductor<'_> {
         let held_back = change.loosens && self.settings.is_waiting();
         match change.takes_effect {
             When::Restart => {
-                self.voice.warn(format_args!(
-                    "setting changed: {change}; it takes effect at the next start"
-                ));
-                let restart = &mut self.status.settings.restart;
-                if !restart.contains(&change.key) {
-                    restart.push(change.key.clone());
-                }
+                let then = match self.settings.awaiting_restart().contains(&change.key) {
+                    true => "it takes effect at the next start",
+                    false => "it is again what this host began with",
+                };
+                self.voice
+                    .warn(format_args!("setting changed: {change}; {then}"));
             }
             When::Live if held_back => {
                 self.voice.warn(format_args!(

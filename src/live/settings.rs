@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
 
-use crate::config::{Change, Config, ConfigError, Limits, Loaded};
+use crate::config::{Change, Config, ConfigError, Limits, Loaded, When};
 
 /// How long files must have been left alone before they are read again: an editor writes in several steps.
 const SETTLE: Duration = Duration::from_millis(200);
@@ -35,6 +35,8 @@ pub(super) enum News {
 /// What is in force, and what the files say.
 #[derive(Debug)]
 pub(super) struct Settings {
+    /// What the host began with.
+    begun: Loaded,
     /// What the files say, as far as it can be used.
     loaded: Loaded,
     /// What the gate is held to.
@@ -54,6 +56,7 @@ impl Settings {
         Self {
             limits: Limits::of(&loaded.config),
             stamps: stamps(loaded),
+            begun: loaded.clone(),
             loaded: loaded.clone(),
             waiting: None,
             trouble: None,
@@ -79,6 +82,13 @@ impl Settings {
     /// Whether looser limits wait for a person.
     pub(super) fn is_waiting(&self) -> bool {
         self.waiting.is_some()
+    }
+
+    /// Keys that are not what the host began with, and wait for the next start.
+    pub(super) fn awaiting_restart(&self) -> Vec<String> {
+        let changes = self.begun.changes_to(&self.loaded).into_iter();
+        let waits = changes.filter(|change| change.takes_effect == When::Restart);
+        waits.map(|change| change.key).collect()
     }
 
     /// Why the files cannot be used.

@@ -502,7 +502,7 @@ fn in_folder(folder: &Path, name: &str) -> PathBuf {
     folder.join(format!("{name}.{EXTENSION}"))
 }
 
-/// Names of the strategies directly in a folder, sorted.
+/// Names of the strategies directly in a folder, sorted. Hidden files are editors' and systems', as for a host that watches.
 fn names_in(folder: &Path) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(folder) else {
         return Vec::new();
@@ -512,6 +512,7 @@ fn names_in(folder: &Path) -> Vec<String> {
         .map(|entry| entry.path())
         .filter(|path| path.is_file() && path.extension().is_some_and(|e| e == EXTENSION))
         .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
+        .filter(|name| !name.starts_with('.'))
         .collect();
     names.sort();
     names
@@ -541,6 +542,15 @@ mod tests {
         let overrides = Overrides::from([("edge".to_owned(), 0.1.into())]);
         let other = Script::from_text("x", source, &overrides).unwrap();
         assert_ne!(plain.hash(), other.hash());
+    }
+
+    #[test]
+    fn a_hidden_file_is_no_strategy() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["a.rhai", "._a.rhai", ".#a.rhai", "a.rhai~"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        assert_eq!(names_in(folder.path()), ["a"]);
     }
 
     #[test]

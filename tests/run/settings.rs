@@ -159,6 +159,13 @@ fn what_is_wrong_is_refused_whole_and_what_needs_a_restart_is_said() {
         ids.contains(&line["intent_id"].as_str().unwrap().to_owned()),
         "{line} {ids:?}"
     );
+    let waits = |health: &serde_json::Value| health["checks"]["settings"][0]["restart"].clone();
+    host.until("waiting for a start", |health| {
+        waits(health)[0] == "run.keep_state"
+    });
+    write(&place, START);
+    host.hear("it is again what this host began with");
+    host.until("nothing that waits", |health| waits(health)[0].is_null());
     host.stop();
     let bets = place.bets();
     assert!(bets.iter().all(|bet| bet.run == place.last_run().run));
@@ -211,6 +218,8 @@ fn hosts_that_die_one_after_the_other_end_with_betting_halted() {
     );
     host.stop();
     assert!(place.path("data/KILL").exists());
+    let (code, said) = place.run(&["resume", "--reason", " "]);
+    assert_eq!(code, Some(2), "a reason says something: {said}");
     let (code, said) = place.run(&["resume", "--reason", "found the cause"]);
     assert_eq!(code, Some(0), "{said}");
     let mut host = place.start();
