@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::Severity;
 use crate::durable;
 use crate::engine::TradingState;
+use crate::logging;
 use crate::market::TimeMs;
 
 /// Where the switch stands.
@@ -61,7 +62,7 @@ const LONGEST_REASON: usize = 500;
 
 /// Words as they may be shown on a terminal and kept in the file: without control characters, and not without end.
 fn plain(words: &str) -> String {
-    let shown = words.chars().filter(|c| !c.is_control());
+    let shown = words.chars().filter(|&c| !logging::is_control(c));
     shown.take(LONGEST_REASON).collect()
 }
 
@@ -273,7 +274,7 @@ impl Switch {
         let found = fs::symlink_metadata(&path).ok()?;
         let is_words = found.is_file() && found.len() <= LONGEST;
         let words = is_words.then(|| fs::read_to_string(path).ok()).flatten()?;
-        Some(words.chars().filter(|c| !c.is_control()).collect())
+        Some(plain(&words))
     }
 
     /// Writes beside it, then puts it in its place: the file is there whole or not at all, and durable before this
@@ -390,13 +391,13 @@ mod tests {
     #[test]
     fn words_without_end_or_with_control_characters_do_not_turn_a_pause_into_a_halt() {
         let (_folder, switch) = switch();
-        let reason = format!("\u{1b}[2J{}", "x".repeat(10_000));
+        let reason = format!("\u{1b}[2J\u{202e}{}", "x".repeat(10_000));
         switch
             .restrain(TradingState::Paused, &reason, "test", TimeMs(0))
             .unwrap();
         let position = Switch::new(switch.file()).read();
         assert_eq!(position.state, TradingState::Paused);
-        assert!(!position.reason.contains('\u{1b}'));
+        assert!(!position.reason.contains(['\u{1b}', '\u{202e}']));
     }
 
     #[test]

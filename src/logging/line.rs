@@ -191,7 +191,7 @@ pub(super) fn written_out(text: &str, with_lines: bool) -> String {
 }
 
 /// Control characters, and those that turn the direction of writing.
-fn is_control(c: char) -> bool {
+pub fn is_control(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
 }

@@ -26,6 +26,7 @@ use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
 
 use crate::config::{self, Level, Log, LogFormat, redact};
 use file::LogFile;
+pub use line::is_control;
 use line::{Fields, Line};
 use repeats::Repeats;
 
