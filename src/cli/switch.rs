@@ -113,10 +113,6 @@ impl Reduce {
 
 impl Resume {
     pub(super) fn run(&self, shared: &Shared) -> Result<ExitCode, Failure> {
-        if self.reason.trim().is_empty() {
-            let failure = Failure::new(exit::USAGE, "--reason says nothing");
-            return Err(failure.hint("say why it is right to bet again"));
-        }
         let config = prepare::config(shared)?;
         let switch = Switch::new(&config.kill.file);
         let was_there = switch

@@ -78,7 +78,7 @@ fn betting_does_not_go_on_for_no_reason() {
     bench
         .run("resume --reason=")
         .ended_with(2)
-        .saying(&["--reason says nothing"]);
+        .saying(&["invalid value '' for '--reason <REASON>': say why"]);
     assert_eq!(bench.read("data/KILL"), "");
     // What does not go on is no success.
     bench
