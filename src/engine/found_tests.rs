@@ -466,15 +466,38 @@ fn a_match_that_was_never_heard_of_is_booked_where_the_market_is_not_in_the_book
         ..Recovery::default()
     });
     let settled = Settlement {
-        market,
+        market: market.clone(),
         at: TimeMs(world.now),
         version: 1,
         commission: crate::market::Commission::Rate(Ratio::ZERO),
         profits: vec![(OrderId::from_bits(5), Money::from_major(20))],
     };
-    world.desk.venue.to_say.push(VenueEvent::Settled(settled));
+    world
+        .desk
+        .venue
+        .to_say
+        .push(VenueEvent::Settled(settled.clone()));
     world.tick();
     let house = world.desk.engine.house();
     assert_eq!(house.realised_today, Money::from_major(20));
     assert!(world.desk.engine.orphans().is_empty());
+    // Taken back, it waits to be settled anew, though as far as we heard nothing of it was matched.
+    let reversal = Reversal {
+        market,
+        at: TimeMs(world.now),
+        version: 1,
+    };
+    world.desk.venue.to_say.push(VenueEvent::Reversed(reversal));
+    world.tick();
+    world.tick();
+    assert_eq!(world.desk.engine.house().realised_today, Money::ZERO);
+    let anew = Settlement {
+        version: 2,
+        profits: vec![(OrderId::from_bits(5), Money::from_major(-10))],
+        ..settled
+    };
+    world.desk.venue.to_say.push(VenueEvent::Settled(anew));
+    world.tick();
+    let house = world.desk.engine.house();
+    assert_eq!(house.realised_today, Money::from_major(-10));
 }

@@ -5,7 +5,7 @@
 //! To what their market belongs may not be known before it is defined. What is not known counts in every event, sport
 //! and venue.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::account::Booked;
@@ -29,6 +29,8 @@ pub(super) struct Strays {
     external: BTreeMap<Arc<str>, External>,
     /// What was booked of those that are over, as long as it may be taken back.
     pub(super) settled: Vec<Earlier>,
+    /// Those whose settlement was taken back: the venue had them, whatever we heard of them, and will settle them anew.
+    reopened: BTreeSet<OrderId>,
     /// When a sweep last asked for cancels.
     pub(super) swept_at: Option<TimeMs>,
     /// When a sweep last asked again for cancels that nothing was heard of.
@@ -171,8 +173,9 @@ impl<G: Gate> Engine<G> {
     /// Lets go of those that are over. Not as soon as they are: what a settlement ends it may still book.
     pub(super) fn retire_strays(&mut self, now: TimeMs) {
         let finished = &mut self.finished;
+        let reopened = &self.strays.reopened;
         self.strays.orders.retain(|stray| {
-            let stays = stray.may_matter();
+            let stays = stray.may_matter() || reopened.contains(&stray.order.id);
             if !stays {
                 finished.insert(stray.order.id, Finished::of(&stray.order, now));
             }
@@ -208,6 +211,7 @@ impl<G: Gate> Engine<G> {
             let here = stray.market == settlement.market;
             match settlement.profit(stray.order.id).filter(|_| here) {
                 Some(profit) => {
+                    self.strays.reopened.remove(&stray.order.id);
                     let orders = settled.entry(Arc::clone(&stray.strategy)).or_default();
                     orders.push((stray, profit));
                 }
@@ -317,6 +321,7 @@ impl<G: Gate> Engine<G> {
                 };
                 orders.push((stray.order.id, -profit));
                 self.finished.remove(&stray.order.id);
+                self.strays.reopened.insert(stray.order.id);
                 let burden = stray.burden();
                 self.shift_stray(
                     Some(&stray.strategy),
