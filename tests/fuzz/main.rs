@@ -13,6 +13,9 @@
 mod host;
 mod http;
 mod mutate;
+#[allow(dead_code)]
+#[path = "../crash/random.rs"]
+mod random;
 mod targets;
 
 use std::cell::RefCell;
@@ -24,7 +27,7 @@ use std::time::{Duration, Instant};
 use bea::memory::Meter;
 use bea::strategy::SCRIPT_STACK;
 
-use crate::mutate::Random;
+use crate::random::Random;
 use crate::targets::{Made, Target};
 
 /// Inputs of each target in a plain `cargo test`.

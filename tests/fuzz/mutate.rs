@@ -1,7 +1,6 @@
 //! Inputs made from good ones: bytes, words and whole parts are changed, left out, doubled and put elsewhere.
 
-/// Numbers from a seed (SplitMix64): the same seed, the same inputs.
-pub(crate) struct Random(u64);
+use crate::random::Random;
 
 impl Random {
     /// A stream for each input: it can be made again without those before it.
@@ -10,19 +9,6 @@ impl Random {
         let mut first = [0; 8];
         first.copy_from_slice(&name.as_bytes()[..8]);
         Self(u64::from_le_bytes(first))
-    }
-
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    /// 0 to `count` − 1.
-    pub(crate) fn below(&mut self, count: usize) -> usize {
-        (self.next() % count.max(1) as u64) as usize
     }
 
     pub(crate) fn pick<'a, T: ?Sized>(&mut self, of: &[&'a T]) -> &'a T {

@@ -25,6 +25,18 @@ fn on_odds(market, ctx) {
 }
 "#;
 
+/// Bets each time it is asked, on a runner after the other.
+pub(crate) const KEEN: &str = r#"
+fn markets() { #{ sport: "horse_racing", in_play: false } }
+
+fn on_odds(market, ctx) {
+    this.seen = (this.get("seen") ?? 0) + 1;
+    let runner = market.active[this.seen % market.active.len()];
+    if runner.best_back == () { return []; }
+    back(runner, runner.best_back.price, 2.0)
+}
+"#;
+
 pub(crate) struct Bench {
     pub(crate) server: Server,
     /// On the way to its HTTP, and to its stream.

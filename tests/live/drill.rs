@@ -9,22 +9,10 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use crate::bench::Bench;
+use crate::bench::{Bench, KEEN};
 use crate::fake::Fake;
 use crate::host::Host;
 use crate::money::{LIVE, approve, arm, done};
-
-/// Bets each time it is asked, on a runner after the other.
-const KEEN: &str = r#"
-fn markets() { #{ sport: "horse_racing", in_play: false } }
-
-fn on_odds(market, ctx) {
-    this.seen = (this.get("seen") ?? 0) + 1;
-    let runner = market.active[this.seen % market.active.len()];
-    if runner.best_back == () { return []; }
-    back(runner, runner.best_back.price, 2.0)
-}
-"#;
 
 /// Limits that do not stop it.
 const WIDE: &str = r#"

@@ -7,25 +7,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::bench::Bench;
+use crate::bench::{Bench, KEEN};
 use crate::money::{LIVE, approve, arm, compare, done, until_sure};
 use crate::proxy::{Act, Way};
 
 /// Orders that are measured; a few more go before them.
 const ORDERS: usize = 200;
 const WARM_UP: usize = 20;
-
-/// Backs one runner after the other at each message.
-const BETS: &str = r#"
-fn markets() { #{ sport: "horse_racing", in_play: false } }
-
-fn on_odds(market, ctx) {
-    this.seen = (this.get("seen") ?? 0) + 1;
-    let runner = market.active[this.seen % market.active.len()];
-    if runner.best_back == () { return []; }
-    back(runner, runner.best_back.price, 2.0)
-}
-"#;
 
 /// Room for many orders.
 const WIDE: &str = "
@@ -48,7 +36,7 @@ struct Clock {
 #[ignore = "a measurement: cargo test --release --test live -- --ignored --nocapture latency"]
 fn latency_from_a_message_to_the_request() {
     let bench = Bench::new(&format!("{LIVE}{WIDE}"));
-    bench.place.write("strategies/eager.rhai", BETS);
+    bench.place.write("strategies/eager.rhai", KEEN);
     approve(&bench);
     arm(&bench);
     let mut host = bench
